@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/text.h"
+
+#include "base/mem.h"
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+bool text_equal_nocase(struct text a, struct text b)
+{
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        if (lower(a.at[i]) != lower(b.at[i]))
+            return false;
+    return true;
+}
+
+int text_compare(struct text a, struct text b)
+{
+    size_t common = a.len < b.len ? a.len : b.len;
+    int order = common ? memcmp(a.at, b.at, common) : 0;
+
+    if (order != 0)
+        return order;
+    return (a.len > b.len) - (a.len < b.len);
+}
+
+bool text_starts(struct text t, struct text prefix)
+{
+    return t.len >= prefix.len && text_equal(text_slice(t, 0, prefix.len), prefix);
+}
+
+bool text_ends(struct text t, struct text suffix)
+{
+    return t.len >= suffix.len && text_equal(text_skip(t, t.len - suffix.len), suffix);
+}
+
+bool text_contains(struct text t, char c)
+{
+    return text_find(t, c) < t.len;
+}
+
+size_t text_find(struct text t, char c)
+{
+    const char *found = t.len ? memchr(t.at, c, t.len) : NULL;
+    return found ? (size_t)(found - t.at) : t.len;
+}
+
+size_t text_find_text(struct text t, struct text needle)
+{
+    if (needle.len == 0)
+        return 0;
+    const char *found = t.len ? memmem(t.at, t.len, needle.at, needle.len) : NULL;
+    return found ? (size_t)(found - t.at) : t.len;
+}
+
+struct text text_slice(struct text t, size_t from, size_t to)
+{
+    if (to > t.len)
+        to = t.len;
+    if (from > to)
+        from = to;
+    return (struct text){from ? t.at + from : t.at, to - from};
+}
+
+struct text text_skip(struct text t, size_t count)
+{
+    return text_slice(t, count, t.len);
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+struct text text_trim(struct text t)
+{
+    while (t.len && is_blank(t.at[t.len - 1]))
+        t.len--;
+    while (t.len && is_blank(*t.at)) {
+        t.at++;
+        t.len--;
+    }
+    return t;
+}
+
+bool text_split(struct text *rest, char separator, struct text *ret_piece)
+{
+    if (rest->len == 0)
+        return false;
+    size_t end = text_find(*rest, separator);
+    *ret_piece = text_slice(*rest, 0, end);
+    *rest = text_skip(*rest, end + 1);
+    return true;
+}
+
+bool text_to_int(struct text t, int64_t min, int64_t max, int64_t *ret)
+{
+    int64_t sum = 0;
+
+    if (t.len == 0)
+        return false;
+    for (size_t i = 0; i < t.len; i++) {
+        if (t.at[i] < '0' || t.at[i] > '9')
+            return false;
+        if (__builtin_mul_overflow(sum, 10, &sum) ||
+            __builtin_add_overflow(sum, t.at[i] - '0', &sum))
+            return false;
+    }
+    if (sum < min || sum > max)
+        return false;
+    *ret = sum;
+    return true;
+}
+
+char *text_dup(struct text t)
+{
+    char *copy = mem_alloc(t.len + 1);
+
+    if (t.len)
+        memcpy(copy, t.at, t.len);
+    copy[t.len] = '\0';
+    return copy;
+}
+
+static bool is_tail(uint8_t byte)
+{
+    return (byte & 0xC0) == 0x80;
+}
+
+/* Unicode 15, table 3-7: the second byte's range keeps out overlong forms (E0, F0),
+ * surrogates (ED) and what is beyond U+10FFFF (F4). */
+size_t text_utf8_len(struct text t)
+{
+    const uint8_t *at = (const uint8_t *)t.at;
+
+    if (t.len == 0)
+        return 0;
+    if (at[0] < 0x80)
+        return 1;
+    if (at[0] < 0xC2 || at[0] > 0xF4)
+        return 0;
+    size_t count = at[0] < 0xE0 ? 2 : at[0] < 0xF0 ? 3 : 4;
+    if (t.len < count)
+        return 0;
+
+    uint8_t least = at[0] == 0xE0 ? 0xA0 : at[0] == 0xF0 ? 0x90 : 0x80;
+    uint8_t most = at[0] == 0xED ? 0x9F : at[0] == 0xF4 ? 0x8F : 0xBF;
+    if (at[1] < least || at[1] > most)
+        return 0;
+    for (size_t i = 2; i < count; i++)
+        if (!is_tail(at[i]))
+            return 0;
+    return count;
+}
+
+static size_t ascii_len(struct text t)
+{
+    size_t i = 0;
+    uint64_t word;
+
+    for (; i + sizeof word <= t.len; i += sizeof word) {
+        memcpy(&word, t.at + i, sizeof word);
+        if (word & UINT64_C(0x8080808080808080))
+            break;
+    }
+    while (i < t.len && (uint8_t)t.at[i] < 0x80)
+        i++;
+    return i;
+}
+
+bool text_is_utf8(struct text t)
+{
+    for (;;) {
+        t = text_skip(t, ascii_len(t));
+        if (t.len == 0)
+            return true;
+        size_t count = text_utf8_len(t);
+        if (count == 0)
+            return false;
+        t = text_skip(t, count);
+    }
+}
+
+char *text_format_bytes(uint64_t bytes, char out[static 16])
+{
+    static const char *const units[] = {"B", "KB", "MB", "GB", "TB", "PB", "EB"};
+    size_t unit = 0;
+    uint64_t whole = bytes, part = 0; /* part: 1024ths of the unit */
+
+    while (whole >= 1024) {
+        part = whole % 1024;
+        whole /= 1024;
+        unit++;
+    }
+    uint64_t tenths = whole * 10 + (part * 10 + 512) / 1024;
+    if (unit > 0 && tenths < 100) {
+        snprintf(out, 16, "%u.%u %s", (unsigned)(tenths / 10), (unsigned)(tenths % 10),
+                 units[unit]);
+        return out;
+    }
+    whole += part >= 512;
+    if (whole == 1024)
+        snprintf(out, 16, "1.0 %s", units[unit + 1]);
+    else
+        snprintf(out, 16, "%u %s", (unsigned)whole, units[unit]);
+    return out;
+}
