@@ -44,6 +44,14 @@ void buffer_add_json(struct buffer *buffer, struct text text);
 /* What was consumed can still be read until something is added or cleared. */
 void buffer_consume(struct buffer *buffer, size_t count);
 void buffer_clear(struct buffer *buffer); /* len 0, memory kept */
+/* Empties it for its next use; memory beyond keep bytes is freed. */
+static inline void buffer_recycle(struct buffer *buffer, size_t keep)
+{
+    if (buffer->capacity > keep)
+        buffer_done(buffer);
+    else
+        buffer_clear(buffer);
+}
 static inline struct text buffer_text(const struct buffer *buffer)
 {
     return (struct text){buffer->at, buffer->len};
