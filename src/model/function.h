@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <jansson.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/scoped.h"
+#include "base/text.h"
+
+/*
+ * A function as everybody reads it: an immutable snapshot, counted, safe on any thread.
+ * A change makes a new snapshot (function_edit(), change it, publish it); versions that
+ * did not change are shared between snapshots.
+ *
+ * All strings are NUL-terminated, never NULL ("" is unset), and owned by the struct.
+ */
+
+struct variable {
+    char *name, *value;
+};
+
+struct tag {
+    char *key, *value;
+};
+
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+/* The settings that both the API and function.yaml know. An API call beats the file. */
+enum config_key {
+    CONFIG_RUNTIME,
+    CONFIG_HANDLER,
+    CONFIG_DESCRIPTION,
+    CONFIG_TIMEOUT,
+    CONFIG_MEMORY,
+    CONFIG_TMP,
+    CONFIG_ENVIRONMENT,
+    CONFIG_LOG_FORMAT,
+};
+
+/* What a caller may set. Embedded in a version and never changed there. */
+struct function_config {
+    char *runtime;     /* as asked for: "python3.12"; "" for package type Image */
+    char *handler;
+    char *role;        /* kept and shown; roles come later */
+    char *description;
+    int64_t timeout_s, memory_mb, tmp_mb;
+    struct variable *variables;
+    size_t variable_count;
+    bool has_environment; /* an empty Environment was given: AWS shows it */
+    enum log_format log_format;
+    char *application_log_level, *system_log_level; /* "" with LOG_FORMAT_TEXT */
+    char *log_group;      /* "/aws/lambda/<name>" unless set */
+    char *tracing_mode;   /* "PassThrough" or "Active" */
+    uint32_t given_by_api; /* 1 << enum config_key: function.yaml does not change these */
+    bool host_network;    /* function.yaml: network: host */
+    char **calls;         /* function.yaml: functions it may call, by name */
+    size_t call_count;
+};
+
+/* One version: code and configuration that do not change. The identity of instances:
+ * an instance never serves two versions. */
+struct version {
+    atomic_int refs;
+    uint64_t serial;       /* unique in this daemon's life: the key of instance pools */
+    char *account, *region, *name;
+    char *number;          /* "$LATEST" or "1", "2", ... */
+    char *arn;             /* with the number, except for $LATEST */
+    char code[65];         /* hex SHA-256 of the ZIP: the code folder's name */
+    char code_sha256[48];  /* base64 of the same */
+    int64_t code_bytes;    /* of the ZIP */
+    struct function_config config;
+    char *resolved_runtime; /* what runs it here: "nodejs20 (/usr/bin/node v20.20.2)" */
+    char *load_error;       /* JSON of the failed trial load, "" when it loaded */
+    char revision_id[37];
+    int64_t modified_ms;
+    char *published_description; /* of a published version, "" */
+};
+
+enum function_state { STATE_PENDING, STATE_ACTIVE, STATE_INACTIVE, STATE_FAILED };
+enum update_status { UPDATE_SUCCESSFUL, UPDATE_IN_PROGRESS, UPDATE_FAILED };
+
+struct cors {
+    bool is_set, allow_credentials;
+    char **allow_origins, **allow_methods, **allow_headers, **expose_headers;
+    size_t origin_count, method_count, header_count, expose_count;
+    bool has_origins, has_methods, has_headers, has_expose; /* given, maybe empty */
+    int64_t max_age_s; /* -1: not given */
+};
+
+enum url_auth { URL_AUTH_NONE, URL_AUTH_IAM };
+enum invoke_mode { INVOKE_BUFFERED, INVOKE_RESPONSE_STREAM };
+
+struct function_url {
+    char id[33]; /* "" when the function has no URL; 32 of [a-z0-9] */
+    enum url_auth auth;
+    enum invoke_mode mode;
+    bool mode_given; /* the request named a mode: then Create's answer shows it */
+    struct cors cors;
+    int64_t created_ms, modified_ms;
+};
+
+/* One statement of the resource policy, as AddPermission makes it. "" is absent. */
+struct permission {
+    char *statement_id, *action, *principal, *source_arn, *source_account;
+    char *function_url_auth_type, *event_source_token, *principal_org_id;
+    bool invoked_via_function_url;
+    bool has_invoked_via_function_url;
+};
+
+struct function {
+    atomic_int refs;
+    char *account, *region, *name, *arn;
+    struct version *latest; /* counted */
+    struct version **versions; /* published, ascending; counted */
+    size_t version_count;
+    int64_t next_version;
+    enum function_state state;
+    char *state_reason, *state_reason_code;
+    enum update_status update_status;
+    char *update_reason, *update_reason_code;
+    struct function_url url;
+    char *route; /* function.yaml: http.route, a path the gateway serves; "" without */
+    struct permission *permissions;
+    size_t permission_count;
+    char policy_revision_id[37];
+    struct tag *tags;
+    size_t tag_count;
+    int64_t created_ms;
+};
+
+struct version *version_new(void); /* one reference, all strings "" */
+struct version *version_copy(const struct version *version); /* new, with a serial of 0 */
+const struct version *version_ref(const struct version *version);
+void version_unref(const struct version *version); /* NULL does nothing */
+DEFINE_SCOPED(struct version *, version_unref)
+uint64_t version_next_serial(void);
+
+struct function *function_new(void);
+/* A private deep copy with one reference (its versions are shared, counted). */
+struct function *function_edit(const struct function *function);
+const struct function *function_ref(const struct function *function);
+void function_unref(const struct function *function);
+DEFINE_SCOPED(struct function *, function_unref)
+
+/* Replaces *field (freed) by a copy of value. */
+void model_set(char **field, struct text value);
+
+/* The version of that number ("$LATEST", "1"), or NULL. An empty qualifier is $LATEST. */
+const struct version *function_version(const struct function *function, struct text qualifier);
+const char *version_variable(const struct version *version, struct text name); /* or NULL */
+
+/* The tags: sets (replacing) or removes one. */
+void function_set_tag(struct function *function, struct text key, struct text value);
+void function_remove_tag(struct function *function, struct text key);
+
+/* The whole function as the document the store keeps, and back. The JSON is ours, not
+ * AWS's; it carries a format number. Parsing fails on documents this version of Evoke
+ * cannot read. Serials are given anew. */
+json_t *function_to_json(const struct function *function);
+struct function *function_from_json(const json_t *json, struct error *err);
+
+const char *function_state_name(enum function_state state); /* "Active" */
+const char *update_status_name(enum update_status status);  /* "InProgress" */
+
+/* "account/region/name", the key in maps and in the store. */
+char *function_key(struct text account, struct text region, struct text name);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Every limit on what comes from outside, with its unit and reason. "Lambda" means the
+ * published quota of AWS Lambda, kept so that what works there works here.
+ */
+
+/* Payloads (bytes) */
+#define LIMIT_PAYLOAD 6291556       /* Lambda: 6 MB and 100 bytes, request and response */
+#define LIMIT_PAYLOAD_ASYNC 1048576 /* Lambda: event invocations */
+#define LIMIT_STREAM_RESPONSE (200ll << 20) /* Lambda: a streamed response */
+#define LIMIT_API_BODY (70ll << 20) /* a 50 MB ZIP in base64 within JSON */
+#define LIMIT_LOG_TAIL 4096         /* Lambda: LogType=Tail gives the last 4 KB */
+#define LIMIT_CLIENT_CONTEXT 3583   /* Lambda: bytes of X-Amz-Client-Context */
+
+/* Deployment packages */
+#define LIMIT_ZIP_BYTES 52428800        /* Lambda: 50 MB zipped, direct upload */
+#define LIMIT_UNZIPPED_BYTES 262144000  /* Lambda: 250 MB unzipped */
+#define LIMIT_ZIP_ENTRIES 20000         /* inodes a package may cost; large SDK trees have 15k */
+#define LIMIT_ZIP_RATIO 200             /* unzipped : zipped of one entry above 1 MB; deflate's end is 1032 */
+#define LIMIT_ZIP_NAME 1024             /* bytes of an entry's path */
+#define LIMIT_ZIP_DEPTH 64              /* folders deep */
+#define LIMIT_YAML_BYTES (64 << 10)     /* function.yaml */
+
+/* Configuration */
+#define LIMIT_FUNCTION_NAME 64      /* Lambda */
+#define LIMIT_FUNCTION_ARN 170      /* Lambda: any form of FunctionName in a request */
+#define LIMIT_HANDLER 128           /* Lambda */
+#define LIMIT_DESCRIPTION 256       /* Lambda */
+#define LIMIT_ENVIRONMENT_BYTES 4096 /* Lambda: all names and values, as JSON */
+#define LIMIT_MEMORY_MB_MIN 128     /* Lambda */
+#define LIMIT_MEMORY_MB_MAX 10240   /* Lambda */
+#define LIMIT_TIMEOUT_S 900         /* Lambda */
+#define LIMIT_TMP_MB_MIN 512        /* Lambda: /tmp */
+#define LIMIT_TMP_MB_MAX 10240      /* Lambda */
+#define LIMIT_TAGS 50               /* Lambda: per function */
+#define LIMIT_POLICY_BYTES 20480    /* Lambda: a resource policy */
+#define LIMIT_CALLS 64              /* names under `calls` in function.yaml */
+
+/* Instances */
+#define LIMIT_PROCESSES 1024        /* Lambda: processes and threads */
+#define LIMIT_INIT_MS 10000         /* Lambda: initialisation */
+#define LIMIT_CONCURRENCY 1000      /* Lambda: an account's default */
+#define LIMIT_LOG_LINE (256 << 10)  /* bytes of one log message; CloudWatch's event size */

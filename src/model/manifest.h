@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/scoped.h"
+#include "base/text.h"
+#include "model/function.h"
+
+/*
+ * function.yaml: what a package says of itself. The schema is one table (in
+ * manifest.c), from which parsing, limits and the reference page come:
+ *
+ *     name: thumbnail              # function name
+ *     runtime: nodejs              # nodejs, nodejs20.x, python3.x, python3.12, provided, ...
+ *     handler: index.handler
+ *     description: makes thumbnails
+ *     memory: 256                  # MB, 128 to 10240
+ *     timeout: 10                  # seconds, 1 to 900
+ *     tmp: 512                     # MB of /tmp
+ *     environment: {LEVEL: debug}  # names and values
+ *     calls: [resize, store]       # functions it may call
+ *     network: none                # none, or host: no network isolation, trusted code only
+ *     log-format: text             # text or json
+ *     http:                        # gives it a function URL
+ *       auth: none                 # none or iam
+ *       mode: buffered             # buffered or stream
+ *       route: /thumbs/{proxy+}    # a path on the gateway, exact or with a greedy end
+ *       cors: {origins: ["*"], methods: [GET], headers: [], expose: [], max-age: 60, credentials: false}
+ *
+ * Every key is optional here; who uses the file says what is missing.
+ */
+struct manifest {
+    char *name, *runtime, *handler, *description, *network, *log_format; /* NULL: not given */
+    int64_t memory_mb, timeout_s, tmp_mb;                                /* -1: not given */
+    struct variable *variables;
+    size_t variable_count;
+    bool has_environment;
+    char **calls;
+    size_t call_count;
+    bool has_http;
+    char *http_auth, *http_mode, *http_route; /* NULL: not given */
+    struct cors cors;
+};
+
+/* Fails with the line and column of what is wrong: unknown key, wrong type, value out of
+ * range, duplicate key, not YAML, aliases or tags (not supported), too large or deep. */
+struct manifest *manifest_parse(struct text source, struct error *err);
+void manifest_free(struct manifest *manifest);
+DEFINE_SCOPED(struct manifest *, manifest_free)
+
+/* The schema as a Markdown table, for docs/function-yaml.md. */
+struct buffer;
+void manifest_markdown(struct buffer *out);
