@@ -16,8 +16,10 @@
 void assert_failed(const char *expression, const char *file, int line, const char *function)
     __attribute__((noreturn, cold));
 
+#undef sprintf /* with _FORTIFY_SOURCE a macro for clang */
+#undef vsprintf
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok atoi atol atoll gmtime    \
     localtime asctime ctime mktemp tmpnam
 /* OpenSSL has parameters of this name, so it cannot be poisoned. */
-int rand(void) __attribute__((error("banned: use crypto_random()")));
-void srand(unsigned) __attribute__((error("banned: use crypto_random()")));
+#define rand() banned_use_crypto_random
+#define srand(seed) banned_use_crypto_random

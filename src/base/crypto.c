@@ -226,18 +226,20 @@ bool crypto_equal(struct text a, struct text b)
 /* RFC 9562 5.4 */
 void crypto_uuid(char out[static UUID_LEN + 1])
 {
+    static const size_t groups[] = {8, 4, 4, 4, 12};
     uint8_t bytes[16];
+    char hex[2 * sizeof bytes + 1];
+    const char *from = hex;
 
     crypto_random(bytes, sizeof bytes);
     bytes[6] = (uint8_t)((bytes[6] & 0x0F) | 0x40);
     bytes[8] = (uint8_t)((bytes[8] & 0x3F) | 0x80);
-    crypto_hex(bytes + 10, 6, out + 24);
-    for (size_t i = 0, at = 0; i < 10; i += 2, at += 4) {
-        char pair[5];
-        crypto_hex(bytes + i, 2, pair);
-        memcpy(out + at, pair, 4);
-        if (i >= 2)
-            out[at++ + 4] = '-';
+    crypto_hex(bytes, sizeof bytes, hex);
+    for (size_t i = 0; i < COUNT_OF(groups); i++) {
+        memcpy(out, from, groups[i]);
+        from += groups[i];
+        out += groups[i];
+        *out++ = i + 1 < COUNT_OF(groups) ? '-' : '\0';
     }
 }
 
@@ -338,13 +340,10 @@ static size_t padding(struct text data)
     return data.at[data.len - 2] == '=' ? 2 : 1;
 }
 
-bool crypto_unbase64(struct text data, struct buffer *out)
+static bool decode(struct text data, size_t pad, uint8_t *at)
 {
-    if (data.len % 4 != 0)
-        return false;
-    const size_t pad = padding(data), whole = data.len / 4 - (pad > 0);
+    const size_t whole = data.len / 4 - (pad > 0);
     const char *in = data.at;
-    uint8_t *at = (uint8_t *)buffer_room(out, data.len / 4 * 3);
     uint32_t group;
 
     for (size_t i = 0; i < whole; i++, in += 4, at += 3) {
@@ -354,14 +353,24 @@ bool crypto_unbase64(struct text data, struct buffer *out)
         at[1] = (uint8_t)(group >> 8);
         at[2] = (uint8_t)group;
     }
-    if (pad > 0) {
-        /* Bits that no byte takes must be zero, else several texts mean the same. */
-        if (!decode_group(in, 4 - pad, &group) || (group & (pad == 2 ? 0xFFFF : 0xFF)) != 0)
-            return false;
-        at[0] = (uint8_t)(group >> 16);
-        if (pad == 1)
-            at[1] = (uint8_t)(group >> 8);
-    }
-    buffer_added(out, data.len / 4 * 3 - pad);
+    if (pad == 0)
+        return true;
+    /* Bits that no byte takes must be zero, else several texts mean the same. */
+    if (!decode_group(in, 4 - pad, &group) || (group & (pad == 2 ? 0xFFFF : 0xFF)) != 0)
+        return false;
+    at[0] = (uint8_t)(group >> 16);
+    if (pad == 1)
+        at[1] = (uint8_t)(group >> 8);
     return true;
+}
+
+bool crypto_unbase64(struct text data, struct buffer *out)
+{
+    if (data.len % 4 != 0)
+        return false;
+    const size_t pad = padding(data), count = data.len / 4 * 3;
+    bool ok = decode(data, pad, (uint8_t *)buffer_room(out, count));
+
+    buffer_added(out, ok ? count - pad : 0); /* also puts the NUL back */
+    return ok;
 }

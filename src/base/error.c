@@ -6,8 +6,8 @@
 
 /* The text is made aside, because callers may pass err->text as an argument to say
  * more about an error. */
-static size_t format_text(char text[static sizeof(((struct error *)0)->text)], const char *format,
-                          va_list args)
+__attribute__((format(printf, 2, 0))) static size_t
+format_text(char text[static sizeof(((struct error *)0)->text)], const char *format, va_list args)
 {
     const size_t size = sizeof(((struct error *)0)->text);
     int len = vsnprintf(text, size, format, args);

@@ -77,7 +77,7 @@ static enum removed remove_entry(int folder, const char *name)
 {
     if (unlinkat(folder, name, 0) == 0 || errno == ENOENT)
         return REMOVED;
-    if (errno != EISDIR && errno != EPERM)
+    if (errno != EISDIR)
         return NOT_REMOVED;
     if (unlinkat(folder, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
         return REMOVED;
@@ -221,9 +221,8 @@ int path_read(const char *path, size_t max, struct buffer *ret, struct error *er
         return fail_open(path, err);
     if (read_all(fd, path, max, ret, err) == 0)
         return 0;
-    if (ret->at)
-        ret->at[before] = '\0';
     ret->len = before;
+    buffer_added(ret, 0); /* puts the NUL back */
     return -1;
 }
 
