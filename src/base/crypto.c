@@ -197,6 +197,8 @@ void crypto_random(void *out, size_t len)
 {
     struct thread_state *state = this_thread();
 
+    if (len == 0)
+        return;
     if (len > sizeof state->pool->bytes / 4) {
         kernel_random(out, len);
         return;

@@ -115,6 +115,18 @@ TEST(taking_leaves_an_empty_buffer)
     CHECK_TEXT(buffer_text(&taken), "yz");
 }
 
+TEST(recycling_keeps_only_what_is_small)
+{
+    scoped(buffer_done) struct buffer buffer = {0};
+    buffer_add_literal(&buffer, "abc");
+    buffer_consume(&buffer, 1);
+    buffer_recycle(&buffer, 4096);
+    CHECK(buffer.at && buffer.len == 0 && buffer.start == 0);
+    (void)buffer_room(&buffer, 5000);
+    buffer_recycle(&buffer, 4096);
+    CHECK(!buffer.at && buffer.capacity == 0);
+}
+
 TEST(json_strings_are_escaped)
 {
     static const struct {
