@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/settings.h"
+
+#include "base/scoped.h"
+#include "base/text.h"
+
+#define AT(field) offsetof(struct settings, field)
+#define HOUR_MS INT64_C(3600000)
+#define DAY_MS (24 * HOUR_MS)
+
+const struct option settings_options[] = {
+    {"data", OPTION_STRING, AT(data), NULL, 0, 0, "DIR",
+     "folder of all state; unset: /var/lib/evoke as root, else $XDG_DATA_HOME/evoke"},
+    {"api", OPTION_STRING, AT(api), "localhost:9000", 0, 0, "HOST:PORT",
+     "where the control API listens; localhost is 127.0.0.1 and [::1], port 0 a free one"},
+    {"gateway", OPTION_STRING, AT(gateway), "localhost:8080", 0, 0, "HOST:PORT",
+     "where function URLs and routes are served; as for api"},
+    {"shards", OPTION_INT, AT(shards), "0", 0, SETTINGS_SHARDS_MAX, "NUMBER",
+     "threads that serve requests and own instances; 0: one a core"},
+    {"region", OPTION_STRING, AT(region), "us-east-1", 0, 0, "NAME",
+     "AWS region that requests are signed for and ARNs name"},
+    {"account", OPTION_STRING, AT(account), "000000000000", 0, 0, "ID",
+     "AWS account id in ARNs, 12 digits"},
+    {"runtimes", OPTION_STRING, AT(runtimes), NULL, 0, 0, "DIR",
+     "folder of the language runtimes; unset: found beside the program"},
+    {"concurrency", OPTION_INT, AT(concurrency), "1000", 1, SETTINGS_CONCURRENCY_MAX, "NUMBER",
+     "invocations of all functions at one time; more are answered 429"},
+    {"memory", OPTION_BYTES, AT(memory), "0", 0, 0, "SIZE",
+     "memory all instances together may be given; 0: twice the machine's"},
+    {"idle-timeout", OPTION_MILLIS, AT(idle_timeout_ms), "10m", 100, 7 * DAY_MS, "DURATION",
+     "an instance that had nothing to do for so long ends"},
+    {"freeze-after", OPTION_MILLIS, AT(freeze_after_ms), "100ms", 0, HOUR_MS, "DURATION",
+     "an instance that had nothing to do for so long is frozen; 0: never"},
+    {"drain", OPTION_MILLIS, AT(drain_ms), "30s", 0, HOUR_MS, "DURATION",
+     "how long running invocations may take after SIGTERM"},
+    {"log-retention", OPTION_MILLIS, AT(log_retention_ms), "336h", HOUR_MS, 3653 * DAY_MS,
+     "DURATION", "function logs whose last message is older are removed"},
+    {"cpu-min", OPTION_INT, AT(cpu_min_percent), "100", 1, 1000, "PERCENT",
+     "share of one core that an instance of the smallest memory size may use"},
+    {"access-log", OPTION_BOOL, AT(access_log), "true", 0, 0, NULL,
+     "write one line for each request to access.log in the data folder"},
+    {"log-level", OPTION_STRING, AT(log_level), "info", 0, 0, "debug|info|warn|error",
+     "least level of the daemon's own log on stderr"},
+    {"log-format", OPTION_STRING, AT(log_format), "text", 0, 0, "text|json",
+     "form of the daemon's own log: key=value lines or JSON objects"},
+    {0},
+};
+
+static bool is_one_of(const char *value, const char *const *words)
+{
+    for (; *words; words++)
+        if (strcmp(value, *words) == 0)
+            return true;
+    return false;
+}
+
+static bool is_region(struct text region)
+{
+    for (size_t i = 0; i < region.len; i++) {
+        char c = region.at[i];
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && (c != '-' || i == 0))
+            return false;
+    }
+    return region.len > 0 && region.len <= SETTINGS_REGION_MAX;
+}
+
+int settings_check(const struct settings *settings, struct error *err)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+    static const char *const formats[] = {"text", "json", NULL};
+    int64_t number;
+
+    if (strlen(settings->account) != 12 ||
+        !text_to_int(text_of(settings->account), 0, INT64_MAX, &number))
+        return error_set(err, ERROR_INVALID, "'account' must be 12 digits");
+    if (!is_region(text_of(settings->region)))
+        return error_set(err, ERROR_INVALID,
+                         "'region' must be small letters, digits and '-', such as us-east-1");
+    if (!is_one_of(settings->log_level, levels))
+        return error_set(err, ERROR_INVALID, "'log-level' must be debug, info, warn or error");
+    if (!is_one_of(settings->log_format, formats))
+        return error_set(err, ERROR_INVALID, "'log-format' must be text or json");
+    return 0;
+}

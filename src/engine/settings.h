@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/option.h"
+
+#define SETTINGS_SHARDS_MAX 256
+#define SETTINGS_CONCURRENCY_MAX 60000 /* below the number of instance keys there can be */
+#define SETTINGS_REGION_MAX 32
+
+/* Everything a person may set: command line, configuration file and reference page come
+ * from the one table in settings.c. */
+struct settings {
+    char *data;              /* data folder; NULL: by user, see settings.c */
+    char *api, *gateway;     /* "HOST:PORT", or "localhost:PORT" for 127.0.0.1 and [::1] */
+    int64_t shards;          /* 0: one a core */
+    char *region, *account;
+    char *runtimes;          /* folder of runtimes; NULL: found beside the program */
+    int64_t concurrency;     /* of the account */
+    int64_t memory;          /* bytes all instances together may be given; 0: twice the machine's */
+    int64_t idle_timeout_ms; /* an idle instance ends after it */
+    int64_t freeze_after_ms; /* an idle instance is frozen after it; 0: never */
+    int64_t drain_ms;        /* how long running invocations may take at SIGTERM */
+    int64_t log_retention_ms;
+    int64_t cpu_min_percent; /* what an instance of the smallest memory gets, of one core */
+    bool access_log;         /* one line a request in DIR/access.log */
+    char *log_level, *log_format;
+};
+extern const struct option settings_options[];
+
+/* What a row of the table cannot say: account, region, log-level and log-format. For
+ * settings that hold their defaults at least; ERROR_INVALID names the setting. */
+int settings_check(const struct settings *settings, struct error *err);
