@@ -29,6 +29,11 @@ void loop_assert_here(const struct loop *loop)
     assert(current == loop || !atomic_load_explicit(&loop->running, memory_order_relaxed));
 }
 
+void **loop_slot(struct loop *loop, enum loop_slot slot)
+{
+    return &loop->slots[slot];
+}
+
 static int64_t read_clock(struct loop *loop)
 {
     loop->now_us = clock_mono_us();

@@ -33,6 +33,11 @@ void loop_stop(struct loop *loop); /* any thread */
 void loop_join(struct loop *loop); /* waits for the thread of loop_start() */
 void loop_free(struct loop *loop); /* after it has ended */
 
+/* A pointer for each component whose objects on a loop share something; NULL at first,
+ * the component's to set and to clear. */
+enum loop_slot { LOOP_SLOT_HTTP, LOOP_SLOT_COUNT };
+void **loop_slot(struct loop *loop, enum loop_slot slot);
+
 /* Any thread, wakes the loop. Never blocks, takes the message. */
 void loop_post(struct loop *loop, struct loop_message *message);
 

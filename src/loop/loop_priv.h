@@ -29,6 +29,7 @@ struct loop {
     struct list tasks;
     struct timer_heap timers;
     int64_t now_us; /* 0: not read yet in this iteration */
+    void *slots[LOOP_SLOT_COUNT];
 
     pthread_t thread;
     char name[16];

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "loop/loop.h"
+
+/*
+ * One HTTP exchange as the application sees it, whatever carries it: HTTP/1.1 today,
+ * HTTP/2 and TLS behind the same table. A request is a stream: head, body chunks, end,
+ * or a reset at any time. All on the loop of the connection.
+ */
+struct http_stream;
+
+enum http_method {
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_DELETE,
+    METHOD_PATCH,
+    METHOD_OPTIONS,
+    METHOD_OTHER, /* a well-formed token we have no name for */
+};
+
+/* A header or trailer. Names of a request are in lower case; values are trimmed. */
+struct http_field {
+    struct text name, value;
+};
+
+#define HTTP_FIELDS_MAX 100
+#define HTTP_HEAD_BYTES_MAX (16 << 10) /* request line and headers; 431 (line: 414) above */
+
+struct http_request {
+    enum http_method method;
+    struct text method_text;
+    struct text target; /* as it came: "/a%20b?x=1" */
+    struct text path;   /* before "?", still encoded, starts with "/" (or is "*") */
+    struct text query;  /* after "?", still encoded; TEXT_NONE without "?" */
+    struct text host;   /* Host header; never absent in HTTP/1.1 */
+    const struct http_field *fields;
+    size_t field_count;
+    int64_t content_length; /* of the body; -1: chunked, ends when it ends */
+    bool http_1_0;
+    /* After a chunked body, from on_end on. */
+    const struct http_field *trailers;
+    size_t trailer_count;
+};
+
+/* First value with that lower-case name, or TEXT_NONE. */
+struct text http_field_find(const struct http_field *fields, size_t count, struct text name);
+static inline struct text http_header(const struct http_request *request, struct text name)
+{
+    return http_field_find(request->fields, request->field_count, name);
+}
+
+/*
+ * What an application does with a stream. Borrowed text is valid during the call, but
+ * for the request head, which lives as long as the stream. After on_close no call
+ * follows and the stream is gone; it is called exactly once for each on_request.
+ */
+struct http_app {
+    /* The head is there. May answer at once (the rest of the body is then read and
+     * dropped up to a limit, or the connection closed). */
+    void (*on_request)(struct http_stream *stream);
+    /* A piece of the body. Return false to pause reading until http_resume(). */
+    bool (*on_body)(struct http_stream *stream, struct text chunk);
+    /* The body is complete (called for empty bodies too). */
+    void (*on_end)(struct http_stream *stream);
+    /* After http_write() said false: there is room again. Optional. */
+    void (*on_writable)(struct http_stream *stream);
+    /* The exchange is over: answered in full (reset false), or the client went away or
+     * broke the protocol (reset true). Release what belongs to it. */
+    void (*on_close)(struct http_stream *stream, bool reset);
+};
+
+/* The transport's side; one table per protocol. */
+struct http_transport {
+    void (*respond)(struct http_stream *stream, int status, const struct http_field *fields,
+                    size_t count, struct text body);
+    void (*begin)(struct http_stream *stream, int status, const struct http_field *fields,
+                  size_t count, int64_t content_length);
+    bool (*write)(struct http_stream *stream, struct text chunk);
+    void (*end)(struct http_stream *stream, const struct http_field *trailers, size_t count);
+    void (*abort)(struct http_stream *stream);
+    void (*resume)(struct http_stream *stream);
+};
+
+struct http_stream {
+    const struct http_transport *transport;
+    const struct http_app *app;
+    void *context; /* of the listener: what http_listen() was given */
+    void *owner;   /* the application's, NULL at first */
+    struct loop *loop;
+    struct http_request request;
+    struct arena arena;           /* freed when the stream is gone */
+    struct sockaddr_storage peer; /* AF_UNSPEC for what is not TCP */
+    int64_t began_us;             /* monotonic: first byte of the head */
+    int64_t body_max;             /* 413 above; the application may change it in on_request */
+    int status;                   /* of the answer, 0 before; for the access log */
+    int64_t sent_bytes;           /* of the answer's body, so far */
+};
+
+/* Answers completely. Copies what it needs. Content-Length and Date are added, and
+ * Content-Type only if given. The stream may be gone when this returns. */
+static inline void http_respond(struct http_stream *stream, int status,
+                                const struct http_field *fields, size_t count, struct text body)
+{
+    stream->transport->respond(stream, status, fields, count, body);
+}
+/* Begins an answer whose body follows; content_length -1: chunked. */
+static inline void http_begin(struct http_stream *stream, int status,
+                              const struct http_field *fields, size_t count, int64_t content_length)
+{
+    stream->transport->begin(stream, status, fields, count, content_length);
+}
+/* A piece of the body, copied. False: the client is slow, wait for on_writable before
+ * the next one (this one was taken). */
+static inline bool http_write(struct http_stream *stream, struct text chunk)
+{
+    return stream->transport->write(stream, chunk);
+}
+/* The body is complete; trailers only after content_length -1. */
+static inline void http_end(struct http_stream *stream, const struct http_field *trailers,
+                            size_t count)
+{
+    stream->transport->end(stream, trailers, count);
+}
+/* Cuts the exchange off so that the client can tell (connection closed without a last
+ * chunk). on_close(reset) follows, possibly before this returns. */
+static inline void http_abort(struct http_stream *stream)
+{
+    stream->transport->abort(stream);
+}
+/* Reading goes on after on_body returned false. */
+static inline void http_resume(struct http_stream *stream)
+{
+    stream->transport->resume(stream);
+}
+
+const char *http_reason(int status); /* "Not Found" */

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/list.h"
+#include "http/chunked.h"
+#include "http/http.h"
+#include "http/request_parser.h"
+#include "http/server.h"
+
+/* Where a connection's input stands while a head is read, and as long as its stream
+ * lives. Twice a head: what follows a head always finds room. */
+#define INPUT_BYTES (2 * HTTP_HEAD_BYTES_MAX)
+struct input_block {
+    struct input_block *next;
+    struct http_field fields[HTTP_FIELDS_MAX];
+    char bytes[INPUT_BYTES];
+};
+
+/* What the connections of a loop share, so that an idle one holds almost nothing and a
+ * busy one finds warm memory: spare input blocks, output buffers and arenas. */
+#define POOL_BLOCKS_MAX 32
+#define POOL_SCRATCH_BYTES (64 << 10)
+struct http_pool {
+    struct loop *loop;
+    int users;
+    struct input_block *blocks;
+    int block_count;
+    struct buffer output;
+    struct arena arena;
+    int64_t date_until_us;
+    char date[32];
+    char scratch[POOL_SCRATCH_BYTES];
+};
+
+struct http_pool *http_pool_ref(struct loop *loop);
+void http_pool_unref(struct http_pool *pool);
+struct input_block *http_pool_take_block(struct http_pool *pool);
+void http_pool_give_block(struct http_pool *pool, struct input_block *block);
+struct text http_pool_date(struct http_pool *pool); /* now, as the Date header has it */
+
+struct http_server {
+    struct loop *loop;
+    struct http_limits limits;
+    struct http_pool *pool;
+    struct list listeners, connections;
+    int connection_count;
+    int open_count; /* listeners and connections whose descriptors are not closed yet */
+    bool draining, closing, full;
+    struct loop_task drained_task;
+    void (*drained)(void *arg);
+    void *drained_arg;
+};
+
+struct listener {
+    struct loop_io io;
+    struct loop_timer retry;
+    struct list link;
+    struct http_server *server;
+    const struct http_app *app;
+    void *context;
+};
+
+/* After an accept; takes fd. */
+void connection_open(struct listener *listener, int fd, const struct sockaddr_storage *peer);
+/* Now, whatever goes on: its stream gets on_close(reset). */
+void connection_close(struct list *link);
+/* Closes it if no request is under way; else the answer will be the last. */
+void connection_drain(struct list *link);
+/* A connection's or a listener's descriptor is closed. */
+void server_closed_one(struct http_server *server, bool connection);
+
+/*
+ * The head of an answer, written as HTTP/1.1.
+ */
+struct response_head {
+    int status;
+    const struct http_field *fields;
+    size_t count;
+    int64_t content_length; /* -1: none is sent */
+    bool chunked;
+    bool keep_alive; /* out: false when the application sent "Connection: close" */
+    bool http_1_0;
+};
+/* Fields that frame the message or belong to the connection are ours and left out; so
+ * is every field that is not clean. */
+void response_write_head(struct http_pool *pool, struct buffer *out, struct response_head *head);
+void response_write_chunk(struct buffer *out, struct text chunk); /* not empty */
+void response_write_last_chunk(struct buffer *out, const struct http_field *trailers, size_t count);
+bool response_has_no_body(int status);

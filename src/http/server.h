@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "http/http.h"
+
+/*
+ * Listeners and HTTP/1.1 connections of one loop. Keep-alive, pipelining (answers in
+ * order, one request at a time handed to the application), chunked both ways, Expect:
+ * 100-continue, HTTP/1.0. Deadlines and limits on everything. Ambiguous framing is
+ * answered 400 and the connection closed (RFC 9112).
+ */
+struct http_server;
+
+struct http_limits {
+    int64_t head_ms;       /* for a whole request head, from its first byte; 408 and close */
+    int64_t idle_ms;       /* between requests on a connection */
+    int64_t body_idle_ms;  /* between two pieces of a body */
+    int64_t write_idle_ms; /* a client that takes nothing for so long is dropped */
+    int64_t body_max;      /* default of stream->body_max */
+    int connections_max;   /* of this server; further ones wait in the backlog */
+    int64_t body_rate_min; /* bytes a second a body must come with after 10 s, 0: any */
+};
+extern const struct http_limits http_limits_public;   /* for the gateway and API ports */
+extern const struct http_limits http_limits_instance; /* Runtime API: no idle or write deadline */
+
+struct http_server *http_server_new(struct loop *loop, const struct http_limits *limits);
+/* Closes listeners at once; connections after the answer under way. drained() (may be
+ * NULL) is called when the last one is gone; then http_server_free() is allowed. */
+void http_server_drain(struct http_server *server, void (*drained)(void *arg), void *arg);
+/* Closes everything now; streams get on_close(reset). The server is gone later, on its
+ * own; the caller forgets it. */
+void http_server_close(struct http_server *server);
+void http_server_free(struct http_server *server);
+
+/* Serves a listening socket (ownership passes to the server). context becomes
+ * stream->context of its requests. */
+void http_listen(struct http_server *server, int fd, const struct http_app *app, void *context);
+
+/* Makes a TCP listener with SO_REUSEPORT (and IPV6_V6ONLY). address is "127.0.0.1:9000",
+ * "[::1]:9000"; port 0 picks one. Returns the descriptor, *ret_port the port. */
+int http_bind(struct text address, uint16_t *ret_port, struct error *err);
+
+int http_server_connections(const struct http_server *server);
