@@ -60,6 +60,8 @@ struct function_config {
     size_t call_count;
 };
 
+#define VERSION_SHARDS_MAX 64
+
 /* One version: code and configuration that do not change. The identity of instances:
  * an instance never serves two versions. */
 struct version {
@@ -77,6 +79,7 @@ struct version {
     char revision_id[37];
     int64_t modified_ms;
     char *published_description; /* of a published version, "" */
+    atomic_int idle_on[VERSION_SHARDS_MAX]; /* idle instances on each shard: a hint for the others */
 };
 
 enum function_state { STATE_PENDING, STATE_ACTIVE, STATE_INACTIVE, STATE_FAILED };

@@ -71,6 +71,7 @@ struct invocation {
     int64_t deadline_ms;           /* wall clock */
     uint32_t state;
     int hand_overs;                /* between shards */
+    bool start_logged;
 };
 
 /* From a free list of this thread; the request id is fresh. version gets a reference. */
