@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "evoke.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api_client.h"
+#include "evoke_json.h"
+#include "evoke_log.h"
+#include "ring_client.h"
+#include "trace_env.h"
+
+/*
+ * An event and its answer each go by the ring or by the Runtime API: small ones by the
+ * ring, if there is one. An event that was fetched by the API is answered there, so that
+ * the daemon never has to join the halves of an exchange.
+ */
+
+#define API_PREFIX "/2018-06-01/runtime/"
+#define REQUEST_ID_MAX 64 /* a UUID has 36 */
+#define TYPE_MAX 127
+
+/* What evoke_run() holds. */
+struct session {
+    evoke_handler *handler;
+    void *data;
+    bool on_ring;
+    struct evoke_ring ring;
+    struct evoke_api api;
+    char *event; /* the event's texts, each with its NUL; grows to the largest seen */
+    size_t event_size;
+};
+
+/* One event; handlers see its first member. */
+struct call {
+    struct evoke_context context;
+    struct session *session;
+    bool by_api; /* came by the Runtime API */
+    bool answered;
+};
+
+/* The environment points into it. */
+static struct evoke_trace_env trace;
+
+static int give_up(const char *what)
+{
+    fprintf(stderr, "evoke: %s: %s\n", what, strerror(errno));
+    return 1;
+}
+
+/* A session without a Runtime API lives as long as all fits the ring. */
+static int open_session(struct session *session)
+{
+    *session = (struct session){.on_ring = evoke_ring_offered()};
+    bool has_api = evoke_api_open(&session->api, getenv("AWS_LAMBDA_RUNTIME_API")) == 0;
+
+    if (session->on_ring && evoke_ring_open(&session->ring) < 0) {
+        if (!has_api)
+            return give_up("cannot map the ring");
+        evoke_log(NULL, EVOKE_WARN, "cannot map the ring (%s): using the Runtime API",
+                  strerror(errno));
+        session->on_ring = false;
+    }
+    if (!session->on_ring && !has_api)
+        return give_up("AWS_LAMBDA_RUNTIME_API is not the address of a Runtime API");
+    if (session->on_ring)
+        evoke_ring_block_wake();
+    return 0;
+}
+
+static void close_session(struct session *session)
+{
+    evoke_api_close(&session->api);
+    free(session->event);
+}
+
+/* --- answers --- */
+
+static int post(struct session *session, const char *path, const char *type,
+                const struct evoke_api_request *body)
+{
+    struct evoke_api_request request = *body;
+    struct evoke_api_reply reply;
+
+    request.method = "POST";
+    request.path = path;
+    request.error_type = type;
+    if (evoke_api_call(&session->api, &request, &reply) < 0)
+        return -1;
+    /* 413: the platform has told the caller that the answer was too large. */
+    if (reply.status / 100 == 2 || reply.status == 413)
+        return 0;
+    errno = EPROTO;
+    return -1;
+}
+
+/* An answer that cannot be given leaves nobody to tell but the log. */
+static void answer_by_api(struct call *call, const char *type, const void *bytes, size_t len)
+{
+    char path[sizeof API_PREFIX + REQUEST_ID_MAX + sizeof "invocation//response"];
+    struct evoke_api_request body = {
+        .content_type = "application/json", .body = bytes, .body_len = len};
+
+    snprintf(path, sizeof path, API_PREFIX "invocation/%.*s/%s", REQUEST_ID_MAX,
+             call->context.request_id, type ? "error" : "response");
+    if (post(call->session, path, type, &body) < 0)
+        exit(give_up("cannot give the answer"));
+    if (call->session->on_ring)
+        (void)evoke_ring_send(&call->session->ring, ANSWER_BY_API, NULL, 0, NULL, 0);
+}
+
+static int answer(struct evoke_context *context, const char *type, const void *bytes, size_t len)
+{
+    struct call *call = (struct call *)context;
+    struct session *session = call->session;
+
+    if (call->answered)
+        return -1;
+    call->answered = true;
+    evoke_log_flush();
+    if (call->by_api || !evoke_ring_send(&session->ring, type ? ANSWER_ERROR : ANSWER_RESPONSE,
+                                         bytes, len, type, type ? strlen(type) : 0))
+        answer_by_api(call, type, bytes, len);
+    return 0;
+}
+
+int evoke_respond(struct evoke_context *context, const char *json)
+{
+    return answer(context, NULL, json, strlen(json));
+}
+
+int evoke_respond_bytes(struct evoke_context *context, const void *bytes, size_t len)
+{
+    return answer(context, NULL, bytes, len);
+}
+
+/* An error type travels in a header. */
+static void clean_type(const char *type, char clean[TYPE_MAX + 1])
+{
+    size_t len = 0;
+
+    for (; type[len] && len < TYPE_MAX; len++)
+        clean[len] = type[len] > ' ' && type[len] < 0x7f ? type[len] : '_';
+    clean[len] = '\0';
+}
+
+/* The caller frees the text; NULL when there is no memory for it. */
+static char *format_error(const char *type, const char *message)
+{
+    size_t size = evoke_json_size(type) + evoke_json_size(message) + 64;
+    char *json = malloc(size), *at = json;
+
+    if (!json)
+        return NULL;
+    at += snprintf(at, size, "{\"errorType\":");
+    at = evoke_json_quote(at, type);
+    at += snprintf(at, size - (size_t)(at - json), ",\"errorMessage\":");
+    at = evoke_json_quote(at, message);
+    (void)snprintf(at, size - (size_t)(at - json), ",\"stackTrace\":[]}");
+    return json;
+}
+
+static const char out_of_memory[] =
+    "{\"errorType\":\"Runtime.OutOfMemory\",\"errorMessage\":\"out of memory\",\"stackTrace\":[]}";
+
+int evoke_fail(struct evoke_context *context, const char *type, const char *message)
+{
+    char clean[TYPE_MAX + 1];
+
+    clean_type(type, clean);
+    char *json = format_error(clean, message);
+    const char *text = json ? json : out_of_memory;
+    int result = answer(context, clean, text, strlen(text));
+    free(json);
+    return result;
+}
+
+int evoke_fail_init(const char *type, const char *message)
+{
+    struct session session;
+    char clean[TYPE_MAX + 1];
+
+    if (open_session(&session) != 0)
+        return 1;
+    clean_type(type, clean);
+    char *json = format_error(clean, message);
+    const char *text = json ? json : out_of_memory;
+    struct evoke_api_request body = {
+        .content_type = "application/json", .body = text, .body_len = strlen(text)};
+
+    evoke_log(NULL, EVOKE_ERROR, "%s: %s", clean, message);
+    evoke_log_flush();
+    if (!session.on_ring || !evoke_ring_send(&session.ring, ANSWER_INIT_ERROR, text, strlen(text),
+                                             clean, strlen(clean)))
+        if (post(&session, API_PREFIX "init/error", clean, &body) < 0)
+            (void)give_up("cannot report the failure");
+    free(json);
+    close_session(&session);
+    return 1;
+}
+
+/* --- events --- */
+
+/* Room for texts of len bytes together, and the NULs of as many as there are. */
+static int need_event(struct session *session, size_t len)
+{
+    len += 8;
+    if (session->event_size >= len)
+        return 0;
+    char *larger = realloc(session->event, len);
+    if (!larger)
+        return -1;
+    session->event = larger;
+    session->event_size = len;
+    return 0;
+}
+
+static char *put_text(char *at, const char *text, size_t len, const char **ret_text)
+{
+    memcpy(at, text, len);
+    at[len] = '\0';
+    *ret_text = at;
+    return at + len + 1;
+}
+
+static void handle(struct call *call, const char *event, size_t len)
+{
+    (void)evoke_trace_env_set(&trace, call->context.trace_id, strlen(call->context.trace_id));
+    call->session->handler(event, len, &call->context);
+    if (!call->answered)
+        (void)answer(&call->context, NULL, "null", 4);
+    evoke_log_flush();
+}
+
+static int64_t parse_number(const char *text, size_t len)
+{
+    int64_t number = 0;
+    for (size_t i = 0; i < len && i < 18 && text[i] >= '0' && text[i] <= '9'; i++)
+        number = number * 10 + (text[i] - '0');
+    return number;
+}
+
+static const char *const header_names[] = {
+    "Lambda-Runtime-Aws-Request-Id",
+    "Lambda-Runtime-Invoked-Function-Arn",
+    "Lambda-Runtime-Trace-Id",
+    "Lambda-Runtime-Client-Context",
+};
+
+static int handle_reply(struct session *session, const struct evoke_api_reply *reply)
+{
+    struct call call = {.session = session, .by_api = true, .context.data = session->data};
+    struct evoke_context *context = &call.context;
+    const char **fields[] = {&context->request_id, &context->function_arn, &context->trace_id,
+                             &context->client_context};
+    const char *event;
+    size_t len;
+
+    if (need_event(session, reply->body_len + reply->head_len) < 0)
+        return give_up("cannot hold an event");
+    char *at = put_text(session->event, reply->body, reply->body_len, &event);
+    for (size_t i = 0; i < 4; i++) {
+        const char *value = evoke_api_header(reply, header_names[i], &len);
+        at = put_text(at, value, len, fields[i]);
+    }
+    const char *deadline = evoke_api_header(reply, "Lambda-Runtime-Deadline-Ms", &len);
+    context->deadline_ms = parse_number(deadline, len);
+    if (!context->request_id[0] || strlen(context->request_id) > REQUEST_ID_MAX) {
+        errno = EPROTO;
+        return give_up("the Runtime API gave an event without a request id");
+    }
+    handle(&call, event, reply->body_len);
+    return 0;
+}
+
+static int handle_from_api(struct session *session)
+{
+    struct evoke_api_request request = {.method = "GET", .path = API_PREFIX "invocation/next"};
+    struct evoke_api_reply reply;
+
+    if (evoke_api_call(&session->api, &request, &reply) < 0)
+        return give_up("cannot ask for the next event");
+    if (reply.status != 200) {
+        fprintf(stderr, "evoke: the Runtime API answered %d: %.*s\n", reply.status,
+                (int)(reply.body_len < 200 ? reply.body_len : 200), reply.body);
+        return 1;
+    }
+    return handle_reply(session, &reply);
+}
+
+/* The texts are copied: they get their NULs, and an answer may free the slot. */
+static int handle_from_ring(struct session *session, const struct ring_event *event)
+{
+    struct call call = {.session = session,
+                        .context = {.deadline_ms = event->deadline_ms, .data = session->data}};
+    struct evoke_context *context = &call.context;
+    const char *record = evoke_ring_record(&session->ring, event);
+    const char *arn = getenv("_EVOKE_FUNCTION_ARN"), *payload;
+    size_t payload_len = event->payload_len, context_len = event->context_len;
+
+    evoke_log_sequence(session->ring.sequence);
+    if (event->flags & RING_EVENT_BY_API)
+        return handle_from_api(session);
+    if (need_event(session,
+                   payload_len + context_len + event->trace_len + sizeof event->request_id) < 0)
+        return give_up("cannot hold an event");
+
+    char *at = put_text(session->event, record, payload_len, &payload);
+    at = put_text(at, record + payload_len, context_len, &context->client_context);
+    at = put_text(at, record + payload_len + context_len, event->trace_len, &context->trace_id);
+    (void)put_text(at, event->request_id, sizeof event->request_id, &context->request_id);
+    context->function_arn = arn ? arn : "";
+    handle(&call, payload, payload_len);
+    return 0;
+}
+
+static int run_on_ring(struct session *session)
+{
+    (void)evoke_ring_send(&session->ring, ANSWER_READY, NULL, 0, NULL, 0);
+    for (;;) {
+        const struct ring_event *event = evoke_ring_take(&session->ring);
+        if (event) {
+            if (handle_from_ring(session, event) != 0)
+                return 1;
+        } else if (evoke_ring_wait() < 0 && errno != EINTR) {
+            return give_up("cannot wait for an event");
+        }
+    }
+}
+
+int evoke_run(evoke_handler *handler, void *data)
+{
+    struct session session;
+
+    if (open_session(&session) != 0)
+        return 1;
+    session.handler = handler;
+    session.data = data;
+    evoke_log_capture(session.on_ring);
+
+    int result = 0;
+    if (session.on_ring)
+        result = run_on_ring(&session);
+    while (result == 0)
+        result = handle_from_api(&session);
+    evoke_log_flush();
+    close_session(&session);
+    return result;
+}
+
+int64_t evoke_remaining_ms(const struct evoke_context *context)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t left = context->deadline_ms - (now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000);
+    return left > 0 ? left : 0;
+}
