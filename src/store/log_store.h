@@ -13,12 +13,14 @@
 /*
  * Function logs: groups of streams of messages, kept in append-only files below
  * DIR/logs, one file a stream (group and stream names are percent-encoded). A record is
- * a line "<ms> <length>\n", the message, "\n"; a file cut off by a crash loses at most
- * its last record, which readers drop.
+ * a line "<ms> <length>\n" (13 and 6 digits), the message, "\n"; a file cut off by a crash
+ * loses at most its last record, which readers drop. A file's modification time is the time
+ * of its last message.
  *
  * Writing is behind the answer: a loop's writer collects records in memory and the pool
  * appends them, at most LOG_FLUSH_MS later or LOG_FLUSH_BYTES large. Reading sees what has
- * been flushed; log_writer_flush() first makes that everything.
+ * been flushed; log_writer_flush() first makes that everything. Records that the disk does
+ * not take are counted and dropped, and a record in their place tells how many.
  */
 struct log_store;
 struct log_writer; /* one a loop */
@@ -40,10 +42,11 @@ void log_writer_free(struct log_writer *writer); /* after a flush, nothing open 
  * with the first message. */
 struct log_stream *log_stream_open(struct log_writer *writer, struct text account,
                                    struct text region, struct text group, struct text name);
-/* Copies; cheap (no system call, no allocation but the buffer's growth). Messages of a
+/* Copies; a message beyond LIMIT_LOG_LINE becomes several; cheap (no system call, no allocation but the buffer's growth). Messages of a
  * stream must not go back in time: an earlier at_ms is raised to the last one. */
 void log_stream_add(struct log_stream *stream, int64_t at_ms, struct text message);
-/* The same in two steps, to format in place: room for max bytes, then how many it was. */
+/* The same in two steps, to format in place: room for max (at most LIMIT_LOG_LINE) bytes,
+ * then how many it was. */
 char *log_stream_begin(struct log_stream *stream, size_t max);
 void log_stream_end(struct log_stream *stream, int64_t at_ms, size_t len);
 void log_stream_close(struct log_stream *stream); /* flushed in time, then freed */
