@@ -92,7 +92,7 @@ class ApiPeer:
         self.server.daemon_threads = True
         self.server.peer = self
         self.address = f"127.0.0.1:{self.server.server_port}"
-        Thread(target=self.server.serve_forever, daemon=True).start()
+        Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self):
         self.events.put(None)

@@ -24,16 +24,17 @@ def transport(request):
 
 @pytest.fixture
 def launch(tmp_path):
-    """launch(command, handler=..., transport=..., files={name: text}, env={...})"""
+    """launch(command, handler=..., transport=..., files={name: text}, env={...}); wait=False
+    for one that is not expected to become ready."""
     started = []
 
-    def launch(command, files=None, **options):
+    def launch(command, files=None, wait=True, **options):
         for name, text in (files or {}).items():
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         started.append(instances.Instance(command, tmp_path, **options))
-        return started[-1].start()
+        return started[-1].start() if wait else started[-1]
 
     yield launch
     for one in started:
