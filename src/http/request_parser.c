@@ -132,6 +132,8 @@ static bool is_framed_coding(struct text value)
     if (comma == 0 || !text_equal_nocase(text_trim(text_skip(value, comma)), TEXT("chunked")))
         return false;
     struct text others = text_slice(value, 0, comma - 1), member;
+    if (text_trim(others).len == 0)
+        return false;
     while (text_split(&others, ',', &member))
         if (!is_known_coding(text_trim(member)))
             return false;
