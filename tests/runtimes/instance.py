@@ -53,7 +53,7 @@ class Instance:
             stderr=writer, close_fds=False, preexec_fn=self._descriptors,
         )
         os.close(writer)
-        self._log = b""
+        self._log, self._more_log = b"", threading.Condition()
         self._log_thread = threading.Thread(target=self._read_log, args=(reader,), daemon=True)
         self._log_thread.start()
         self.first = None
@@ -69,7 +69,9 @@ class Instance:
     def _read_log(self, fd):
         with os.fdopen(fd, "rb", 0) as pipe:
             while data := pipe.read(65536):
-                self._log += data
+                with self._more_log:
+                    self._log += data
+                    self._more_log.notify_all()
 
     def start(self):
         """Waits until it is ready, or has said why not."""
@@ -111,6 +113,11 @@ class Instance:
         status = self.process.wait(timeout)
         self._log_thread.join(timeout)
         return status
+
+    def wait_for_log(self, text, timeout=20):
+        """Until it has printed text, while it runs on."""
+        with self._more_log:
+            assert self._more_log.wait_for(lambda: text.encode() in self._log, timeout), self._log
 
     def log(self):
         """Ends it; what it printed, as (sequence, text)."""
