@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/environment_priv.h"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+/*
+ * The shard's side of the ring. Everything read from the shared memory is copied first
+ * and then checked against what this side wrote itself; whatever does not fit ends the
+ * environment. Events are numbered; answers come in the order of the events, skipping
+ * those that were taken back.
+ */
+
+static void on_reply(struct loop_io *io, int events);
+static void on_wake(struct loop_task *task);
+
+static void on_reply_closed(struct loop_io *io)
+{
+    struct environment *environment = container_of(io, struct environment, ring.reply_io);
+
+    (void)close(environment->ring.reply_fd);
+    environment->ring.reply_fd = -1;
+    environment_closed_handle(environment);
+}
+
+int ring_open(struct environment *environment, struct error *err)
+{
+    struct ring_side *side = &environment->ring;
+
+    side->memory_fd = memfd_create("evoke-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    side->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    side->reply_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (side->memory_fd < 0 || side->wake_fd < 0 || side->reply_fd < 0)
+        return error_system(err, "cannot make a ring");
+    if (ftruncate(side->memory_fd, RING_BYTES) < 0 ||
+        fcntl(side->memory_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+        return error_system(err, "cannot size a ring");
+
+    void *at = mmap(NULL, RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, side->memory_fd, 0);
+    if (at == MAP_FAILED)
+        return error_system(err, "cannot map a ring");
+    side->shared = at;
+    side->shared->version = RING_VERSION;
+    atomic_store(&side->shared->out.waiting, 1);
+    side->wake.run = on_wake;
+    return 0;
+}
+
+void ring_started(struct environment *environment)
+{
+    struct ring_side *side = &environment->ring;
+
+    side->reply_io.ready = on_reply;
+    side->reply_io.closed = on_reply_closed;
+    environment->handles++;
+    loop_io_start(environment->loop, &side->reply_io, side->reply_fd, LOOP_READ);
+}
+
+void ring_close(struct environment *environment)
+{
+    struct ring_side *side = &environment->ring;
+
+    loop_cancel(&side->wake);
+    if (side->shared)
+        (void)munmap(take(side->shared), RING_BYTES);
+    if (side->memory_fd >= 0)
+        (void)close(take_fd(side->memory_fd));
+    if (side->wake_fd >= 0)
+        (void)close(take_fd(side->wake_fd));
+    if (side->reply_io.open)
+        loop_io_stop(&side->reply_io);
+    else if (side->reply_fd >= 0)
+        (void)close(take_fd(side->reply_fd));
+}
+
+/* Believes the instance's event tail only within what was sent. */
+static bool refresh_tail(struct environment *environment)
+{
+    struct ring_side *side = &environment->ring;
+    uint32_t tail = atomic_load_explicit(&side->shared->in.tail, memory_order_acquire);
+
+    if (tail - side->tail > side->head - side->tail) {
+        environment_violated(environment, "moved its event counter out of range");
+        return false;
+    }
+    side->tail = tail;
+    return true;
+}
+
+/* Where a record of len bytes goes: after the youngest (from), and never up to the oldest
+ * in use, so that equal offsets always mean full. RING_DATA_BYTES: nowhere now. */
+static uint32_t find_space(bool empty, uint32_t from, uint32_t oldest, uint32_t len)
+{
+    if (empty)
+        return 0;
+    if (from < oldest)
+        return oldest - from > len ? from : RING_DATA_BYTES;
+    if (from == oldest)
+        return RING_DATA_BYTES;
+    if (RING_DATA_BYTES - from >= len)
+        return from;
+    return oldest > len ? 0 : RING_DATA_BYTES;
+}
+
+/* A record has at least one byte, so that each has an offset of its own. */
+static uint32_t record_len(size_t payload_len, size_t context_len, size_t trace_len)
+{
+    size_t all = payload_len + context_len + trace_len;
+    return all > RING_RECORD_MAX || all == 0 ? 1 : (uint32_t)all;
+}
+
+size_t ring_room(const struct environment *environment, size_t payload_len)
+{
+    const struct ring_side *side = &environment->ring;
+    uint32_t tail = atomic_load_explicit(&side->shared->in.tail, memory_order_acquire);
+    uint32_t used = side->head - tail;
+
+    if (used >= RING_SLOTS || used > side->head - side->tail)
+        return 0;
+    /* The context and trace are bounded to a page together. */
+    uint32_t len = record_len(payload_len + 4096, 0, 0);
+    uint32_t oldest = side->slots[tail % RING_SLOTS].offset;
+    return find_space(used == 0, side->data_head, oldest, len) < RING_DATA_BYTES ? RING_SLOTS - used
+                                                                                 : 0;
+}
+
+static void fill_record(struct ring *shared, struct ring_event *event,
+                        const struct invocation *invocation, struct text trace)
+{
+    char *at = shared->event_data + event->offset;
+
+    memcpy(at, invocation->payload.at ? invocation->payload.at : "", event->payload_len);
+    at += event->payload_len;
+    memcpy(at, invocation->client_context.at ? invocation->client_context.at : "",
+           event->context_len);
+    memcpy(at + event->context_len, trace.at, event->trace_len);
+}
+
+void ring_send(struct environment *environment, struct invocation *invocation)
+{
+    struct ring_side *side = &environment->ring;
+    if (!refresh_tail(environment))
+        return;
+
+    struct text trace = text_of(invocation->trace);
+    uint32_t len = record_len(invocation->payload.len, invocation->client_context.len, trace.len);
+    bool by_api =
+        invocation->payload.len + invocation->client_context.len + trace.len > RING_RECORD_MAX;
+    uint32_t at = find_space(side->head == side->tail, side->data_head,
+                             side->slots[side->tail % RING_SLOTS].offset, len);
+    assert(at < RING_DATA_BYTES && side->head - side->tail < RING_SLOTS);
+
+    struct ring_event *event = &side->shared->events[side->head % RING_SLOTS];
+    event->flags = by_api ? RING_EVENT_BY_API : 0;
+    event->sequence = ++side->sequence;
+    event->deadline_ms = invocation->deadline_ms;
+    event->offset = at;
+    event->payload_len = by_api ? 0 : (uint32_t)invocation->payload.len;
+    event->context_len = by_api ? 0 : (uint32_t)invocation->client_context.len;
+    event->trace_len = by_api ? 0 : (uint32_t)trace.len;
+    memcpy(event->request_id, invocation->request_id, sizeof event->request_id);
+    if (!by_api)
+        fill_record(side->shared, event, invocation, trace);
+    atomic_store_explicit(&event->claim, CLAIM_READY, memory_order_relaxed);
+
+    side->slots[side->head % RING_SLOTS] = (struct ring_slot){invocation, side->sequence, at, len};
+    invocation->state = side->head;
+    side->data_head = at + len == RING_DATA_BYTES ? 0 : at + len;
+    side->head++;
+    atomic_store_explicit(&side->shared->in.head, side->head, memory_order_seq_cst);
+    loop_defer(environment->loop, &side->wake);
+}
+
+static void on_wake(struct loop_task *task)
+{
+    struct environment *environment = container_of(task, struct environment, ring.wake);
+
+    if (atomic_exchange(&environment->ring.shared->in.waiting, 0) == 0)
+        return;
+    uint64_t one = 1;
+    if (write(environment->ring.wake_fd, &one, sizeof one) < 0)
+        environment_violated(environment, "filled the eventfd that wakes it");
+}
+
+struct invocation *ring_take_youngest(struct environment *environment)
+{
+    struct ring_side *side = &environment->ring;
+
+    for (uint32_t at = side->head; at != side->oldest; at--) {
+        struct ring_slot *slot = &side->slots[(at - 1) % RING_SLOTS];
+        if (!slot->invocation)
+            continue;
+        uint32_t ready = CLAIM_READY;
+        if (!atomic_compare_exchange_strong(&side->shared->events[(at - 1) % RING_SLOTS].claim,
+                                            &ready, CLAIM_REVOKED))
+            return NULL;
+        return take(slot->invocation);
+    }
+    return NULL;
+}
+
+bool ring_has_begun(const struct environment *environment, const struct invocation *invocation)
+{
+    const struct ring *shared = environment->ring.shared;
+
+    return atomic_load(&shared->events[invocation->state % RING_SLOTS].claim) == CLAIM_TAKEN;
+}
+
+struct invocation *ring_by_sequence(const struct environment *environment, uint64_t sequence)
+{
+    const struct ring_side *side = &environment->ring;
+
+    for (uint32_t at = side->oldest; at != side->head; at++)
+        if (side->slots[at % RING_SLOTS].sequence == sequence)
+            return side->slots[at % RING_SLOTS].invocation;
+    return NULL;
+}
+
+/* The oldest event that was not taken back: the one the next answer must be for. */
+static struct ring_slot *oldest_slot(struct ring_side *side)
+{
+    while (side->oldest != side->head && !side->slots[side->oldest % RING_SLOTS].invocation)
+        side->oldest++;
+    return side->oldest == side->head ? NULL : &side->slots[side->oldest % RING_SLOTS];
+}
+
+/* A runtime's own time stamps count only within what this side saw. */
+static void stamp(struct environment *environment, struct invocation *invocation,
+                  const struct ring_answer *answer)
+{
+    int64_t now = clock_mono_us();
+    int64_t floor = invocation->began_us > environment->answered_us ? invocation->began_us
+                                                                    : environment->answered_us;
+    int64_t ended = answer->ended_us > now || answer->ended_us < floor ? now : answer->ended_us;
+    int64_t began = answer->began_us < floor || answer->began_us > ended ? floor : answer->began_us;
+
+    invocation->began_us = began;
+    invocation->ended_us = ended;
+    environment->answered_us = ended;
+}
+
+static void accept_event_answer(struct environment *environment, const struct ring_answer *answer,
+                                struct text payload, struct text type)
+{
+    struct ring_side *side = &environment->ring;
+    struct ring_slot *slot = oldest_slot(side);
+
+    if (!slot || slot->sequence != answer->sequence ||
+        !ring_has_begun(environment, slot->invocation)) {
+        environment_violated(environment, "answered an event that it was not given");
+        return;
+    }
+    struct invocation *invocation = slot->invocation;
+    struct api_side *api = &environment->api;
+    if (answer->kind == ANSWER_BY_API && (api->answering != invocation || !api->answered)) {
+        environment_violated(environment,
+                             "announced an answer by the Runtime API without giving it");
+        return;
+    }
+    slot->invocation = NULL;
+    side->oldest++;
+    stamp(environment, invocation, answer);
+    if (answer->kind == ANSWER_BY_API) {
+        bool is_error = api->answered_error;
+        api->answering = NULL;
+        environment_finish_event(environment, invocation, is_error, text_of(api->error_type));
+        return;
+    }
+    buffer_clear(&invocation->response);
+    buffer_add_text(&invocation->response, payload);
+    environment_finish_event(environment, invocation, answer->kind == ANSWER_ERROR, type);
+}
+
+static void accept_answer(struct environment *environment, const struct ring_answer *answer)
+{
+    struct ring_side *side = &environment->ring;
+    uint64_t len = (uint64_t)answer->payload_len + answer->type_len;
+    if (len > RING_RECORD_MAX || answer->type_len > 255 ||
+        (uint64_t)answer->offset + len > RING_DATA_BYTES) {
+        environment_violated(environment, "sent an answer out of range");
+        return;
+    }
+
+    /* The type is short and looked at: copied. The payload is copied where it is kept. */
+    char type_copy[256];
+    const char *record = side->shared->answer_data + answer->offset;
+    memcpy(type_copy, record + answer->payload_len, answer->type_len);
+    struct text payload = {record, answer->payload_len}, type = {type_copy, answer->type_len};
+
+    switch (answer->kind) {
+    case ANSWER_READY:
+        environment_became_ready(environment);
+        return;
+    case ANSWER_INIT_ERROR: {
+        scoped(free) char *copy = text_dup(payload);
+        environment->calls->init_failed(environment, type, (struct text){copy, payload.len});
+        return;
+    }
+    case ANSWER_RESPONSE:
+    case ANSWER_ERROR:
+    case ANSWER_BY_API:
+        accept_event_answer(environment, answer, payload, type);
+        return;
+    }
+    environment_violated(environment, "sent an answer of an unknown kind");
+}
+
+void ring_drain(struct environment *environment)
+{
+    struct ring_side *side = &environment->ring;
+    struct ring_counters *out = &side->shared->out;
+
+    uint32_t ready = atomic_load_explicit(&out->head, memory_order_acquire) - side->out_tail;
+    if (ready > RING_SLOTS) {
+        environment_violated(environment, "moved its answer counter out of range");
+        return;
+    }
+    for (; ready > 0 && environment->state == ENVIRONMENT_RUNNING && !environment->kill_sent;
+         ready--) {
+        struct ring_answer answer = side->shared->answers[side->out_tail % RING_SLOTS];
+        accept_answer(environment, &answer);
+        if (!side->shared)
+            return;
+        side->out_tail++;
+        atomic_store_explicit(&out->tail, side->out_tail, memory_order_release);
+    }
+}
+
+static void on_reply(struct loop_io *io, int events)
+{
+    struct environment *environment = container_of(io, struct environment, ring.reply_io);
+    struct ring_side *side = &environment->ring;
+    uint64_t count;
+
+    if (!side->shared || environment->kill_sent) {
+        loop_io_watch(io, 0);
+        return;
+    }
+    if (read(side->reply_fd, &count, sizeof count) < 0)
+        return;
+    if (!side->attached && atomic_load(&side->shared->attached))
+        side->attached = true;
+
+    struct ring_counters *out = &side->shared->out;
+    for (;;) {
+        /* What was printed before an answer belongs before it. */
+        output_drain(environment);
+        ring_drain(environment);
+        if (!side->shared || environment->kill_sent)
+            return;
+        atomic_store(&out->waiting, 1);
+        if (atomic_load(&out->head) == side->out_tail || atomic_exchange(&out->waiting, 0) == 0)
+            return;
+    }
+}

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures for tests that drive the built daemon from outside.
+
+EVOKE_BUILD names the build folder (default: build). A daemon listens on free ports of
+127.0.0.1, has a data folder of its own and is gone after the test.
+"""
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
+
+import evoke_daemon  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory):
+    """One running daemon for all tests of a file."""
+    running = evoke_daemon.Daemon(tmp_path_factory.mktemp("evoke") / "data")
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def make_daemon(tmp_path):
+    """Starts daemons with options of the test's own: make_daemon("--shards", "1")."""
+    started = []
+
+    def make(*options, data=None, start=True, **keywords):
+        made = evoke_daemon.Daemon(data or tmp_path / "data", *options, **keywords)
+        started.append(made)
+        if start:
+            made.start()
+        return made
+
+    yield make
+    for made in started:
+        made.stop()

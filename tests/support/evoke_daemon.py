@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A daemon under test: started on free ports, stopped by pid, asked through real clients."""
+import configparser
+import http.client
+import io
+import json
+import os
+import pathlib
+import re
+import select
+import signal
+import subprocess
+import time
+import urllib.parse
+import zipfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("EVOKE_BUILD", ROOT / "build"))
+PROGRAM = BUILD / "src" / "daemon" / "evoke"
+START_S = float(os.environ.get("EVOKE_START_S", "30"))
+SHARED = pathlib.Path(os.environ.get("EVOKE_SHARED", ROOT.parent / "shared"))
+
+
+class Daemon:
+    """data: its folder. options: further options of `evoke serve`."""
+
+    def __init__(self, data, *options, env=None, prefix=()):
+        self.data = pathlib.Path(data)
+        self.options = [str(option) for option in options]
+        self.extra_env = env or {}
+        self.prefix = list(prefix)
+        self.evoke = str(PROGRAM)
+        self.process = None
+        self.api = self.gateway = None
+        self.log = self.data.parent / (self.data.name + ".log")
+
+    def start(self):
+        """Returns when the daemon has said that it is ready."""
+        assert PROGRAM.exists(), f"{PROGRAM} is not built: run 'make' first"
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        command = [*self.prefix, self.evoke, "serve", "--data", str(self.data)]
+        for name in ("api", "gateway"):
+            if f"--{name}" not in self.options:
+                command += [f"--{name}", "127.0.0.1:0"]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                command + self.options, stdout=subprocess.PIPE, stderr=log,
+                env={**os.environ, **self.extra_env})
+        line = self._ready_line()
+        match = re.fullmatch(r"evoke ready api=(\S+) gateway=(\S+) data=(\S+)\n", line)
+        assert match, f"instead of ready: {line!r}\n{self.log_text()[-4000:]}"
+        self.api, self.gateway = match[1], match[2]
+        return self
+
+    def _ready_line(self):
+        deadline = time.monotonic() + START_S
+        out = self.process.stdout.fileno()
+        text = b""
+        while not text.endswith(b"\n"):
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([out], [], [], left)[0]:
+                break
+            piece = os.read(out, 4096)
+            if not piece:
+                break
+            text += piece
+        return text.decode()
+
+    def log_text(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def stop(self, timeout=60):
+        """SIGTERM and wait; the exit code. Nothing happens when it has ended before."""
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self._reap(timeout)
+
+    def kill(self):
+        """SIGKILL."""
+        self.process.kill()
+        return self._reap(10)
+
+    def _reap(self, timeout):
+        try:
+            code = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"the daemon did not stop\n{self.log_text()[-4000:]}") from None
+        self.process.stdout.close()
+        self.process = None
+        return code
+
+    # --- clients ---
+
+    @property
+    def env(self):
+        """Variables for AWS tools and the command line."""
+        keys = self.keys()
+        return {
+            "AWS_ENDPOINT_URL": self.api, "AWS_ACCESS_KEY_ID": keys[0],
+            "AWS_SECRET_ACCESS_KEY": keys[1], "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_REGION": "us-east-1", "EVOKE_DATA": str(self.data), "AWS_PAGER": "",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def keys(self):
+        credentials = configparser.ConfigParser()
+        credentials.read(self.data / "credentials")
+        profile = credentials["default"]
+        return profile["aws_access_key_id"], profile["aws_secret_access_key"]
+
+    def boto(self, service, **config):
+        """A boto3 client of this daemon, without retries."""
+        import boto3
+        from botocore.config import Config
+
+        key, secret = self.keys()
+        merged = {"retries": {"max_attempts": 0}, "read_timeout": 120, **config}
+        return boto3.client(service, endpoint_url=self.api, region_name="us-east-1",
+                            aws_access_key_id=key, aws_secret_access_key=secret,
+                            config=Config(**merged))
+
+    def run(self, *arguments, check=True, **keywords):
+        """Runs the command line against this daemon."""
+        done = subprocess.run([self.evoke, *map(str, arguments)], capture_output=True, text=True,
+                              env={**os.environ, **self.env}, timeout=120, check=False, **keywords)
+        assert not check or done.returncode == 0, (arguments, done.stdout, done.stderr)
+        return done
+
+    def connect(self, which="gateway"):
+        """A keep-alive connection to the gateway or the API port."""
+        parts = urllib.parse.urlsplit(getattr(self, which))
+        return http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+
+    def get(self, path, which="gateway", method="GET", body=None, headers=None):
+        """(status, headers as a dict with lower-case names, body bytes)."""
+        connection = self.connect(which)
+        try:
+            connection.request(method, path, body=body, headers=headers or {})
+            answer = connection.getresponse()
+            content = answer.read()
+            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, content
+        finally:
+            connection.close()
+
+    # --- functions ---
+
+    def create(self, name, files, *, runtime="python3.11", handler="main.handler", wait=True,
+               **settings):
+        """CreateFunction from {path: content}; waits until it is Active."""
+        client = self.boto("lambda")
+        created = client.create_function(
+            FunctionName=name, Runtime=runtime, Handler=handler,
+            Role="arn:aws:iam::000000000000:role/test", Code={"ZipFile": make_zip(files)},
+            **settings)
+        if wait:
+            self.wait_active(client, name)
+        return created
+
+    @staticmethod
+    def wait_active(client, name):
+        """The waiters' own condition, asked more often than every five seconds."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            now = client.get_function_configuration(FunctionName=name)
+            if now["State"] == "Active" and now["LastUpdateStatus"] == "Successful":
+                return now
+            assert now["State"] in ("Pending", "Active"), now
+            select.select([], [], [], 0.01)
+        raise AssertionError(f"{name} did not become Active: {now}")
+
+    def open_url(self, name, **settings):
+        """A public URL of the function; its path on the gateway ("/urls/<id>/")."""
+        client = self.boto("lambda")
+        made = client.create_function_url_config(FunctionName=name, AuthType="NONE", **settings)
+        client.add_permission(FunctionName=name, StatementId="public", Principal="*",
+                              Action="lambda:InvokeFunctionUrl", FunctionUrlAuthType="NONE")
+        return f"/urls/{urllib.parse.urlsplit(made['FunctionUrl']).hostname.split('.')[0]}/"
+
+    def invoke(self, name, event=None, **settings):
+        """(payload as JSON, the whole answer)."""
+        answer = self.boto("lambda").invoke(
+            FunctionName=name, Payload=json.dumps(event if event is not None else {}), **settings)
+        payload = answer["Payload"].read()
+        return (json.loads(payload) if payload else None), answer
+
+
+def make_zip(files):
+    """A ZIP of {path: text or bytes, or (content, mode)}."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in files.items():
+            content, mode = content if isinstance(content, tuple) else (content, 0o644)
+            info = zipfile.ZipInfo(path, (2026, 1, 1, 0, 0, 0))
+            info.external_attr = (0o100000 | mode) << 16
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, content)
+    return out.getvalue()
+
+
+def processes_below(pid):
+    """Pids of all descendants of a process, found through /proc."""
+    children = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text()
+            except OSError:
+                continue
+            parent = int(stat[stat.rindex(")") + 2:].split()[1])
+            children.setdefault(parent, []).append(int(entry.name))
+    found, todo = [], [pid]
+    while todo:
+        for child in children.get(todo.pop(), []):
+            found.append(child)
+            todo.append(child)
+    return found
