@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/engine_priv.h"
+
+#include "base/mem.h"
+
+/* What an instance is started with: program, environment, limits. The variables are
+ * those of Lambda's execution environment, plus where the daemon's endpoints are inside. */
+
+#define LAMBDA_MB_PER_CORE 1769 /* Lambda gives one vCPU for this much memory */
+#define ENV_MAX (SANDBOX_ENV_MAX - 1)
+
+struct variables {
+    struct arena *arena;
+    char **at;
+    size_t count;
+};
+
+static void put(struct variables *variables, const char *name, const char *value)
+{
+    assert(variables->count < ENV_MAX);
+    variables->at[variables->count++] =
+        arena_format(variables->arena, "%s=%s", name, value ? value : "");
+}
+
+static void put_number(struct variables *variables, const char *name, int64_t value)
+{
+    put(variables, name, arena_format(variables->arena, "%lld", (long long)value));
+}
+
+/* Names a function may not set itself: they are set by the platform. AWS refuses them at
+ * the API; function.yaml is checked there too. */
+static void put_own(struct variables *variables, const struct function_config *config)
+{
+    for (size_t i = 0; i < config->variable_count && variables->count < ENV_MAX; i++)
+        put(variables, config->variables[i].name, config->variables[i].value);
+}
+
+static void put_platform(struct variables *variables, const struct instance *instance,
+                         const struct interpreter *interpreter)
+{
+    const struct version *version = instance->pool->version;
+    const struct function_config *config = &version->config;
+    bool is_json = config->log_format == LOG_FORMAT_JSON;
+
+    put(variables, "AWS_LAMBDA_FUNCTION_NAME", version->name);
+    put(variables, "AWS_LAMBDA_FUNCTION_VERSION", version->number);
+    put_number(variables, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", config->memory_mb);
+    put(variables, "AWS_LAMBDA_LOG_GROUP_NAME", config->log_group);
+    put(variables, "AWS_LAMBDA_LOG_STREAM_NAME", instance->log_name);
+    put(variables, "AWS_LAMBDA_LOG_FORMAT", is_json ? "JSON" : "Text");
+    if (is_json)
+        put(variables, "AWS_LAMBDA_LOG_LEVEL", config->application_log_level);
+    put(variables, "AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
+    put(variables, "AWS_REGION", version->region);
+    put(variables, "AWS_DEFAULT_REGION", version->region);
+    put(variables, "AWS_EXECUTION_ENV",
+        arena_format(variables->arena, "AWS_Lambda_%s", config->runtime));
+    put(variables, "AWS_ACCESS_KEY_ID", instance->key.access_key);
+    put(variables, "AWS_SECRET_ACCESS_KEY", instance->key.secret);
+    put(variables, "AWS_SESSION_TOKEN", instance->key.session_token);
+    put(variables, "LAMBDA_TASK_ROOT", "/var/task");
+    put(variables, "LAMBDA_RUNTIME_DIR", "/var/runtime");
+    put(variables, "_HANDLER", config->handler);
+    put(variables, "TZ", ":UTC");
+    put(variables, "LANG", "C.UTF-8");
+    put(variables, "PATH", "/usr/local/bin:/usr/bin:/bin:/opt/bin");
+    put(variables, "LD_LIBRARY_PATH", "/var/task:/var/task/lib:/opt/lib");
+    put(variables, "HOME", "/tmp");
+    put(variables, "_EVOKE_RING", "1");
+    if (text_equal(text_of(interpreter->language), TEXT("nodejs")))
+        put(variables, "NODE_PATH", "/opt/nodejs/node_modules:/var/runtime/node_modules");
+    if (text_equal(text_of(interpreter->language), TEXT("python")))
+        put(variables, "PYTHONPATH", "/var/task:/opt/python");
+}
+
+static void put_endpoints(struct variables *variables, const struct instance *instance,
+                          const struct engine *engine)
+{
+    const struct settings *settings = engine->options.settings;
+
+    if (instance->pool->version->config.host_network) {
+        /* The listeners inside do not exist: the daemon's own are reachable. */
+        put(variables, "AWS_ENDPOINT_URL",
+            arena_format(variables->arena, "http://%s", settings->api));
+        put(variables, "EVOKE_GATEWAY",
+            arena_format(variables->arena, "http://%s", settings->gateway));
+        return;
+    }
+    put(variables, "AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
+    put(variables, "AWS_ENDPOINT_URL", "http://127.0.0.1:9000");
+    put(variables, "EVOKE_GATEWAY", "http://127.0.0.1:8080");
+}
+
+static char **arguments(struct arena *arena, const struct interpreter *interpreter)
+{
+    char **argv = arena_zalloc(arena, 4 * sizeof *argv);
+    struct text language = text_of(interpreter->language);
+
+    if (text_equal(language, TEXT("nodejs"))) {
+        argv[0] = arena_string(arena, text_of(interpreter->program));
+        argv[1] = arena_string(arena, TEXT("/var/runtime/bootstrap.mjs"));
+    } else if (text_equal(language, TEXT("python"))) {
+        argv[0] = arena_string(arena, text_of(interpreter->program));
+        argv[1] = arena_string(arena, TEXT("/var/runtime/bootstrap.py"));
+    } else {
+        argv[0] = arena_string(arena, TEXT("/var/task/bootstrap"));
+    }
+    return argv;
+}
+
+static int64_t cpu_percent(const struct settings *settings, int64_t memory_mb)
+{
+    int64_t share = memory_mb * 100 / LAMBDA_MB_PER_CORE;
+
+    return share > settings->cpu_min_percent ? share : settings->cpu_min_percent;
+}
+
+void launch_prepare(struct launch *launch, const struct instance *instance,
+                    const struct engine *engine)
+{
+    const struct version *version = instance->pool->version;
+    bool exact;
+    struct error err;
+    static const struct interpreter none = {.language = "provided", .program = "", .version = ""};
+    const struct interpreter *interpreter = interpreters_resolve(
+        engine->options.interpreters, text_of(version->config.runtime), &exact, &err);
+
+    *launch = (struct launch){0};
+    /* Checked at deployment; a machine may have lost it since, and the start then fails. */
+    if (!interpreter)
+        interpreter = &none;
+    struct variables variables = {.arena = &launch->arena};
+    variables.at = arena_zalloc(&launch->arena, SANDBOX_ENV_MAX * sizeof *variables.at);
+    put_platform(&variables, instance, interpreter);
+    put_endpoints(&variables, instance, engine);
+    put_own(&variables, &version->config);
+
+    struct text language = text_of(interpreter->language);
+    launch->plan = (struct sandbox_plan){
+        .code = version->code,
+        .runtime = text_equal(language, TEXT("provided")) ? NULL : interpreter->language,
+        .argv = arguments(&launch->arena, interpreter),
+        .envp = variables.at,
+        .memory_bytes = version->config.memory_mb << 20,
+        .tmp_bytes = version->config.tmp_mb << 20,
+        .pids = LIMIT_PROCESSES,
+        .cpu_percent = cpu_percent(engine->options.settings, version->config.memory_mb),
+        .host_network = version->config.host_network,
+    };
+}
+
+void launch_done(struct launch *launch)
+{
+    arena_done(&launch->arena);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/engine_priv.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+/*
+ * Where an invocation goes. In this order: the instance used last that is idle; a busy
+ * one whose ring has room, when waiting there is expected to be quicker than waking or
+ * starting another; a sibling shard that has an idle one; a new one. What waits behind a
+ * call that turns out to be slow is taken back by the watch and given to others.
+ *
+ * Expectation is a moving average of this pool's own durations. Until there is one, each
+ * invocation gets an instance of its own, as with Lambda.
+ */
+
+#define WAKE_US 20    /* what waking an idle instance costs */
+#define QUEUE_US 1000 /* the longest expected wait behind a busy instance */
+#define SHARE_US 250  /* the longest expected wait for an instance to become free */
+#define WATCH_MS 2    /* how often queued events are looked at */
+#define CANDIDATES 4  /* busy instances looked at */
+
+static void on_watch(struct loop_timer *timer);
+
+static struct text pool_key(const struct version *version)
+{
+    return text_from(&version->serial, sizeof version->serial);
+}
+
+struct pool *pool_find_or_new(struct shard *shard, const struct version *version)
+{
+    struct pool *pool = map_find(&shard->pools, pool_key(version));
+    if (pool)
+        return pool;
+
+    pool = mem_new(struct pool);
+    pool->shard = shard;
+    pool->version = version_ref(version);
+    pool->memory_bytes = version->config.memory_mb << 20;
+    pool->watch.fire = on_watch;
+    list_init(&pool->idle);
+    list_init(&pool->busy);
+    list_init(&pool->starting);
+    list_init(&pool->stopping);
+    list_init(&pool->waiting);
+    (void)map_put(&shard->pools, pool_key(version), pool);
+    return pool;
+}
+
+void pool_instance_gone(struct pool *pool)
+{
+    if (pool->idle_count + pool->busy_count + pool->starting_count + pool->stopping_count > 0 ||
+        pool->waiting_count > 0 || !pool->is_retired)
+        return;
+    loop_timer_clear(&pool->watch);
+    (void)map_remove(&pool->shard->pools, pool_key(pool->version));
+    version_unref(pool->version);
+    free(pool);
+}
+
+void pool_measured(struct pool *pool, int64_t duration_us)
+{
+    double sample = (double)duration_us;
+
+    pool->duration_us = pool->duration_us > 0 ? pool->duration_us * 0.9 + sample * 0.1 : sample;
+}
+
+/* How long an event given to this busy instance now would wait, in us. */
+static double expected_wait(const struct pool *pool, const struct instance *instance)
+{
+    int64_t began_us;
+    const struct environment *environment = instance->environment;
+    if (!environment_running(environment, &began_us))
+        return 0;
+
+    double elapsed = (double)(loop_now_us(pool->shard->loop) - began_us);
+    double head = elapsed > pool->duration_us ? elapsed : pool->duration_us;
+    return head + (double)(environment_load(environment) - 1) * pool->duration_us;
+}
+
+static struct instance *choose_busy(struct pool *pool, const struct invocation *invocation)
+{
+    double limit = list_empty(&pool->idle) ? QUEUE_US : WAKE_US, best = limit;
+    struct instance *chosen = NULL;
+    int looked = 0;
+
+    if (pool->duration_us <= 0 || pool->duration_us >= limit)
+        return NULL;
+    list_each (node, &pool->busy) {
+        struct instance *instance = container_of(node, struct instance, link);
+        if (looked++ == CANDIDATES)
+            break;
+        if (!environment_is_ring(instance->environment) ||
+            environment_room(instance->environment, invocation->payload.len) == 0)
+            continue;
+        double wait = expected_wait(pool, instance);
+        if (wait < best) {
+            best = wait;
+            chosen = instance;
+        }
+    }
+    return chosen;
+}
+
+static struct instance *choose(struct pool *pool, const struct invocation *invocation)
+{
+    struct instance *instance = choose_busy(pool, invocation);
+
+    if (instance || list_empty(&pool->idle))
+        return instance;
+    instance = container_of(pool->idle.next, struct instance, link);
+    return environment_room(instance->environment, invocation->payload.len) > 0 ? instance : NULL;
+}
+
+static void give(struct pool *pool, struct instance *instance, struct invocation *invocation)
+{
+    bool was_busy = instance->state == INSTANCE_BUSY;
+
+    instance_give(instance, invocation);
+    if (was_busy && !loop_timer_is_set(&pool->watch))
+        loop_timer_set(pool->shard->loop, &pool->watch, WATCH_MS);
+}
+
+static int instances(const struct pool *pool)
+{
+    return pool->idle_count + pool->busy_count;
+}
+
+/* Those who wait and for whom nothing has been started. Whoever works fast enough to get
+ * to them in time makes starting another unnecessary. */
+static int starts_needed(const struct pool *pool)
+{
+    int needed = pool->waiting_count - pool->starting_count;
+
+    if (needed <= 0)
+        return 0;
+    if (pool->duration_us > 0 && pool->busy_count > 0 &&
+        (double)pool->waiting_count * pool->duration_us / instances(pool) < SHARE_US)
+        return 0;
+    return needed;
+}
+
+static void refuse_waiting(struct pool *pool)
+{
+    while (!list_empty(&pool->waiting)) {
+        struct invocation *invocation =
+            container_of(list_pop(&pool->waiting), struct invocation, link);
+        pool->waiting_count--;
+        counter_add(&pool->shard->counters.queued, -1);
+        shard_refuse(pool->shard, invocation, INVOCATION_THROTTLED,
+                     "ConcurrentInvocationLimitExceeded", "the memory for instances is used up");
+    }
+}
+
+static void scale(struct pool *pool)
+{
+    int needed = starts_needed(pool);
+
+    for (; needed > 0; needed--)
+        if (!instance_start(pool, NULL, NULL)) {
+            /* Someone who runs will get to them; without anyone nobody would. */
+            if (instances(pool) + pool->starting_count == 0)
+                refuse_waiting(pool);
+            return;
+        }
+    if (pool->waiting_count > pool->starting_count && !loop_timer_is_set(&pool->watch))
+        loop_timer_set(pool->shard->loop, &pool->watch, WATCH_MS);
+}
+
+void pool_submit(struct pool *pool, struct invocation *invocation)
+{
+    struct instance *instance = list_empty(&pool->waiting) ? choose(pool, invocation) : NULL;
+
+    if (instance) {
+        give(pool, instance, invocation);
+        return;
+    }
+    if (pool->idle_count == 0 && shard_hand_over(pool->shard, invocation))
+        return;
+    list_push(&pool->waiting, &invocation->link);
+    pool->waiting_count++;
+    counter_add(&pool->shard->counters.queued, 1);
+    scale(pool);
+}
+
+void pool_put_back(struct pool *pool, struct invocation *invocation)
+{
+    list_push_front(&pool->waiting, &invocation->link);
+    pool->waiting_count++;
+    counter_add(&pool->shard->counters.queued, 1);
+}
+
+void pool_serve(struct pool *pool)
+{
+    while (!list_empty(&pool->waiting)) {
+        struct invocation *invocation = container_of(pool->waiting.next, struct invocation, link);
+        struct instance *instance = choose(pool, invocation);
+        if (!instance)
+            break;
+        list_remove(&invocation->link);
+        pool->waiting_count--;
+        counter_add(&pool->shard->counters.queued, -1);
+        give(pool, instance, invocation);
+    }
+    scale(pool);
+}
+
+/* Takes back what waits behind a call that runs longer than the calls before it. */
+static void relieve(struct pool *pool, struct instance *instance)
+{
+    int64_t began_us;
+    struct invocation *invocation;
+
+    if (!environment_running(instance->environment, &began_us))
+        return;
+    double elapsed = (double)(loop_now_us(pool->shard->loop) - began_us);
+    if (elapsed < QUEUE_US || elapsed < 4 * pool->duration_us)
+        return;
+    while ((invocation = environment_take(instance->environment)))
+        pool_put_back(pool, invocation);
+}
+
+static void on_watch(struct loop_timer *timer)
+{
+    struct pool *pool = container_of(timer, struct pool, watch);
+    bool is_queued = false;
+
+    list_each (node, &pool->busy) {
+        struct instance *instance = container_of(node, struct instance, link);
+        relieve(pool, instance);
+        is_queued = is_queued || environment_load(instance->environment) > 1;
+    }
+    if (pool->waiting_count > pool->starting_count) {
+        /* The average promised more than it kept. */
+        struct invocation *oldest = container_of(pool->waiting.next, struct invocation, link);
+        if (clock_mono_us() - oldest->queued_us > WATCH_MS * 1000)
+            pool->duration_us *= 2;
+    }
+    pool_serve(pool);
+    if ((is_queued || pool->waiting_count > pool->starting_count) &&
+        !loop_timer_is_set(&pool->watch))
+        loop_timer_set(pool->shard->loop, &pool->watch, WATCH_MS);
+}
+
+void pool_retire(struct pool *pool)
+{
+    pool->is_retired = true;
+    if (pool->waiting_count > 0)
+        return;
+    while (!list_empty(&pool->idle))
+        instance_stop(container_of(pool->idle.next, struct instance, link));
+    pool_instance_gone(pool);
+}
