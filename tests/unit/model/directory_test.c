@@ -99,3 +99,82 @@ TEST(a_removed_function_is_gone_with_its_url)
     CHECK(find(&directory, "b") && directory_find_url(&directory, TEXT("url2")));
     directory_done(&directory);
 }
+
+static void put_route(struct directory *directory, const char *name, const char *route)
+{
+    struct function *function = function_new();
+
+    model_set(&function->account, TEXT("1"));
+    model_set(&function->region, TEXT("eu"));
+    model_set(&function->name, text_of(name));
+    model_set(&function->route, text_of(route));
+    directory_put(directory, function);
+    function_unref(function);
+}
+
+static const char *route_owner(const struct directory *directory, const char *path)
+{
+    const struct function *function = directory_find_route(directory, text_of(path));
+
+    return function ? function->name : "";
+}
+
+TEST(the_longest_route_that_fits_serves_a_path)
+{
+    static const struct {
+        const char *path, *owner;
+    } cases[] = {
+        {"/", ""},
+        {"/a", "exact"},
+        {"/a/", ""},
+        {"/a/b", "short"},
+        {"/a/b/", "short"},
+        {"/a/b/c", "long"},
+        {"/a/b/c/d", "long"},
+        {"/a/x/c", "short"},
+        {"/A", ""},
+        {"a", ""},
+        {"", ""},
+        {"/ab/c", ""},
+        {"//a", ""},
+    };
+    struct directory directory = {0};
+
+    CHECK_TEXT(text_of(route_owner(&directory, "/a")), "");
+    put_route(&directory, "exact", "/a");
+    put_route(&directory, "short", "/a/{proxy+}");
+    put_route(&directory, "long", "/a/b/{rest+}");
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        CHECK_MSG(strcmp(route_owner(&directory, cases[i].path), cases[i].owner) == 0, "%s: %s",
+                  cases[i].path, route_owner(&directory, cases[i].path));
+    directory_done(&directory);
+}
+
+TEST(a_route_wanted_twice_goes_to_the_first_name_until_that_is_gone)
+{
+    struct directory directory = {0};
+
+    put_route(&directory, "b", "/r/{x+}");
+    put_route(&directory, "c", "/r/{y+}");
+    put_route(&directory, "a", "/r/{z+}");
+    CHECK_TEXT(text_of(route_owner(&directory, "/r/1")), "a");
+    directory_remove(&directory, TEXT("1/eu/a"));
+    CHECK_TEXT(text_of(route_owner(&directory, "/r/1")), "b");
+    put_route(&directory, "b", "/elsewhere");
+    CHECK_TEXT(text_of(route_owner(&directory, "/r/1")), "c");
+    CHECK_TEXT(text_of(route_owner(&directory, "/elsewhere")), "b");
+    put_route(&directory, "c", "");
+    CHECK_TEXT(text_of(route_owner(&directory, "/r/1")), "");
+    directory_done(&directory);
+}
+
+TEST(a_path_longer_than_any_route_is_still_found_by_its_prefix)
+{
+    struct directory directory = {0};
+    char path[4000];
+
+    put_route(&directory, "all", "/{path+}");
+    memset(path, '/', sizeof path);
+    CHECK(directory_find_route(&directory, text_from(path, sizeof path)));
+    directory_done(&directory);
+}
