@@ -16,11 +16,11 @@
 struct interpreters;
 
 struct interpreter {
-    const char *language;   /* "nodejs", "python", "provided" */
-    const char *program;    /* "/usr/bin/node"; "" for provided */
-    const char *version;    /* "20.20.2"; "" for provided */
+    const char *language; /* "nodejs", "python", "provided" */
+    const char *program;  /* "/usr/bin/node"; "" for provided */
+    const char *version;  /* "20.20.2"; "" for provided */
     int major, minor;
-    const char *libraries;  /* "@aws-sdk 3.700.0", "boto3 1.26.27", "" */
+    const char *libraries; /* "@aws-sdk 3.700.0", "boto3 1.26.27", "" */
 };
 
 /* runtimes_root: where our bootstraps are, to see which libraries are installed. */

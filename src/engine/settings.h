@@ -14,9 +14,9 @@
 /* Everything a person may set: command line, configuration file and reference page come
  * from the one table in settings.c. */
 struct settings {
-    char *data;              /* data folder; NULL: by user, see settings.c */
-    char *api, *gateway;     /* "HOST:PORT", or "localhost:PORT" for 127.0.0.1 and [::1] */
-    int64_t shards;          /* 0: one a core */
+    char *data;          /* data folder; NULL: by user, see settings.c */
+    char *api, *gateway; /* "HOST:PORT", or "localhost:PORT" for 127.0.0.1 and [::1] */
+    int64_t shards;      /* 0: one a core */
     char *region, *account;
     char *runtimes;          /* folder of runtimes; NULL: found beside the program */
     int64_t concurrency;     /* of the account */
