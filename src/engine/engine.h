@@ -40,6 +40,7 @@ struct engine_options {
     int *spawner_sockets;      /* one a shard; the engine's now */
     struct spawner_report report;
     const char *data_folder;
+    const char *api_address, *gateway_address; /* "127.0.0.1:9000": the daemon's own ports */
 };
 
 /* Before the loops run; reads the functions from the store. */

@@ -139,6 +139,7 @@ void shard_init(struct shard *shard, struct engine *engine, int index, struct lo
 
 struct launch {
     struct sandbox_plan plan;
+    int runtime_listener; /* of a function with host network, else -1 */
     struct arena arena;
 };
 void launch_prepare(struct launch *launch, const struct instance *instance,

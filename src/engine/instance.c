@@ -673,6 +673,7 @@ struct instance *instance_start(struct pool *pool, struct invocation *bound, str
         .gateway = {shard->gateway_app, &instance->gateway_origin},
         .function_arn = version->arn,
         .plan = launch.plan,
+        .runtime_listener = launch.runtime_listener,
     };
     instance->environment = environment_start(shard->launcher, &options);
     launch_done(&launch);

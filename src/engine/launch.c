@@ -73,19 +73,25 @@ static void put_platform(struct variables *variables, const struct instance *ins
         put(variables, "PYTHONPATH", "/var/task:/opt/python");
 }
 
-static void put_endpoints(struct variables *variables, const struct instance *instance,
-                          const struct engine *engine)
+/* A function in the host's network finds the daemon's own ports, and a Runtime API that
+ * listens for it alone on a free one. */
+static void put_host_endpoints(struct variables *variables, struct launch *launch,
+                               const struct engine *engine)
 {
-    const struct settings *settings = engine->options.settings;
+    struct error err;
+    uint16_t port = 0;
 
-    if (instance->pool->version->config.host_network) {
-        /* The listeners inside do not exist: the daemon's own are reachable. */
-        put(variables, "AWS_ENDPOINT_URL",
-            arena_format(variables->arena, "http://%s", settings->api));
-        put(variables, "EVOKE_GATEWAY",
-            arena_format(variables->arena, "http://%s", settings->gateway));
-        return;
-    }
+    launch->runtime_listener = http_bind(TEXT("127.0.0.1:0"), &port, &err);
+    put(variables, "AWS_LAMBDA_RUNTIME_API",
+        arena_format(variables->arena, "127.0.0.1:%u", (unsigned)port));
+    put(variables, "AWS_ENDPOINT_URL",
+        arena_format(variables->arena, "http://%s", engine->options.api_address));
+    put(variables, "EVOKE_GATEWAY",
+        arena_format(variables->arena, "http://%s", engine->options.gateway_address));
+}
+
+static void put_endpoints(struct variables *variables)
+{
     put(variables, "AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
     put(variables, "AWS_ENDPOINT_URL", "http://127.0.0.1:9000");
     put(variables, "EVOKE_GATEWAY", "http://127.0.0.1:8080");
@@ -125,14 +131,17 @@ void launch_prepare(struct launch *launch, const struct instance *instance,
     const struct interpreter *interpreter = interpreters_resolve(
         engine->options.interpreters, text_of(version->config.runtime), &exact, &err);
 
-    *launch = (struct launch){0};
+    *launch = (struct launch){.runtime_listener = -1};
     /* Checked at deployment; a machine may have lost it since, and the start then fails. */
     if (!interpreter)
         interpreter = &none;
     struct variables variables = {.arena = &launch->arena};
     variables.at = arena_zalloc(&launch->arena, SANDBOX_ENV_MAX * sizeof *variables.at);
     put_platform(&variables, instance, interpreter);
-    put_endpoints(&variables, instance, engine);
+    if (version->config.host_network)
+        put_host_endpoints(&variables, launch, engine);
+    else
+        put_endpoints(&variables);
     put_own(&variables, &version->config);
 
     struct text language = text_of(interpreter->language);

@@ -39,6 +39,10 @@ struct environment *environment_start(struct launcher *launcher,
     environment->end_task.run = on_end;
     list_init(&environment->events);
     environment->api.server = http_server_new(environment->loop, &http_limits_instance);
+    environment->host_network = options->plan.host_network;
+    if (options->runtime_listener >= 0)
+        http_listen(environment->api.server, options->runtime_listener, &runtime_api_app,
+                    environment);
 
     if (output_open(environment, &err) < 0 || ring_open(environment, &err) < 0) {
         snprintf(environment->end.reason, sizeof environment->end.reason, "%.*s",

@@ -52,7 +52,7 @@ struct environment {
     uint64_t id;
     pid_t pid;
     enum environment_state state;
-    bool is_ready, kill_sent;
+    bool is_ready, kill_sent, host_network;
     struct list waiting_start; /* in the launcher, while its socket is full */
 
     struct list events; /* invocations it has, oldest first */

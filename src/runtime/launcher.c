@@ -159,7 +159,7 @@ static void take_descriptors(struct environment *environment, const struct spawn
         int fd = event->listeners[i];
         if (fd < 0)
             continue;
-        if (i == LISTENER_RUNTIME)
+        if (i == LISTENER_RUNTIME && !environment->host_network)
             http_listen(environment->api.server, fd, &runtime_api_app, environment);
         else if (doors[i]->app)
             http_listen(environment->api.server, fd, doors[i]->app, doors[i]->context);

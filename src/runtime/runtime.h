@@ -75,6 +75,9 @@ struct environment_options {
     struct environment_door api, gateway;
     const char *function_arn;
     struct sandbox_plan plan; /* borrowed for the call */
+    /* With plan.host_network: where its Runtime API listens, because the address must be in
+     * its environment before it starts. Taken. -1: made inside the sandbox. */
+    int runtime_listener;
 };
 
 /* Starts one. ready(), or ended(), follows. Never fails at once. */
