@@ -14,10 +14,10 @@ struct session; /* the connection to the daemon, and where output goes: cli/sess
 /* Exit codes. */
 enum {
     EXIT_OK = 0,
-    EXIT_ERROR = 1,        /* the daemon or the machine refused */
-    EXIT_USAGE = 2,        /* the command line is wrong */
-    EXIT_FUNCTION = 3,     /* the function itself failed (invoke, deploy's trial load) */
-    EXIT_UNREACHABLE = 4,  /* no daemon answers */
+    EXIT_ERROR = 1,       /* the daemon or the machine refused */
+    EXIT_USAGE = 2,       /* the command line is wrong */
+    EXIT_FUNCTION = 3,    /* the function itself failed (invoke, deploy's trial load) */
+    EXIT_UNREACHABLE = 4, /* no daemon answers */
 };
 
 struct command {

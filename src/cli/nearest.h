@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stddef.h>
+
+#define NEAREST_LEN_MAX 32
+
+/* How many letters must be added, removed, changed or swapped with their neighbour to make
+ * one word the other. SIZE_MAX when one is longer than NEAREST_LEN_MAX. */
+size_t nearest_distance(const char *a, const char *b);
+
+/* The best guess so far at what somebody meant by a word. Start with {.typed = ...}. */
+struct nearest {
+    const char *typed;
+    const char *best; /* NULL: nothing is close enough to be worth a suggestion */
+    size_t distance;
+};
+void nearest_offer(struct nearest *nearest, const char *candidate);
