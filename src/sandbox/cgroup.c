@@ -210,13 +210,15 @@ static unsigned offered(int folder)
     return controllers & LIMITERS;
 }
 
-static bool add_v2_at(struct cgroup *cgroup, const char *own, const char *name)
+/* Makes the parent folder below own, its groups with the controllers of the mask that own
+ * offers. False when they cannot be had. */
+static bool add_v2_at(struct cgroup *cgroup, const char *own, const char *name, unsigned mask)
 {
     scoped(close) int folder = open_folder(AT_FDCWD, own);
     if (folder < 0)
         return false;
 
-    unsigned controllers = offered(folder);
+    unsigned controllers = offered(folder) & mask;
     if (controllers && !enable_aside(folder, controllers, name))
         return false;
     struct cgroup_hierarchy *added = add_hierarchy(cgroup, own, name);
@@ -234,13 +236,16 @@ static bool add_v2_at(struct cgroup *cgroup, const char *own, const char *name)
 }
 
 /* Below our own group, as one does in a service that was delegated its group; else, with
- * the rights for it, below the root, where a login session's rules do not matter. */
+ * the rights for it, below the root, where a login session's rules do not matter; else
+ * without controllers, for freezing alone. */
 static void add_v2(struct cgroup *cgroup, const struct cgroup_layout *layout, const char *name)
 {
-    if (!layout->v2[0] || add_v2_at(cgroup, layout->v2, name))
+    if (!layout->v2[0] || add_v2_at(cgroup, layout->v2, name, LIMITERS))
         return;
-    if (strcmp(layout->v2, layout->v2_mount) != 0 && geteuid() == 0)
-        (void)add_v2_at(cgroup, layout->v2_mount, name);
+    if (strcmp(layout->v2, layout->v2_mount) != 0 && geteuid() == 0 &&
+        add_v2_at(cgroup, layout->v2_mount, name, LIMITERS))
+        return;
+    (void)add_v2_at(cgroup, layout->v2, name, 0);
 }
 
 void cgroup_open(struct cgroup *cgroup, const char *name)

@@ -44,11 +44,11 @@ enum sandbox_fd {
 };
 
 struct sandbox_plan {
-    const char *code;    /* folder name below the code root: [0-9a-f]{64} */
-    const char *runtime; /* folder name below the runtimes root ("nodejs"), or NULL: none */
-    char *const *argv;   /* NULL-terminated; argv[0] is an absolute path inside */
-    char *const *envp;   /* NULL-terminated; the whole environment */
-    int64_t memory_bytes;
+    const char *code;     /* folder name below the code root: [0-9a-f]{64} */
+    const char *runtime;  /* folder name below the runtimes root ("nodejs"), or NULL: none */
+    char *const *argv;    /* NULL-terminated; argv[0] is an absolute path inside */
+    char *const *envp;    /* NULL-terminated; the whole environment */
+    int64_t memory_bytes; /* of all processes together; what lies in /tmp and /dev/shm counts */
     int64_t tmp_bytes;
     int64_t pids;        /* processes and threads together */
     int64_t cpu_percent; /* of one core: 100 is one core, 250 two and a half */

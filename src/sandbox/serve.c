@@ -300,6 +300,22 @@ static int try_sandbox(struct spawner *spawner, struct error *err)
     return 0;
 }
 
+/* Control groups that look usable and are not (a container's, another user's) must not
+ * keep the daemon from starting: without them it starts, and says what is missing. */
+static int find_footing(struct spawner *spawner, struct error *err)
+{
+    if (try_sandbox(spawner, err) == 0)
+        return 0;
+    if (spawner->cgroup.hierarchy_count == 0)
+        return -1;
+
+    struct error ignored;
+    log_warn("control groups cannot be used", LOG_ERROR(err));
+    cgroup_remove(&spawner->cgroup);
+    cgroup_close(&spawner->cgroup);
+    return try_sandbox(spawner, &ignored);
+}
+
 static void add_missing(struct spawner_report *report, const char *text)
 {
     (void)snprintf(report->missing[report->missing_count++], sizeof report->missing[0], "%s", text);
@@ -439,7 +455,7 @@ static int set_up(struct spawner *spawner, const struct spawner_launch *launch, 
     if (spawner->epoll < 0)
         return error_system(err, "cannot make an epoll instance");
     if (seccomp_filter_compile(&spawner->filter, err) < 0 ||
-        tree_build(&spawner->tree, launch->options, err) < 0 || try_sandbox(spawner, err) < 0)
+        tree_build(&spawner->tree, launch->options, err) < 0 || find_footing(spawner, err) < 0)
         return -1;
     return open_peers(spawner, launch, err);
 }

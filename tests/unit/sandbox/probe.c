@@ -199,7 +199,7 @@ static int leave_child(void)
     return 0;
 }
 
-static int bomb(void)
+static __attribute__((noreturn)) void bomb(void)
 {
     for (;;)
         if (fork() < 0) {
@@ -256,7 +256,7 @@ int main(int argc, char **argv)
     if (strcmp(what, "leave") == 0)
         return leave_child();
     if (strcmp(what, "bomb") == 0)
-        return bomb();
+        bomb();
     if (strcmp(what, "eat") == 0)
         return eat(number);
     if (strcmp(what, "fill") == 0)

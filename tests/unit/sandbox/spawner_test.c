@@ -397,6 +397,24 @@ TEST(a_function_finds_what_it_is_promised_and_nothing_else)
     stage_close(&stage);
 }
 
+TEST(the_report_tells_what_this_world_lacks)
+{
+    const char *hidden = getenv("SPAWNER_TEST_HIDE");
+    struct stage stage = stage_open();
+    const struct spawner_report *report = &stage.report;
+
+    CHECK(report->privileged == (geteuid() == 0));
+    if (hidden && strcmp(hidden, "v2") == 0)
+        CHECK(strcmp(report->memory, "cgroup v1") == 0 &&
+              strcmp(report->freezer, "cgroup v1") == 0);
+    if (hidden && strcmp(hidden, "all") == 0)
+        CHECK(strcmp(report->memory, "rlimit") == 0 && strcmp(report->freezer, "none") == 0 &&
+              strcmp(report->cpu, "none") == 0 && report->missing_count >= 3);
+    for (int i = 0; i < report->missing_count; i++)
+        CHECK(report->missing[i][0] && strlen(report->missing[i]) < sizeof report->missing[0] - 1);
+    stage_close(&stage);
+}
+
 TEST(the_end_of_a_function_is_told_as_waitpid_gives_it)
 {
     static const struct {
@@ -761,6 +779,24 @@ static void be_daemon(int tell)
         pause();
 }
 
+TEST(the_daemons_end_takes_what_is_frozen)
+{
+    struct stage stage = stage_open();
+    const struct sandbox_plan plan = usual_plan(ARGV(WORD("wait")));
+    struct run run = send_start(&stage, &plan);
+    scoped(buffer_done) struct buffer log = {0};
+
+    expect_started(&stage, &run);
+    read_log(&run, "waiting", &log);
+    if (run.started.freeze_fd >= 0) {
+        const char *word = run.started.freeze_v2 ? "1" : "FROZEN";
+        CHECK(write(run.started.freeze_fd, word, strlen(word)) == (ssize_t)strlen(word));
+    }
+    stage_close(&stage);
+    await_gone(run.started.pid);
+    run_close(&run);
+}
+
 TEST(a_daemon_killed_at_once_leaves_no_process)
 {
     int tell[2];
@@ -848,6 +884,57 @@ TEST(groups_of_an_earlier_daemon_are_removed)
     CHECK_MSG(count_groups(&stage) == 0, "%d groups are left", groups_found);
     struct error err;
     CHECK(path_remove_tree(stage.folder, &err) == 0);
+}
+
+/* The interpreters and compiled languages that functions are written in need more of the
+ * kernel than the probe: threads, timers, signals, just-in-time code. */
+TEST(the_languages_of_functions_run)
+{
+    static const struct {
+        const char *program, *option, *code;
+        int64_t memory_bytes;
+    } cases[] = {
+        {"/usr/bin/node", "-e",
+         "const {Worker} = require('worker_threads');"
+         "if (require('os').cpus().length < 1) process.exit(2);"
+         "require('fs').writeFileSync('/tmp/x', 'x');"
+         "require('child_process').execFileSync('/bin/true');"
+         "require('net').createServer().listen(0, '127.0.0.1', function () { this.close(); });"
+         "new Worker('process.exit(7)', {eval: true}).on('exit', c => process.exit(c - 7));",
+         512 * MB},
+        {"/usr/bin/python3", "-c",
+         "import threading, subprocess, multiprocessing, ssl, pwd, os, socket\n"
+         "pwd.getpwuid(os.getuid()); ssl.create_default_context()\n"
+         "subprocess.run(['/bin/true'], check=True)\n"
+         "t = threading.Thread(target=lambda: None); t.start(); t.join()\n"
+         "q = multiprocessing.Queue()\n"
+         "p = multiprocessing.Process(target=q.put, args=(1,)); p.start()\n"
+         "assert q.get() == 1 and socket.gethostbyname('localhost') == '127.0.0.1'\n",
+         512 * MB},
+        {"/usr/bin/java", "-Xmx64m", "-version", 1024 * MB},
+        {"/bin/sh", "-c", "test \"$(id -un)\" = sbx_user1051 && date >/dev/null && ls / | wc -l",
+         128 * MB},
+    };
+    struct stage stage = stage_open();
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char program[64], option[16], code[2048];
+        if (access(cases[i].program, X_OK) < 0)
+            continue;
+        (void)snprintf(program, sizeof program, "%s", cases[i].program);
+        (void)snprintf(option, sizeof option, "%s", cases[i].option);
+        (void)snprintf(code, sizeof code, "%s", cases[i].code);
+        struct sandbox_plan plan = usual_plan((char *[]){program, option, code, NULL});
+        plan.memory_bytes = cases[i].memory_bytes;
+        plan.tmp_bytes = 64 * MB;
+        plan.pids = 256;
+        struct run run = run_to_end(&stage, &plan);
+        scoped(buffer_done) struct buffer log = {0};
+        read_log(&run, NULL, &log);
+        CHECK_MSG(run.ended.status == 0, "%s: status %d\n%s", program, run.ended.status, log.at);
+        run_close(&run);
+    }
+    stage_close(&stage);
 }
 
 TEST(what_is_no_request_does_no_harm)
