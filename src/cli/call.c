@@ -11,7 +11,6 @@
 #define CONNECT_MS 5000l
 #define ANSWER_S (LIMIT_TIMEOUT_S + 100l) /* an invocation, and what is around it */
 #define HEAD_MAX (64 << 10)
-#define PROGRESS_AFTER_US 200000 /* quicker than this needs no progress line */
 #define PROGRESS_EVERY_US 100000
 #define MEGABYTE 1048576.0
 
@@ -223,7 +222,8 @@ int call_send(struct session *session, const struct call *call, struct answer *r
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 
     CURLcode code = curl_easy_perform(curl);
-    terminal_progress_end(&session->terminal);
+    if (call->uploading || call->waiting) /* else the line is the caller's */
+        terminal_progress_end(&session->terminal);
     if (code != CURLE_OK)
         return fail_transfer(session, code, err);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);

@@ -89,6 +89,7 @@ static int run(struct session *session, const struct command *command, int argc,
         return EXIT_OK;
     }
     int exit_code = command->run(session, argc, argv, &err);
+    terminal_progress_end(&session->terminal);
     if (exit_code != EXIT_OK && err.text[0])
         print_error(session, command->name, exit_code, &err);
     if (fflush(stdout) != 0 && exit_code == EXIT_OK) {

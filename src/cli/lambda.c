@@ -81,8 +81,9 @@ json_t *lambda_wait(struct session *session, const char *name, struct error *err
                             name, (int)(waited_us / 1000000), name);
             return NULL;
         }
-        terminal_progress(&session->terminal, "starting an instance of %s (%.1f s)", name,
-                          (double)waited_us / 1e6);
+        if (waited_us >= PROGRESS_AFTER_US)
+            terminal_progress(&session->terminal, "starting an instance of %s (%.1f s)", name,
+                              (double)waited_us / 1e6);
         pause_ms(wait_ms);
         wait_ms = wait_ms * 2 > WAIT_MOST_MS ? WAIT_MOST_MS : wait_ms * 2;
     }

@@ -22,7 +22,7 @@ struct settings {
 static const struct option options[] = {
     {"follow", OPTION_BOOL, offsetof(struct settings, follow), NULL, 0, 0, "",
      "go on with new lines as they come; also -f"},
-    {"since", OPTION_MILLIS, offsetof(struct settings, since_ms), "1h", 0, 0, "DURATION",
+    {"since", OPTION_MILLIS, offsetof(struct settings, since_ms), "10m", 0, 0, "DURATION",
      "how far to look back: 30s, 10m, 24h"},
     {"filter", OPTION_STRING, offsetof(struct settings, filter), NULL, 0, 0, "PATTERN",
      "only lines that match a CloudWatch Logs filter pattern"},
@@ -240,7 +240,7 @@ const struct command command_logs = {
     .help = "Times are in UTC. With --json an event a line, as CloudWatch Logs gives it.\n"
             "\n"
             "  evoke logs hello -f\n"
-            "  evoke logs hello --since 10m --filter ERROR\n",
+            "  evoke logs hello --since 2h --filter ERROR\n",
     .run = run,
     .options = options,
 };

@@ -5,57 +5,58 @@
 #include "cli/output.h"
 #include "cli/table.h"
 
-/* "a, b" or "a 1, b 2" of an array of strings or of objects with name and version. */
-static void join(json_t *items, struct buffer *out)
-{
-    size_t index;
-    json_t *item;
-
-    json_array_foreach(items, index, item)
-    {
-        buffer_add_text(out, index ? TEXT(", ") : TEXT(""));
-        if (json_is_string(item))
-            buffer_add_text(out, text_of(json_string_value(item)));
-        else
-            buffer_add_format(out, "%.*s %.*s", TEXT_ARG(json_text(item, "name")),
-                              TEXT_ARG(json_text(item, "version")));
-    }
-}
-
-static void add_joined(struct table *table, json_t *items)
-{
-    scoped(buffer_done) struct buffer all = {0};
-
-    join(items, &all);
-    table_add(table, buffer_text(&all));
-}
+/* The languages that need an interpreter, and Debian's package of it. */
+static const struct {
+    const char *language, *package;
+} languages[] = {{"nodejs", "nodejs"}, {"python", "python3"}};
 
 static void add_row(struct table *table, const json_t *runtime)
 {
-    table_add(table, json_text(runtime, "name"));
+    struct text program = json_text(runtime, "program"),
+                libraries = json_text(runtime, "libraries");
+
+    table_add(table, json_text(runtime, "runtime"));
     table_add(table, json_text(runtime, "version"));
-    table_add(table, json_text(runtime, "transport"));
-    table_add(table, json_text(runtime, "path"));
-    add_joined(table, json_object_get(runtime, "identifiers"));
-    add_joined(table, json_object_get(runtime, "libraries"));
+    table_add(table, program.len ? program : TEXT("the package's own 'bootstrap'"));
+    table_add(table, libraries);
 }
 
-static void print_runtimes(const struct session *session, const json_t *answer)
+static bool is_installed(const json_t *runtimes, const char *language)
 {
-    static const char *const head[] = {"NAME", "VERSION",     "SPOKEN TO BY",
-                                       "PATH", "IDENTIFIERS", "LIBRARIES"};
+    size_t index;
+    json_t *runtime;
+
+    json_array_foreach(runtimes, index, runtime) if (text_equal(json_text(runtime, "language"),
+                                                                text_of(language))) return true;
+    return false;
+}
+
+static void add_missing(const json_t *runtimes, struct buffer *out)
+{
+    const char *before = "\n";
+
+    for (size_t i = 0; i < COUNT_OF(languages); i++) {
+        if (is_installed(runtimes, languages[i].language))
+            continue;
+        buffer_add_format(out, "%s%s is not installed: apt install %s\n", before,
+                          languages[i].language, languages[i].package);
+        before = "";
+    }
+}
+
+static void print_runtimes(const struct session *session, const json_t *runtimes)
+{
+    static const char *const head[] = {"RUNTIME", "VERSION", "RUN BY", "LIBRARIES"};
     scoped(table_done) struct table table = {.columns = COUNT_OF(head), .has_head = true};
     scoped(buffer_done) struct buffer out = {0};
     size_t index;
-    json_t *item;
+    json_t *runtime;
 
     for (size_t i = 0; i < COUNT_OF(head); i++)
         table_add(&table, text_of(head[i]));
-    json_array_foreach(json_object_get(answer, "runtimes"), index, item) add_row(&table, item);
+    json_array_foreach(runtimes, index, runtime) add_row(&table, runtime);
     table_format(&table, &session->terminal, &out);
-    json_array_foreach(json_object_get(answer, "missing"), index, item)
-        buffer_add_format(&out, "%s%.*s is not installed: apt install %.*s\n", index ? "" : "\n",
-                          TEXT_ARG(json_text(item, "name")), TEXT_ARG(json_text(item, "package")));
+    add_missing(runtimes, &out);
     output_buffer(stdout, &out);
 }
 
@@ -71,7 +72,7 @@ static int run(struct session *session, int argc, char **argv, struct error *err
     if (session->json)
         output_json(answer);
     else
-        print_runtimes(session, answer);
+        print_runtimes(session, json_object_get(answer, "runtimes"));
     return EXIT_OK;
 }
 
@@ -79,8 +80,8 @@ const struct command command_runtimes = {
     .name = "runtimes",
     .usage = "",
     .summary = "list what functions can be written in here",
-    .help = "The interpreters of this machine, the identifiers they run without being told\n"
-            "otherwise (another version's identifier runs on the nearest), and the libraries\n"
-            "functions find there.\n",
+    .help = "The identifiers this machine runs exactly, their interpreters, and the libraries\n"
+            "functions find there. An identifier of another version runs on the nearest one of\n"
+            "its language; 'evoke show' tells on which.\n",
     .run = run,
 };

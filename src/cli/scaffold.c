@@ -11,7 +11,7 @@
     "\n"                                                                                   \
     "```sh\n" build "evoke deploy .\n"                                                     \
     "evoke invoke @NAME@ '{\"name\":\"you\"}' --log\n"                                     \
-    "curl \"$(evoke url @NAME@ -q)?name=you\"\n"                                           \
+    "curl \"$(evoke url @NAME@)?name=you\"\n"                                              \
     "evoke logs @NAME@ -f\n"                                                               \
     "```\n"
 

@@ -105,9 +105,7 @@ static void print_status(const struct session *session, const json_t *status)
     scoped(buffer_done) struct buffer out = {0};
     const json_t *sandbox = json_object_get(status, "sandbox");
 
-    table_add(&table, TEXT("evoke"));
-    table_add_format(&table, "%.*s, process %lld", TEXT_ARG(json_text(status, "version")),
-                     (long long)json_int(status, "pid", 0));
+    add_texts(&table, "version", json_object_get(status, "version"));
     add_uptime(&table, json_int(status, "uptimeMs", 0));
     add_texts(&table, "api", json_object_get(status, "api"));
     add_texts(&table, "gateway", json_object_get(status, "gateway"));

@@ -27,6 +27,8 @@ void terminal_init(struct terminal *terminal, const struct terminal_wish *wish);
 const char *terminal_out(const struct terminal *terminal, enum style style);
 const char *terminal_err(const struct terminal *terminal, enum style style);
 
+#define PROGRESS_AFTER_US 200000 /* what is quicker needs no progress line */
+
 /* Rewrites the progress line; no-op when it may not be shown. */
 void terminal_progress(struct terminal *terminal, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

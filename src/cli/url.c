@@ -35,12 +35,15 @@ static void print_url(const struct session *session, const struct lambda_url *ur
                url->auth, url->path_form, url->host_form);
         return;
     }
+    /* One line, so that "$(evoke url f)" is a URL; the rest is for a person. */
     printf("%s\n", url->path_form);
     if (session->quiet)
         return;
+    fflush(stdout);
+    fprintf(stderr, "%s", terminal_err(terminal, STYLE_DIM));
     if (strcmp(url->path_form, url->host_form) != 0)
-        printf("%s\n", url->host_form);
-    fprintf(stderr, "%s%s%s\n", terminal_err(terminal, STYLE_DIM),
+        fprintf(stderr, "also %s\n", url->host_form);
+    fprintf(stderr, "%s%s\n",
             strcmp(url->auth, "NONE") == 0
                 ? "open to everybody who reaches the gateway; 'evoke url FUNCTION --auth iam' asks "
                   "for a signature"
@@ -98,11 +101,11 @@ const struct command command_url = {
     .name = "url",
     .usage = "FUNCTION",
     .summary = "give a function a URL, or show the one it has",
-    .help = "The first line works everywhere; the second is what Lambda's API returns, a host\n"
-            "of its own, which curl and browsers resolve and many libraries do not. A new URL\n"
-            "is open to everybody unless --auth iam is given.\n"
+    .help = "The URL on stdout works everywhere; the other one is what Lambda's API returns, a\n"
+            "host of its own, which curl and browsers resolve and many libraries do not. A new\n"
+            "URL is open to everybody unless --auth iam is given.\n"
             "\n"
-            "  curl \"$(evoke url hello -q)\"\n"
+            "  curl \"$(evoke url hello)\"\n"
             "  evoke url hello --auth iam\n"
             "  evoke url hello --delete\n",
     .run = run,

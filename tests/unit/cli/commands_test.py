@@ -92,18 +92,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         parts = path.strip("/").split("/")
         if path == "/_evoke/status":
             return self.answer(200, {
-                "version": "0.1.0", "uptimeMs": 65000, "pid": 7, "data": "/data", "api": [self.server.api],
-                "gateway": ["http://127.0.0.1:8080"], "region": "eu-west-1", "account": ACCOUNT, "shards": 2,
+                "version": "0.1.0", "uptimeMs": 65000, "pid": 7, "data": "/data", "api": self.server.api,
+                "gateway": "http://127.0.0.1:8080", "region": "eu-west-1", "account": ACCOUNT, "shards": 2,
                 "functions": 1, "instances": {"starting": 0, "idle": 1, "busy": 2, "frozen": 3},
                 "concurrency": {"limit": 1000, "used": 2},
                 "sandbox": {"privileged": False, "memory": "cgroup v1", "pids": "", "cpu": "", "freezer": "",
                             "landlock": 3, "missing": ["processes are not limited"]}})
         if path == "/_evoke/runtimes":
             return self.answer(200, {
-                "runtimes": [{"name": "nodejs", "version": "v20.20.2", "path": "/usr/bin/node",
-                              "identifiers": ["nodejs20.x"], "libraries": [{"name": "aws-sdk", "version": "3.1"}],
-                              "transport": "ring"}],
-                "missing": [{"name": "python", "package": "python3"}]})
+                "runtimes": [
+                    {"runtime": "nodejs20.x", "language": "nodejs", "program": "/usr/bin/node",
+                     "version": "v20.20.2", "libraries": "aws-sdk 3.1"},
+                    {"runtime": "provided.al2023", "language": "provided", "program": "", "version": "",
+                     "libraries": ""}]})
         if self.headers.get("X-Amz-Target") == "Logs_20140328.FilterLogEvents":
             pages = self.server.log_pages
             return self.answer(200, pages.pop(0)) if pages else self.fail(
@@ -331,9 +332,10 @@ class Commands(unittest.TestCase):
     def test_url_is_made_opened_closed_and_taken_away(self):
         self.evoke("deploy", self.make_function())
         done = self.evoke("url", "hello")
-        self.assertEqual(done.stdout, "http://127.0.0.1:8080/urls/abc123/\nhttp://abc123.localhost:8080/\n")
+        self.assertEqual(done.stdout, "http://127.0.0.1:8080/urls/abc123/\n")
+        self.assertIn("also http://abc123.localhost:8080/\n", done.stderr)
         self.assertEqual(self.daemon.policies["hello"]["FunctionUrlAuthType"], "NONE")
-        self.assertEqual(self.evoke("url", "hello", "-q").stdout, "http://127.0.0.1:8080/urls/abc123/\n")
+        self.assertEqual(self.evoke("url", "hello", "-q").stderr, "")
         self.assertIn("Next: curl http://127.0.0.1:8080/urls/abc123/\n", self.evoke("deploy", "hello").stdout)
         self.evoke("url", "hello", "--auth", "iam")
         self.assertEqual((self.daemon.urls["hello"][1], self.daemon.policies), ("AWS_IAM", {}))
@@ -368,7 +370,7 @@ class Commands(unittest.TestCase):
             self.assertRegex(shown, line)
         self.assertEqual(json.loads(self.evoke("status", "--json").stdout)["shards"], 2)
         shown = self.evoke("runtimes").stdout
-        self.assertRegex(shown, r"nodejs +v20.20.2 +ring +/usr/bin/node +nodejs20.x +aws-sdk 3.1\n")
+        self.assertRegex(shown, r"nodejs20.x +v20.20.2 +/usr/bin/node +aws-sdk 3.1\n")
         self.assertIn("python is not installed: apt install python3\n", shown)
 
     # when things are wrong

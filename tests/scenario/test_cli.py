@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line against a real daemon: what a new user types, and what scripts rely on."""
+import json
+import os
+import shutil
+import subprocess
+import threading
+import urllib.request
+
+import pytest
+
+HAVE = {"node": shutil.which("node"), "python": shutil.which("python3"), "c": shutil.which("cc")}
+
+
+@pytest.fixture
+def evoke(daemon, tmp_path):
+    """evoke(*arguments, code=0): runs in an empty folder, checks the exit code."""
+
+    def run(*arguments, code=0, **keywords):
+        env = {**os.environ, **daemon.env}
+        done = subprocess.run([daemon.evoke, *map(str, arguments)], capture_output=True, text=True, env=env,
+                              cwd=tmp_path, timeout=120, check=False, **keywords)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    return run
+
+
+def deploy(evoke, folder, yaml, code, *options, exit_code=0):
+    folder.mkdir(exist_ok=True)
+    (folder / "function.yaml").write_text(yaml)
+    (folder / "app.py").write_text(code)
+    return evoke("deploy", folder, *options, code=exit_code)
+
+
+def fetch(url):
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.parametrize("runtime", ["node", "python", "c"])
+def test_the_tour_as_typed(evoke, tmp_path, runtime):
+    if not HAVE[runtime]:
+        pytest.skip(f"no {runtime} on this machine")
+    name = f"tour-{runtime}"
+    evoke("init", name, "--runtime", runtime)
+    if runtime == "c":
+        subprocess.run(["make", "-C", str(tmp_path / name)], check=True, capture_output=True)
+    assert f"created {name}\n" in evoke("deploy", name).stdout
+    greeting = evoke("invoke", name, '{"name":"you"}', "--log")
+    assert json.loads(greeting.stdout)["message"].startswith("hello, ")
+    assert "REPORT RequestId: " in greeting.stderr
+    assert fetch(evoke("url", name).stdout.strip())["message"] == "hello, world"
+    assert "REPORT RequestId: " in evoke("logs", name).stdout
+    assert f"updated {name}\n" in evoke("deploy", name).stdout
+    assert name in evoke("list", "-q").stdout.split()
+    evoke("delete", name)
+    assert name not in evoke("list", "-q").stdout.split()
+    assert "not found" in evoke("show", name, code=1).stderr
+
+
+def test_the_same_content_has_the_same_digest(evoke, tmp_path):
+    yaml, code = "name: same\nruntime: python3.x\nhandler: app.handler\n", "def handler(e, c): return 1\n"
+    deploy(evoke, tmp_path / "one", yaml, code)
+    one = json.loads(evoke("show", "same", "--json").stdout)["Configuration"]["CodeSha256"]
+    deploy(evoke, tmp_path / "two", yaml, code)
+    assert json.loads(evoke("show", "same", "--json").stdout)["Configuration"]["CodeSha256"] == one
+
+
+def test_code_that_cannot_be_loaded_is_shown_with_its_trace(evoke, tmp_path):
+    done = deploy(evoke, tmp_path / "broken", "name: broken\nruntime: python3.x\nhandler: app.handler\n",
+                  "import nothing_of_that_name\n", exit_code=3)
+    assert "nothing_of_that_name" in done.stderr
+    assert "nothing_of_that_name" in evoke("show", "broken").stdout
+    assert "nothing_of_that_name" in evoke("invoke", "broken", code=3).stderr
+
+
+def test_flags_beat_the_file(evoke, tmp_path):
+    deploy(evoke, tmp_path / "flags",
+           "name: flags\nruntime: python3.x\nhandler: app.handler\nmemory: 256\ntimeout: 5\n",
+           "import os\ndef handler(e, c): return os.environ.get('LEVEL')\n",
+           "--timeout", "7", "--env", "LEVEL=high")
+    shown = json.loads(evoke("show", "flags", "--json").stdout)["Configuration"]
+    assert (shown["MemorySize"], shown["Timeout"]) == (256, 7)
+    assert json.loads(evoke("invoke", "flags").stdout) == "high"
+    evoke("deploy", tmp_path / "flags", "--env", "LEVEL=low", "--memory", "512")
+    assert json.loads(evoke("invoke", "flags").stdout) == "low"
+    assert json.loads(evoke("show", "flags", "--json").stdout)["Configuration"]["MemorySize"] == 512
+
+
+def test_a_function_error_is_exit_code_3(evoke, tmp_path):
+    deploy(evoke, tmp_path / "fails", "name: fails\nruntime: python3.x\nhandler: app.handler\n",
+           "def handler(e, c): raise ValueError(e['why'])\n")
+    done = evoke("invoke", "fails", '{"why":"because"}', code=3)
+    assert done.stdout == "" and "ValueError: because" in done.stderr and "app.py" in done.stderr
+    answer = json.loads(evoke("invoke", "fails", "-", "--json", code=3, input='{"why":"still"}').stdout)
+    assert answer["functionError"] == "Unhandled" and answer["payload"]["errorMessage"] == "still"
+
+
+def test_a_url_is_opened_closed_and_taken_away(daemon, evoke, tmp_path):
+    deploy(evoke, tmp_path / "open", "name: open\nruntime: python3.x\nhandler: app.handler\n",
+           "def handler(e, c): return {'path': e['rawPath']}\n")
+    url = evoke("url", "open").stdout.strip()
+    assert url.startswith(daemon.gateway + "/urls/")
+    assert fetch(url + "a/b")["path"] == "/a/b"
+    evoke("url", "open", "--auth", "iam")
+    assert daemon.get(url[len(daemon.gateway):])[0] == 403
+    assert evoke("url", "open", "--auth", "none").stdout.strip() == url
+    assert daemon.get(url[len(daemon.gateway):])[0] == 200
+    evoke("url", "open", "--delete")
+    assert daemon.get(url[len(daemon.gateway):])[0] in (403, 404)
+
+
+def test_mistakes_are_told_with_what_to_do(evoke, tmp_path):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "function.yaml").write_text("name: bad\nmemroy: 1\n")
+    assert "memroy" in evoke("deploy", "bad", code=1).stderr
+    (tmp_path / "no.zip").write_bytes(b"PK\x03\x04 and nothing more")
+    assert "not a ZIP" in evoke("deploy", "no.zip", code=1).stderr
+    assert "Function not found" in evoke("invoke", "nosuch", code=1).stderr
+    assert "did you mean 'evoke invoke'?" in evoke("inovke", code=2).stderr
+
+
+def test_status_env_runtimes_and_version(daemon, evoke):
+    status = json.loads(evoke("status", "--json").stdout)
+    assert status["account"] == "000000000000" and status["shards"] >= 1
+    assert daemon.api in evoke("status").stdout
+    names = subprocess.run(["sh", "-c", evoke("env").stdout + 'echo "$AWS_ENDPOINT_URL $AWS_ACCESS_KEY_ID"'],
+                           capture_output=True, text=True, check=True, env={"PATH": "/usr/bin:/bin"}).stdout.split()
+    assert names == [daemon.api, daemon.keys()[0]]
+    assert "provided.al2023" in evoke("runtimes").stdout
+    assert evoke("version").stdout.startswith("evoke ")
+
+
+def test_without_a_daemon_the_exit_code_is_4(daemon, tmp_path):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+    done = subprocess.run([daemon.evoke, "list", "--data", tmp_path], capture_output=True, text=True, env=env,
+                          timeout=60, check=False)
+    assert done.returncode == 4 and "evoke serve" in done.stderr
+
+
+def test_logs_follow(daemon, evoke, tmp_path):
+    deploy(evoke, tmp_path / "talks", "name: talks\nruntime: python3.x\nhandler: app.handler\n",
+           "def handler(e, c): print('word', e['word'])\n")
+    with subprocess.Popen([daemon.evoke, "logs", "talks", "-f"], stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, **daemon.env}) as following:
+        watchdog = threading.Timer(60, following.kill)
+        watchdog.start()
+        try:
+            for word in ("first", "second"):
+                evoke("invoke", "talks", json.dumps({"word": word}))
+                assert any(f"word {word}" in line for line in iter(following.stdout.readline, ""))
+        finally:
+            watchdog.cancel()
+            following.terminate()
