@@ -57,6 +57,11 @@ static int reset_process(struct apply *apply, struct error *err)
 {
     sigset_t none;
 
+    /* Now, while /proc is the spawner's and we are its user. */
+    scoped(close) int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (score >= 0)
+        (void)!write(score, OOM_SCORE, sizeof OOM_SCORE - 1);
+
     for (int number = 1; number < NSIG; number++)
         if (number != SIGKILL && number != SIGSTOP)
             (void)sigaction(number, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
@@ -184,10 +189,7 @@ static int limit_resources(struct apply *apply, struct error *err)
 {
     const rlim_t memory = (rlim_t)apply->plan->memory_bytes;
     const rlim_t pids = (rlim_t)apply->plan->pids + 1;
-    scoped(close) int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
-    if (score >= 0)
-        (void)!write(score, OOM_SCORE, sizeof OOM_SCORE - 1);
     if (limit("open files", RLIMIT_NOFILE, OPEN_FILES_MAX, OPEN_FILES_MAX, err) < 0 ||
         limit("core dumps", RLIMIT_CORE, 0, 0, err) < 0 ||
         limit("the stack", RLIMIT_STACK, STACK_BYTES, RLIM_INFINITY, err) < 0)

@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "base/scoped.h"
 
+#define ASIDE_SUFFIX ".daemon"
 #define CPU_PERIOD_US 100000
 #define PROC_FILE_MAX (1 << 20)
 #define GROUP_FILE_MAX 65536
@@ -185,7 +186,7 @@ static bool enable_aside(int folder, unsigned controllers, const char *name)
     if (errno != EBUSY)
         return false;
 
-    (void)snprintf(aside, sizeof aside, "%s.daemon", name);
+    (void)snprintf(aside, sizeof aside, "%s" ASIDE_SUFFIX, name);
     if (mkdirat(folder, aside, 0755) < 0 && errno != EEXIST)
         return false;
     scoped(close) int own = open_folder(folder, aside);
@@ -235,6 +236,16 @@ static bool add_v2_at(struct cgroup *cgroup, const char *own, const char *name, 
     return true;
 }
 
+/* A process that was started by a daemon, or launches a second time, is in the group
+ * beside: its own is the one above. */
+static void leave_aside(char path[CGROUP_PATH_MAX])
+{
+    char *last = strrchr(path, '/');
+
+    if (last && last != path && text_ends(text_of(last), TEXT(ASIDE_SUFFIX)))
+        *last = '\0';
+}
+
 /* Below our own group, as one does in a service that was delegated its group; else, with
  * the rights for it, below the root, where a login session's rules do not matter; else
  * without controllers, for freezing alone. */
@@ -260,6 +271,7 @@ void cgroup_open(struct cgroup *cgroup, const char *name)
         path_read("/proc/self/cgroup", PROC_FILE_MAX, &groups, &ignored) < 0)
         return;
     cgroup_layout_parse(buffer_text(&mountinfo), buffer_text(&groups), &layout);
+    leave_aside(layout.v2);
     add_v2(cgroup, &layout, name);
     add_v1(cgroup, &layout, name);
 }

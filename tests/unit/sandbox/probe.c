@@ -71,6 +71,18 @@ static void tell_status(void)
         fclose(status);
 }
 
+static void tell_line(const char *name, const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char line[256] = "";
+
+    if (file && fgets(line, sizeof line, file))
+        line[strcspn(line, "\n")] = '\0';
+    if (file)
+        fclose(file);
+    printf("%s %s\n", name, line);
+}
+
 static long try_connect(const char *address, int port)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
@@ -180,6 +192,8 @@ static int report(void)
     for (char **variable = environ; *variable; variable++)
         printf("env %s\n", *variable);
     printf("ids %u %u %u %u\n", getuid(), geteuid(), getgid(), getegid());
+    tell_line("oom_score", "/proc/self/oom_score_adj");
+    tell_line("cgroup", "/proc/self/cgroup");
     printf("pids %d %d\n", getpid(), getppid());
     printf("host %s\n", host);
     tell_status();

@@ -320,6 +320,7 @@ TEST(a_function_finds_what_it_is_promised_and_nothing_else)
         "env SECOND=a b=c",
         "ids 993 993 990 990",
         "host sandbox",
+        "oom_score 500",
         "CapInh:\t0000000000000000",
         "CapPrm:\t0000000000000000",
         "CapEff:\t0000000000000000",
@@ -763,7 +764,7 @@ TEST(the_daemons_end_takes_everything)
     run_close(&run);
 }
 
-/* A daemon of its own, which is killed: tells its spawner's pid and a function's. */
+/* A daemon of its own, which is killed: tells what it has, a function's pid as the id. */
 static void be_daemon(int tell)
 {
     struct stage stage = stage_open();
@@ -773,8 +774,8 @@ static void be_daemon(int tell)
 
     expect_started(&stage, &run);
     read_log(&run, "full", &log);
-    const pid_t pids[2] = {stage.pid, run.started.pid};
-    CHECK(write(tell, pids, sizeof pids) == sizeof pids);
+    stage.next_id = (uint64_t)run.started.pid;
+    CHECK(write(tell, &stage, sizeof stage) == sizeof stage);
     for (;;)
         pause();
 }
@@ -799,20 +800,24 @@ TEST(the_daemons_end_takes_what_is_frozen)
 
 TEST(a_daemon_killed_at_once_leaves_no_process)
 {
+    struct stage stage;
     int tell[2];
-    pid_t pids[2];
 
     CHECK(pipe2(tell, O_CLOEXEC) == 0);
     pid_t daemon = fork();
     if (daemon == 0)
         be_daemon(tell[1]);
     (void)close(tell[1]);
-    CHECK(read(tell[0], pids, sizeof pids) == sizeof pids);
+    CHECK(read(tell[0], &stage, sizeof stage) == sizeof stage);
     (void)close(tell[0]);
     CHECK(kill(daemon, SIGKILL) == 0);
     CHECK(await_exit(daemon) == SIGKILL);
-    await_gone(pids[1]);
-    await_gone(pids[0]);
+    await_gone((pid_t)stage.next_id);
+    await_gone(stage.pid);
+
+    /* And starts again from what the dead one left. */
+    launch(&stage, &stage.socket, 1);
+    stage_close(&stage);
 }
 
 TEST(a_killed_spawner_takes_everything)
@@ -831,7 +836,9 @@ TEST(a_killed_spawner_takes_everything)
     CHECK(spawner_send_kill(stage.socket, run.id, &err) < 0);
     run_close(&run);
     (void)close(stage.socket);
-    CHECK(path_remove_tree(stage.folder, &err) == 0);
+
+    launch(&stage, &stage.socket, 1);
+    stage_close(&stage);
 }
 
 /* --- control groups ---------------------------------------------------------------- */
