@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/scoped.h"
+#include "engine/engine.h"
+#include "http/http.h"
+
+/*
+ * The control API: AWS Lambda, the parts of CloudWatch Logs and STS that belong to it, and
+ * Evoke's own actions below /_evoke. A request is read, authenticated and answered on the
+ * shard it came in on; Invoke runs there too, everything else is handed to the control loop
+ * or to the pool as a message and comes back as one. An action that has begun is completed
+ * when its client goes away.
+ */
+struct api;       /* one a process */
+struct api_shard; /* one a shard, used on its loop only */
+
+struct api *api_new(struct engine *engine);
+/* How clients outside reach the daemon: "http://127.0.0.1:9000", "http://127.0.0.1:8080".
+ * Known once the listeners are bound; to be told before the loops run. */
+void api_set_addresses(struct api *api, const char *api_url, const char *gateway_url);
+void api_free(struct api *api); /* after the loops have ended; its shards go with it */
+DEFINE_SCOPED(struct api *, api_free)
+
+struct api_shard *api_shard_new(struct api *api, struct shard *shard);
+
+/* stream->context is a struct origin whose service is the struct api_shard of the loop. */
+extern const struct http_app api_app;

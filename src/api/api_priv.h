@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <jansson.h>
+#include <stdatomic.h>
+
+#include "api/api.h"
+#include "api/errors.h"
+#include "api/names.h"
+#include "api/validate.h"
+#include "api/writer.h"
+#include "base/crypto.h"
+#include "base/json.h"
+#include "base/list.h"
+#include "http/http.h"
+#include "http/sigv4.h"
+#include "model/limits.h"
+
+/* What the files of the API share: a call, the table row that says how it is served, and
+ * the ways it travels and ends. */
+
+#define API_BODY_INLINE (64 << 10)       /* bytes of JSON parsed on a loop; more goes to the pool */
+#define API_BODIES_MAX (512ll << 20)     /* bytes of request bodies in memory at once, all shards */
+#define API_SKEW_MS (5 * 60 * 1000)      /* a signature's age: AWS's for JSON services */
+#define API_PATH_VALUES 2                /* {names} in one path */
+#define API_CODE_URL_MS (10 * 60 * 1000) /* how long Code.Location works: AWS's ten minutes */
+#define API_CODE_REQUEST_MAX 70167211    /* bytes of a CreateFunction request: AWS's number */
+#define API_JSON_MAX (1 << 20)           /* bytes of any other JSON request */
+#define API_SHARDS_MAX 256
+
+struct api {
+    struct engine *engine;
+    const struct engine_options *options;
+    struct text region, account;
+    char *api_url, *gateway_url;
+    uint8_t code_secret[32];  /* signs Code.Location; of this daemon's life */
+    _Atomic int64_t buffered; /* bytes of bodies in memory */
+    struct api_shard *shards[API_SHARDS_MAX];
+    int shard_count;
+    int64_t started_ms;
+};
+
+struct api_shard {
+    struct api *api;
+    struct shard *shard;
+    struct loop *loop;
+    struct list idle; /* calls to use again */
+    int idle_count;
+};
+
+struct call;
+typedef void call_f(struct call *call);
+
+enum action_body {
+    BODY_NONE, /* ignored */
+    BODY_JSON, /* call->input */
+    BODY_FORM, /* of the query protocol */
+    BODY_RAW,  /* call->body */
+};
+enum action_access {
+    ACCESS_SIGNED,
+    ACCESS_FUNCTIONS, /* signed, by a function too */
+    ACCESS_LOOPBACK,  /* signed, or from this machine */
+    ACCESS_OPEN,
+};
+enum action_place { PLACE_SHARD, PLACE_CONTROL };
+
+/* One action. A call ends in call_reply(), call_fail() or one of their kind, exactly once;
+ * then it is gone. */
+struct action {
+    const char *name; /* AWS's */
+    enum protocol protocol;
+    const char *service; /* in the credential's scope */
+    enum http_method method;
+    const char *path; /* "/2015-03-31/functions/{FunctionName}"; NULL: by target or Action */
+    enum action_body body;
+    int64_t body_max;
+    enum action_access access;
+    enum action_place place;
+    const struct param *params;
+    call_f *run;            /* NULL: AWS has it, Evoke does not serve it yet */
+    const char *permission; /* IAM's name when it is not service:name */
+};
+
+/* Each ends with {0}. */
+extern const struct action lambda_function_actions[], lambda_code_actions[], lambda_url_actions[];
+extern const struct action lambda_permission_actions[], lambda_tag_actions[];
+extern const struct action lambda_version_actions[], lambda_invoke_actions[];
+extern const struct action lambda_unserved_actions[];
+extern const struct action logs_actions[], sts_actions[], admin_actions[];
+
+struct call {
+    struct list link; /* in its shard's idle calls */
+    struct api_shard *shard;
+    struct api *api;
+    struct http_stream *stream; /* shard only; NULL when the client is gone */
+    const struct action *action;
+    struct arena arena;
+    struct text path, query, host, form; /* copies: they outlive the stream */
+    struct text path_values[API_PATH_VALUES];
+    char request_id[UUID_LEN + 1];
+
+    /* reading */
+    struct crypto_hash *hash; /* of a long body, as it arrives */
+    struct buffer body;
+    int64_t body_bytes; /* seen, whether kept or not */
+    int64_t counted;    /* of api->buffered */
+    bool is_too_large, is_dispatched;
+
+    /* who calls */
+    struct sigv4_claim *claim; /* while the stream is there; NULL: unsigned */
+    struct key *key;
+    const struct origin *origin; /* while the stream is there */
+    enum key_kind caller;
+
+    json_t *input; /* an object: with BODY_JSON, and with BODY_FORM */
+
+    /* the answer */
+    int status;
+    const char *content_type, *error_code;
+    struct buffer answer;
+
+    /* on the way */
+    struct loop_message message;
+    struct loop_job job;
+    call_f *then, *work;
+    struct engine_change change;
+    const struct function *saved; /* for then() of lambda_save() and lambda_deploy() */
+    call_f *resume;               /* the client takes more of a streamed answer; optional */
+    void *state;                  /* the action's own, in the arena or freed by drop() */
+    void (*drop)(void *state);
+};
+
+/* --- finding the action: routes.c --- */
+
+/* NULL when nothing is there. Fills call->path_values. */
+const struct action *routes_find_path(struct call *call, enum http_method method);
+const struct action *routes_find_target(struct text target); /* "Logs_20140328.GetLogEvents" */
+const struct action *routes_find_query(struct text action);  /* "GetCallerIdentity" */
+/* The next of all actions, for tests and documentation; NULL first and last. */
+const struct action *routes_next(const struct action *action);
+
+/* --- who calls: auth.c --- */
+
+/* On the shard, with the body read. False: answered. */
+bool auth_check(struct call *call, struct text body_sha256);
+/* Before the body is read: false when no body could make it right; answered. */
+bool auth_check_early(struct call *call);
+/* Answers AccessDeniedException. resource: an ARN or "*". */
+void auth_deny(struct call *call, const char *permission, struct text resource);
+/* "arn:aws:iam::ACCOUNT:root", "arn:aws:sts::ACCOUNT:assumed-role/ROLE/FUNCTION". On the
+ * shard, like the next two. */
+const char *auth_caller_arn(struct call *call);
+const struct function *auth_calling_function(const struct call *call); /* NULL: not a function */
+/* Whether function.yaml of the calling function lists name under calls. */
+bool auth_may_call(const struct call *call, struct text name);
+
+/* --- travelling and ending: call.c --- */
+
+struct call *call_new(struct api_shard *shard, struct http_stream *stream);
+void call_free(struct call *call); /* on its shard */
+
+/* Goes on with then() on another loop. */
+void call_go(struct call *call, struct loop *loop, call_f *then);
+void call_go_control(struct call *call, call_f *then);
+void call_go_home(struct call *call, call_f *then);
+/* work() in the pool, then then() on this loop. */
+void call_work(struct call *call, call_f *work, call_f *then);
+
+/* Ends it. call->answer is the body ("" stays ""). Any thread. */
+void call_reply(struct call *call, int status);
+void call_fail(struct call *call, const char *code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* message may be long, and hold what a request said. */
+void call_fail_text(struct call *call, const char *code, struct text message);
+void call_fail_error(struct call *call, const struct error *err);
+void call_throttle(struct call *call, const char *reason);
+
+/* Parameters. Texts are decoded and live as long as the call. */
+struct text call_query(struct call *call, const char *name); /* TEXT_NONE: absent */
+int64_t call_query_int(struct call *call, const char *name, int64_t absent);
+struct text call_input(const struct call *call, const char *name);
+/* The action's rows; false: answered with all that is wrong. */
+bool call_validate(struct call *call);
+/* Runs the action: validated already. */
+void call_run(struct call *call);
+
+/* For a document in call->answer. */
+struct writer call_writer(struct call *call);
+
+/* --- admin.c --- */
+
+/* What makes a link to a package's ZIP good until expires_ms; out has room for its hex. */
+void admin_sign_code(const struct api *api, struct text code, int64_t expires_ms,
+                     char out[static 2 * SHA256_LEN + 1]);

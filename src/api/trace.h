@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/text.h"
+
+/*
+ * X-Amzn-Trace-Id: "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=...;Sampled=0;Lineage=2:...".
+ * Lineage counts how many functions called each other to get here; runtimes and SDKs pass
+ * the header on.
+ */
+#define TRACE_ID_MAX 160
+
+/* Fills out with given when that is a trace id, else with a new one; either way with a
+ * Lineage of hops. */
+void trace_make(struct text given, int hops, char out[static TRACE_ID_MAX]);
+int trace_hops(struct text trace); /* 0 without Lineage */
