@@ -3,6 +3,7 @@
 
 #include "base/scoped.h"
 #include "base/text.h"
+#include "model/function.h"
 
 #define AT(field) offsetof(struct settings, field)
 #define HOUR_MS INT64_C(3600000)
@@ -10,12 +11,13 @@
 
 const struct option settings_options[] = {
     {"data", OPTION_STRING, AT(data), NULL, 0, 0, "DIR",
-     "folder of all state; unset: /var/lib/evoke as root, else $XDG_DATA_HOME/evoke"},
+     "folder of all state; unset: $EVOKE_DATA, else /var/lib/evoke as root, else "
+     "$XDG_DATA_HOME/evoke"},
     {"api", OPTION_STRING, AT(api), "localhost:9000", 0, 0, "HOST:PORT",
      "where the control API listens; localhost is 127.0.0.1 and [::1], port 0 a free one"},
     {"gateway", OPTION_STRING, AT(gateway), "localhost:8080", 0, 0, "HOST:PORT",
      "where function URLs and routes are served; as for api"},
-    {"shards", OPTION_INT, AT(shards), "0", 0, SETTINGS_SHARDS_MAX, "NUMBER",
+    {"shards", OPTION_INT, AT(shards), "0", 0, VERSION_SHARDS_MAX, "NUMBER",
      "threads that serve requests and own instances; 0: one a core"},
     {"region", OPTION_STRING, AT(region), "us-east-1", 0, 0, "NAME",
      "AWS region that requests are signed for and ARNs name"},
@@ -38,7 +40,7 @@ const struct option settings_options[] = {
     {"cpu-min", OPTION_INT, AT(cpu_min_percent), "100", 1, 1000, "PERCENT",
      "share of one core that an instance of the smallest memory size may use"},
     {"access-log", OPTION_BOOL, AT(access_log), "true", 0, 0, NULL,
-     "write one line for each request to access.log in the data folder"},
+     "write one line for each request to the gateway into access.log in the data folder"},
     {"log-level", OPTION_STRING, AT(log_level), "info", 0, 0, "debug|info|warn|error",
      "least level of the daemon's own log on stderr"},
     {"log-format", OPTION_STRING, AT(log_format), "text", 0, 0, "text|json",

@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "base/option.h"
 
-#define SETTINGS_SHARDS_MAX 256
 #define SETTINGS_CONCURRENCY_MAX 60000 /* below the number of instance keys there can be */
 #define SETTINGS_REGION_MAX 32
 

@@ -62,7 +62,7 @@ TEST(bad_values_are_refused_with_the_name_of_the_setting)
         {"log-level", "loud", "'log-level' must be debug, info, warn or error"},
         {"log-format", "json", NULL},
         {"log-format", "xml", "'log-format' must be text or json"},
-        {"shards", "257", "'shards' must be 0 to 256"},
+        {"shards", "65", "'shards' must be 0 to 64"},
         {"concurrency", "0", "'concurrency' must be 1 to 60000"},
         {"freeze-after", "0", NULL},
         {"idle-timeout", "1ms", "'idle-timeout' must be 100ms to 168h"},
