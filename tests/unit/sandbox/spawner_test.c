@@ -179,12 +179,41 @@ static int await_exit(pid_t pid)
     return status;
 }
 
+static char group_name[64];
+static int groups_found;
+static bool make_stale;
+
+static int on_folder(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    char stale[PATH_MAX];
+
+    if (type != FTW_D || strcmp(path + ftw->base, group_name) != 0)
+        return 0;
+    groups_found++;
+    (void)snprintf(stale, sizeof stale, "%s/stale-1", path);
+    return make_stale && mkdir(stale, 0755) < 0;
+}
+
+/* How many parent groups the stage's daemon has. */
+static int count_groups(const struct stage *stage)
+{
+    struct stat st;
+
+    CHECK(stat(inside(stage, "code"), &st) == 0);
+    (void)snprintf(group_name, sizeof group_name, "evoke-%llx-%llx", (unsigned long long)st.st_dev,
+                   (unsigned long long)st.st_ino);
+    groups_found = 0;
+    CHECK(nftw("/sys/fs/cgroup", on_folder, 32, FTW_PHYS) == 0);
+    return groups_found;
+}
+
 static void stage_close(struct stage *stage)
 {
     struct error err;
 
     (void)close(stage->socket);
     CHECK(await_exit(stage->pid) == 0);
+    CHECK_MSG(count_groups(stage) == 0, "%d control groups are left", groups_found);
     CHECK(path_remove_tree(stage->folder, &err) == 0);
 }
 
@@ -842,34 +871,6 @@ TEST(a_killed_spawner_takes_everything)
 }
 
 /* --- control groups ---------------------------------------------------------------- */
-
-static char group_name[64];
-static int groups_found;
-static bool make_stale;
-
-static int on_folder(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    char stale[PATH_MAX];
-
-    if (type != FTW_D || strcmp(path + ftw->base, group_name) != 0)
-        return 0;
-    groups_found++;
-    (void)snprintf(stale, sizeof stale, "%s/stale-1", path);
-    return make_stale && mkdir(stale, 0755) < 0;
-}
-
-/* How many parent groups the stage's daemon has. */
-static int count_groups(const struct stage *stage)
-{
-    struct stat st;
-
-    CHECK(stat(inside(stage, "code"), &st) == 0);
-    (void)snprintf(group_name, sizeof group_name, "evoke-%llx-%llx", (unsigned long long)st.st_dev,
-                   (unsigned long long)st.st_ino);
-    groups_found = 0;
-    CHECK(nftw("/sys/fs/cgroup", on_folder, 32, FTW_PHYS) == 0);
-    return groups_found;
-}
 
 TEST(groups_of_an_earlier_daemon_are_removed)
 {
