@@ -38,6 +38,7 @@ static void send_report(int socket, const struct report *report, const int *fds,
         message.msg_control = control;
         message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
         struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        assert(header);
         *header = (struct cmsghdr){
             .cmsg_len = CMSG_LEN(sizeof(int) * count),
             .cmsg_level = SOL_SOCKET,

@@ -196,6 +196,7 @@ static int send_message(int socket, const struct buffer *bytes, const int *fds, 
         message.msg_control = control;
         message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
         struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        assert(header);
         *header = (struct cmsghdr){
             .cmsg_len = CMSG_LEN(sizeof(int) * count),
             .cmsg_level = SOL_SOCKET,
