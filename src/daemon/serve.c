@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "api/api.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "daemon/config.h"
+#include "daemon/endpoint.h"
+#include "engine/engine.h"
+#include "engine/package.h"
+#include "gateway/gateway.h"
+
+/*
+ * The wiring. Order matters: the spawner is forked while there is one thread; the store
+ * and the keys are opened; every component of every shard is built before a loop runs; then
+ * the shards start and the main thread becomes the control loop. Taking down goes the other
+ * way: listeners, running invocations, logs, loops, store.
+ */
+
+#define EXPIRE_MS (3600 * 1000)
+
+/* What one shard has of each component. */
+struct place {
+    struct daemon *daemon;
+    struct shard *shard;
+    struct loop *loop;
+    struct http_server *server;
+    struct api_shard *api;
+    struct gateway *gateway;
+    struct origin api_origin, gateway_origin; /* requests from outside */
+    struct loop_message drain, flush, drained;
+};
+
+struct daemon {
+    struct config config;
+    const struct settings *settings;
+    int lock_fd;
+    struct spawner_report report;
+    pid_t spawner;
+    int *sockets;
+    struct interpreters *interpreters;
+    struct store *store;
+    struct keyring *keyring;
+    struct log_store *logs;
+    struct loop *control, **loops;
+    struct engine *engine;
+    struct api *api;
+    struct endpoint api_endpoint, gateway_endpoint;
+    struct place *places;
+    int shards, waiting;
+    bool is_stopping;
+    struct loop_signal term, interrupt;
+    struct loop_timer expire;
+    struct loop_job expire_job;
+};
+
+/* --- before there are threads --- */
+
+static int lock_data(struct daemon *daemon, struct error *err)
+{
+    const char *data = daemon->settings->data;
+    char pid[24] = "";
+
+    if (path_make_folders(data, 0700, err) < 0)
+        return -1;
+    scoped(free) char *path = path_join(data, "daemon.lock");
+    daemon->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (daemon->lock_fd < 0)
+        return error_system(err, "cannot open '%s'", path);
+    if (flock(daemon->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+        ssize_t len = read(daemon->lock_fd, pid, sizeof pid - 1);
+        pid[len > 0 ? len : 0] = '\0';
+        return error_set(err, ERROR_CONFLICT,
+                         "another evoke daemon (pid %s) uses '%s': stop it, or give this one a "
+                         "folder of its own with --data",
+                         pid, data);
+    }
+    int len = snprintf(pid, sizeof pid, "%d", (int)getpid());
+    if (ftruncate(daemon->lock_fd, 0) < 0 || pwrite(daemon->lock_fd, pid, (size_t)len, 0) != len)
+        return error_system(err, "cannot write '%s'", path);
+    return 0;
+}
+
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* Beside the program: in the build tree, or where `make install` puts it. */
+static char *find_init(void)
+{
+    static const char *const places[] = {"../sandbox/evoke-init", "../libexec/evoke/evoke-init"};
+    char program[4096];
+    ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
+
+    while (len > 0 && program[len] != '/')
+        len--;
+    for (size_t i = 0; len > 0 && i < COUNT_OF(places); i++) {
+        char *path = mem_format("%.*s/%s", (int)len, program, places[i]);
+        if (access(path, X_OK) == 0)
+            return path;
+        free(path);
+    }
+    return mem_strdup("/usr/local/libexec/evoke/evoke-init");
+}
+
+static int launch_spawner(struct daemon *daemon, struct error *err)
+{
+    scoped(free) char *code = path_join(daemon->settings->data, "code");
+    scoped(free) char *init = find_init();
+    const struct spawner_options options = {
+        .code_root = code,
+        .runtimes_root = daemon->settings->runtimes,
+        .init_path = init,
+        .sockets = daemon->shards,
+    };
+
+    daemon->sockets = mem_zalloc((size_t)daemon->shards * sizeof *daemon->sockets);
+    if (spawner_launch(&options, daemon->sockets, &daemon->spawner, &daemon->report, err) < 0)
+        return -1;
+    for (int i = 0; i < daemon->report.missing_count; i++)
+        log_warn("not everything can be enforced here",
+                 LOG_TEXT("what", daemon->report.missing[i]));
+    return 0;
+}
+
+static int open_state(struct daemon *daemon, struct error *err)
+{
+    const char *data = daemon->settings->data;
+
+    daemon->store = store_open(data, err);
+    daemon->keyring = daemon->store ? keyring_open(data, err) : NULL;
+    daemon->logs = daemon->keyring ? log_store_open(data, err) : NULL;
+    return daemon->logs ? 0 : -1;
+}
+
+/* --- building --- */
+
+static void listen_all(struct place *place, int index, const struct endpoint *endpoint,
+                       const struct http_app *app, struct origin *origin)
+{
+    for (int i = 0; i < endpoint->address_count; i++)
+        http_listen(place->server, endpoint->fds[index * ENDPOINT_ADDRESSES_MAX + i], app, origin);
+}
+
+static void build_place(struct daemon *daemon, int index)
+{
+    struct place *place = &daemon->places[index];
+
+    place->daemon = daemon;
+    place->shard = engine_shard(daemon->engine, index);
+    place->loop = daemon->loops[index];
+    place->api = api_shard_new(daemon->api, place->shard);
+    const struct gateway_options options = {
+        .loop = place->loop,
+        .invoker = shard_invoker(place->shard),
+        .directory = shard_directory(place->shard),
+        .keyring = daemon->keyring,
+        .account = daemon->settings->account,
+        .region = daemon->settings->region,
+        .port = daemon->gateway_endpoint.port,
+        .data_folder = daemon->settings->access_log ? daemon->settings->data : NULL,
+    };
+    place->gateway = gateway_new(&options);
+    place->api_origin = (struct origin){.service = place->api};
+    place->gateway_origin = (struct origin){.service = place->gateway};
+    shard_set_doors(place->shard, &api_app, place->api, &gateway_app, place->gateway);
+    place->server = http_server_new(place->loop, &http_limits_public);
+    listen_all(place, index, &daemon->api_endpoint, &api_app, &place->api_origin);
+    listen_all(place, index, &daemon->gateway_endpoint, &gateway_app, &place->gateway_origin);
+}
+
+static int build(struct daemon *daemon, struct error *err)
+{
+    daemon->control = loop_new("control");
+    daemon->loops = mem_zalloc((size_t)daemon->shards * sizeof(struct loop *));
+    for (int i = 0; i < daemon->shards; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "shard-%d", i);
+        daemon->loops[i] = loop_new(name);
+    }
+    const struct engine_options options = {
+        .settings = &daemon->config.settings,
+        .store = daemon->store,
+        .logs = daemon->logs,
+        .keyring = daemon->keyring,
+        .interpreters = daemon->interpreters,
+        .control = daemon->control,
+        .shard_loops = daemon->loops,
+        .spawner_sockets = daemon->sockets,
+        .report = daemon->report,
+        .data_folder = daemon->settings->data,
+        .api_address = daemon->api_endpoint.addresses[0],
+        .gateway_address = daemon->gateway_endpoint.addresses[0],
+    };
+    daemon->engine = engine_new(&options, err);
+    if (!daemon->engine)
+        return -1;
+    daemon->api = api_new(daemon->engine);
+    scoped(free) char *api_url = mem_format("http://%s", daemon->api_endpoint.addresses[0]);
+    scoped(free) char *gateway_url = mem_format("http://%s", daemon->gateway_endpoint.addresses[0]);
+    api_set_addresses(daemon->api, api_url, gateway_url);
+    daemon->places = mem_zalloc((size_t)daemon->shards * sizeof *daemon->places);
+    for (int i = 0; i < daemon->shards; i++)
+        build_place(daemon, i);
+    return 0;
+}
+
+/* --- running --- */
+
+static int write_address_file(const struct daemon *daemon, struct error *err)
+{
+    scoped(free) char *path = path_join(daemon->settings->data, "daemon.json");
+    scoped(json_decref) json_t *json =
+        json_pack("{s:o,s:o,s:s,s:s,s:i,s:s}", "api",
+                  json_sprintf("http://%s", daemon->api_endpoint.addresses[0]), "gateway",
+                  json_sprintf("http://%s", daemon->gateway_endpoint.addresses[0]), "region",
+                  daemon->settings->region, "account", daemon->settings->account, "pid",
+                  (int)getpid(), "version", EVOKE_VERSION);
+    scoped(free) char *text = json_write(json);
+
+    return path_write(path, text_of(text), 0644, err);
+}
+
+static void on_ready(void *arg)
+{
+    struct daemon *daemon = arg;
+    struct error err;
+
+    if (write_address_file(daemon, &err) < 0)
+        log_warn("commands will not find this daemon by themselves", LOG_ERROR(&err));
+    printf("evoke ready api=http://%s gateway=http://%s data=%s\n",
+           daemon->api_endpoint.addresses[0], daemon->gateway_endpoint.addresses[0],
+           daemon->settings->data);
+    fflush(stdout);
+}
+
+static void on_flushed(void *arg)
+{
+    struct place *place = arg;
+
+    loop_stop(place->loop);
+}
+
+static void on_flush(struct loop_message *message)
+{
+    struct place *place = container_of(message, struct place, flush);
+
+    gateway_flush(place->gateway);
+    log_writer_flush(shard_log_writer(place->shard), on_flushed, place);
+}
+
+/* Everything is answered and every instance is gone. */
+static void finish_stop(struct daemon *daemon)
+{
+    for (int i = 0; i < daemon->shards; i++) {
+        daemon->places[i].flush.run = on_flush;
+        loop_post(daemon->places[i].loop, &daemon->places[i].flush);
+    }
+    loop_stop(daemon->control);
+}
+
+static void count_down(struct daemon *daemon)
+{
+    if (--daemon->waiting == 0)
+        finish_stop(daemon);
+}
+
+static void on_engine_drained(void *arg)
+{
+    count_down(arg);
+}
+
+static void on_place_drained(struct loop_message *message)
+{
+    count_down(container_of(message, struct place, drained)->daemon);
+}
+
+static void on_server_drained(void *arg)
+{
+    struct place *place = arg;
+
+    place->drained.run = on_place_drained;
+    loop_post(place->daemon->control, &place->drained);
+}
+
+static void on_drain(struct loop_message *message)
+{
+    struct place *place = container_of(message, struct place, drain);
+
+    http_server_drain(place->server, on_server_drained, place);
+}
+
+static void stop(struct daemon *daemon)
+{
+    if (daemon->is_stopping) {
+        log_warn("stopped at once, asked twice");
+        _exit(EXIT_ERROR);
+    }
+    daemon->is_stopping = true;
+    log_info("stopping", LOG_NUM("drain_ms", daemon->settings->drain_ms));
+    daemon->waiting = daemon->shards + 1;
+    for (int i = 0; i < daemon->shards; i++) {
+        daemon->places[i].drain.run = on_drain;
+        loop_post(daemon->places[i].loop, &daemon->places[i].drain);
+    }
+    loop_timer_clear(&daemon->expire);
+    engine_drain(daemon->engine, daemon->settings->drain_ms, on_engine_drained, daemon);
+}
+
+static void on_term(struct loop_signal *caught, int number)
+{
+    stop(container_of(caught, struct daemon, term));
+}
+
+static void on_interrupt(struct loop_signal *caught, int number)
+{
+    stop(container_of(caught, struct daemon, interrupt));
+}
+
+static void expire_logs(struct loop_job *job)
+{
+    struct daemon *daemon = container_of(job, struct daemon, expire_job);
+    struct error err;
+
+    if (log_store_expire(daemon->logs, clock_now_ms() - daemon->settings->log_retention_ms, &err) <
+        0)
+        log_warn("old logs could not be removed", LOG_ERROR(&err));
+}
+
+static void on_expired(struct loop_job *job)
+{
+    struct daemon *daemon = container_of(job, struct daemon, expire_job);
+
+    if (!daemon->is_stopping)
+        loop_timer_set(daemon->control, &daemon->expire, EXPIRE_MS);
+}
+
+static void on_expire(struct loop_timer *timer)
+{
+    struct daemon *daemon = container_of(timer, struct daemon, expire);
+
+    daemon->expire_job.work = expire_logs;
+    daemon->expire_job.done = on_expired;
+    loop_work(daemon->control, &daemon->expire_job);
+}
+
+static int run_loops(struct daemon *daemon, struct error *err)
+{
+    for (int i = 0; i < daemon->shards; i++)
+        if (loop_start(daemon->loops[i], err) < 0)
+            return -1;
+    daemon->term.caught = on_term;
+    daemon->interrupt.caught = on_interrupt;
+    loop_signal_start(daemon->control, &daemon->term, SIGTERM);
+    loop_signal_start(daemon->control, &daemon->interrupt, SIGINT);
+    daemon->expire.fire = on_expire;
+    loop_timer_set(daemon->control, &daemon->expire, 1000);
+    engine_start(daemon->engine, on_ready, daemon);
+    loop_run(daemon->control);
+    return 0;
+}
+
+static void take_down(struct daemon *daemon)
+{
+    for (int i = 0; i < daemon->shards; i++)
+        loop_join(daemon->loops[i]);
+    store_close(daemon->store);
+    scoped(free) char *path = path_join(daemon->settings->data, "daemon.json");
+    (void)unlink(path);
+    log_info("stopped");
+}
+
+static int build_and_run(struct daemon *daemon, struct error *err)
+{
+    const struct settings *settings = daemon->settings;
+
+    if (lock_data(daemon, err) < 0 || package_prepare(settings->data, err) < 0)
+        return -1;
+    raise_descriptor_limit();
+    (void)signal(SIGPIPE, SIG_IGN);
+    daemon->interpreters = interpreters_find(settings->runtimes);
+    if (launch_spawner(daemon, err) < 0 || open_state(daemon, err) < 0)
+        return -1;
+    if (endpoint_bind(&daemon->api_endpoint, "api", text_of(settings->api), daemon->shards, err) <
+            0 ||
+        endpoint_bind(&daemon->gateway_endpoint, "gateway", text_of(settings->gateway),
+                      daemon->shards, err) < 0)
+        return -1;
+    if (build(daemon, err) < 0 || run_loops(daemon, err) < 0)
+        return -1;
+    take_down(daemon);
+    return 0;
+}
+
+static enum log_level level_of(const char *name)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (strcmp(names[i], name) == 0)
+            return (enum log_level)i;
+    return LEVEL_INFO;
+}
+
+static void print_help(void)
+{
+    scoped(buffer_done) struct buffer help = {0};
+
+    option_help(settings_options, &help);
+    printf("Usage: evoke serve [OPTION]...\n\nRuns the daemon in the foreground.\n\n"
+           "  --config FILE   read settings from a file of lines \"name = value\"\n%.*s",
+           (int)help.len, help.at);
+}
+
+static int run(struct session *session, int argc, char **argv, struct error *err)
+{
+    static struct daemon daemon;
+
+    (void)session;
+    daemon.settings = &daemon.config.settings;
+    if (config_read(&daemon.config, argc, argv, err) < 0)
+        return EXIT_USAGE;
+    if (daemon.config.help) {
+        print_help();
+        return EXIT_OK;
+    }
+    if (settings_check(daemon.settings, err) < 0)
+        return EXIT_USAGE;
+    log_configure(level_of(daemon.settings->log_level),
+                  strcmp(daemon.settings->log_format, "json") == 0);
+    daemon.shards = (int)daemon.settings->shards;
+    return build_and_run(&daemon, err) < 0 ? EXIT_ERROR : EXIT_OK;
+}
+
+const struct command command_serve = {
+    .name = "serve",
+    .usage = "",
+    .summary = "run the daemon",
+    .help = "Settings come from defaults, then the file of --config FILE (lines \"name = value\"),\n"
+            "then the command line.\n",
+    .options = settings_options,
+    .run = run,
+};
