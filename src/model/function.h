@@ -153,6 +153,8 @@ void model_set(char **field, struct text value);
 
 /* The version of that number ("$LATEST", "1"), or NULL. An empty qualifier is $LATEST. */
 const struct version *function_version(const struct function *function, struct text qualifier);
+/* Whether its `calls` list that function: until roles exist, what its instances may call. */
+bool version_may_call(const struct version *version, struct text name);
 const char *version_variable(const struct version *version, struct text name); /* or NULL */
 
 /* The tags: sets (replacing) or removes one. */

@@ -62,3 +62,11 @@ const char *version_variable(const struct version *version, struct text name)
             return version->config.variables[i].value;
     return NULL;
 }
+
+bool version_may_call(const struct version *version, struct text name)
+{
+    for (size_t i = 0; i < version->config.call_count; i++)
+        if (text_equal(text_of(version->config.calls[i]), name))
+            return true;
+    return false;
+}
