@@ -4,6 +4,7 @@
 EVOKE_BUILD names the build folder (default: build). A daemon listens on free ports of
 127.0.0.1, has a data folder of its own and is gone after the test.
 """
+import os
 import pathlib
 import sys
 
@@ -38,3 +39,20 @@ def make_daemon(tmp_path):
     yield make
     for made in started:
         made.stop()
+
+
+@pytest.fixture(autouse=True)
+def no_hang():
+    """A test that hangs fails with its stack instead of stopping the run."""
+    import faulthandler
+    import signal
+
+    def fail(_number, _frame):
+        faulthandler.dump_traceback()
+        raise TimeoutError("the test took longer than its limit")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(int(os.environ.get("EVOKE_TEST_LIMIT_S", "120")))
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)

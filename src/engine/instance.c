@@ -344,6 +344,7 @@ static void become_idle(struct instance *instance)
     }
     arm_idle(instance);
     pool_serve(pool);
+    shard_check_drained(pool->shard);
 }
 
 static void on_ready(struct environment *environment)

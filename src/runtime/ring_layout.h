@@ -12,7 +12,8 @@
  *
  * Descriptors in the instance: 3 is the memory (struct ring, RING_BYTES), 4 an eventfd
  * that wakes the instance, 5 an eventfd that wakes the shard. The environment variable
- * _EVOKE_RING holds "1" (the version of this layout) when they are there.
+ * _EVOKE_RING holds "1" (the version of this layout) when they are there, and
+ * _EVOKE_FUNCTION_ARN what all events of this instance are invoked as.
  *
  * Producer: write the record into data (contiguous; skip to offset 0 when it does not
  * fit before the end), fill the slot, store head + 1 (release), and when
