@@ -383,38 +383,77 @@ static void finish_loading(struct engine *engine)
         engine->ready(engine->ready_arg);
 }
 
-static void on_loaded(struct loop_message *message)
+/* The newest snapshot as it is once its version serves. */
+static struct function *in_service(const struct function *function)
 {
-    struct loading *loading = container_of(message, struct loading, message);
-    struct engine *engine = loading->engine;
-    struct entry *entry = find_entry(engine, loading->key);
+    struct function *after = function_edit(function);
 
-    if (entry && entry->function->latest->serial == loading->version->serial) {
-        struct function *after = function_edit(entry->function);
-        struct change *change = change_new(engine, loading->key, NULL);
+    after->state = STATE_ACTIVE;
+    after->update_status = UPDATE_SUCCESSFUL;
+    model_set(&after->state_reason, TEXT_NONE);
+    model_set(&after->state_reason_code, TEXT_NONE);
+    model_set(&after->update_reason, TEXT_NONE);
+    model_set(&after->update_reason_code, TEXT_NONE);
+    return after;
+}
 
-        after->state = STATE_ACTIVE;
-        after->update_status = UPDATE_SUCCESSFUL;
-        model_set(&after->state_reason, TEXT_NONE);
-        model_set(&after->state_reason_code, TEXT_NONE);
-        model_set(&after->update_reason, TEXT_NONE);
-        model_set(&after->update_reason_code, TEXT_NONE);
-        /* Shards never read these two, and they have not seen this version yet. */
-        model_set(&after->latest->load_error, text_of(loading->load_error));
-        crypto_uuid(after->latest->revision_id);
+static void free_loading(struct loading *loading)
+{
+    version_unref(loading->version);
+    free(loading->key);
+    free(loading->load_error);
+    free(loading);
+}
+
+/* The entry, if the version that was loaded is still the one being deployed. */
+static struct entry *find_loaded(const struct loading *loading)
+{
+    struct entry *entry = find_entry(loading->engine, loading->key);
+
+    return entry && entry->function->latest->serial == loading->version->serial ? entry : NULL;
+}
+
+/* Every shard has it: only now it is called Successful. */
+static void on_serving(struct publication *publication)
+{
+    struct loading *loading = publication->owner;
+    struct entry *entry = find_loaded(loading);
+
+    if (entry) {
+        struct function *after = in_service(entry->function);
+        struct change *change = change_new(loading->engine, loading->key, NULL);
+
         change->before = function_ref(entry->function);
         set_function(entry, after);
         entry->is_deploying = false;
         change->after = after;
         store_change(change);
-        if (loading->load_error[0])
-            log_warn("a function did not load", LOG_TEXT("function", after->arn),
-                     LOG_TEXT("error", loading->load_error));
     }
-    version_unref(loading->version);
-    free(loading->key);
-    free(loading->load_error);
-    free(loading);
+    free_loading(loading);
+}
+
+static void on_loaded(struct loop_message *message)
+{
+    struct loading *loading = container_of(message, struct loading, message);
+    struct entry *entry = find_loaded(loading);
+    if (!entry) {
+        free_loading(loading);
+        return;
+    }
+
+    scoped(function_unref) struct function *after = in_service(entry->function);
+    const struct function *before = entry->served;
+    /* Shards never read these two, and they have not seen this version yet. */
+    model_set(&after->latest->load_error, text_of(loading->load_error));
+    crypto_uuid(after->latest->revision_id);
+    if (loading->load_error[0])
+        log_warn("a function did not load", LOG_TEXT("function", after->arn),
+                 LOG_TEXT("error", loading->load_error));
+    if (before)
+        collect_later(loading->engine, before->latest);
+    entry->served = function_ref(after);
+    function_unref(before);
+    publish(loading->engine, after, loading->key, on_serving, loading);
 }
 
 /* On the shard. */
