@@ -264,7 +264,7 @@ static void make_version(struct call *call, struct upload *upload)
 /* What the API gave decides without function.yaml: told before the package is unpacked. */
 static bool check_given(struct call *call, struct version *version)
 {
-    unsigned both = 1u << CONFIG_RUNTIME | 1u << CONFIG_HANDLER;
+    int64_t both = 1 << CONFIG_RUNTIME | 1 << CONFIG_HANDLER;
 
     return (version->config.given_by_api & both) != both || config_check(call, version);
 }

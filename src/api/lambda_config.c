@@ -288,7 +288,7 @@ static void set_text(const struct call *call, struct function_config *config, co
     if (!given(call, name))
         return;
     model_set(field, call_input(call, name));
-    config->given_by_api |= 1u << key;
+    config->given_by_api |= INT64_C(1) << key;
 }
 
 static void set_number(struct function_config *config, const json_t *number, int64_t *field,
@@ -297,7 +297,7 @@ static void set_number(struct function_config *config, const json_t *number, int
     if (!json_is_integer(number))
         return;
     *field = json_integer_value(number);
-    config->given_by_api |= 1u << key;
+    config->given_by_api |= INT64_C(1) << key;
 }
 
 static void set_level(char **field, struct text value)
@@ -338,7 +338,7 @@ static bool set_logging(struct call *call, struct function_config *config)
         return false;
     }
     if (text_is_set(format))
-        config->given_by_api |= 1u << CONFIG_LOG_FORMAT;
+        config->given_by_api |= INT64_C(1) << CONFIG_LOG_FORMAT;
     set_log_format(config, as_json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT, logging);
     if (text_is_set(group))
         model_set(&config->log_group, group);
@@ -368,7 +368,7 @@ bool config_apply_request(struct call *call, struct function_config *config, str
                &config->tmp_mb, CONFIG_TMP);
     if (environment && !json_is_null(environment)) {
         set_variables(config, json_object_get(environment, "Variables"));
-        config->given_by_api |= 1u << CONFIG_ENVIRONMENT;
+        config->given_by_api |= INT64_C(1) << CONFIG_ENVIRONMENT;
     }
     if (text_is_set(mode) || !*config->tracing_mode)
         model_set(&config->tracing_mode, text_is_set(mode) ? mode : TEXT("PassThrough"));
@@ -379,7 +379,7 @@ bool config_apply_request(struct call *call, struct function_config *config, str
 
 static bool is_free(const struct function_config *config, unsigned key)
 {
-    return !(config->given_by_api & 1u << key);
+    return !(config->given_by_api & INT64_C(1) << key);
 }
 
 static void take_text(struct function_config *config, char **field, unsigned key,

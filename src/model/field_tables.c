@@ -67,6 +67,7 @@ const struct field config_fields[] = {
     STRING(function_config, system_log_level),
     STRING(function_config, log_group),
     STRING(function_config, tracing_mode),
+    INT(function_config, given_by_api, 0),
     BOOL(function_config, host_network),
     STRINGS(function_config, calls, call_count),
     {0},

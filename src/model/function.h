@@ -54,7 +54,7 @@ struct function_config {
     char *application_log_level, *system_log_level; /* "" with LOG_FORMAT_TEXT */
     char *log_group;      /* "/aws/lambda/<name>" unless set */
     char *tracing_mode;   /* "PassThrough" or "Active" */
-    uint32_t given_by_api; /* 1 << enum config_key: function.yaml does not change these */
+    int64_t given_by_api; /* 1 << enum config_key: function.yaml does not change these */
     bool host_network;    /* function.yaml: network: host */
     char **calls;         /* function.yaml: functions it may call, by name */
     size_t call_count;

@@ -32,6 +32,7 @@ static struct version *a_version(const char *number)
     model_set(&version->config.runtime, TEXT("python3.12"));
     model_set(&version->config.handler, TEXT("app.handler"));
     version->config.timeout_s = 30;
+    version->config.given_by_api = 1 << CONFIG_TIMEOUT;
     version->config.has_environment = true;
     version->config.log_format = LOG_FORMAT_JSON;
     version->config.variables = mem_zalloc(2 * sizeof *version->config.variables);
@@ -98,6 +99,7 @@ TEST(a_function_survives_json)
     CHECK(back->url.auth == URL_AUTH_IAM && back->url.mode == INVOKE_RESPONSE_STREAM);
     CHECK(back->url.cors.max_age_s == -1);
     CHECK(back->version_count == 2 && back->next_version == 3);
+    CHECK(back->latest->config.given_by_api == 1 << CONFIG_TIMEOUT);
     CHECK(back->latest->config.timeout_s == 30 && back->latest->config.memory_mb == 128);
     CHECK_TEXT(text_of(version_variable(back->latest, TEXT("UTF"))), "\u00e4\u20ac");
     CHECK_TEXT(text_of(back->latest->config.calls[1]), "store");
