@@ -6,6 +6,7 @@ import random
 import threading
 import time
 
+import botocore.exceptions
 import pytest
 from evoke_daemon import make_zip, processes_below
 
@@ -24,6 +25,7 @@ class Load:
         self.acknowledged = {}  # name -> newest number the API answered for
         self.attempted = {}     # name -> newest number sent
         self.number = 0
+        self.errors = []        # answers that no kill explains
 
     def run(self, daemon, stop):
         threads = [threading.Thread(target=self.deploy, args=(daemon, stop)),
@@ -50,8 +52,11 @@ class Load:
             except (client.exceptions.ResourceConflictException):
                 # An update in progress, or a create that was stored but not answered.
                 self.acknowledged.setdefault(name, 0)
-            except Exception:
+            except botocore.exceptions.HTTPClientError:
                 return  # the daemon is gone
+            except Exception as error:  # told by the main thread
+                self.errors.append(error)
+                return
 
     def invoke(self, daemon, stop):
         client = daemon.boto("lambda")
@@ -62,7 +67,10 @@ class Load:
                 except (client.exceptions.ResourceConflictException,
                         client.exceptions.ResourceNotFoundException):
                     pass
-                except Exception:
+                except botocore.exceptions.HTTPClientError:
+                    return
+                except Exception as error:
+                    self.errors.append(error)
                     return
 
     def check(self, daemon):
@@ -95,6 +103,7 @@ def kill_again_and_again(make_daemon, times):
         began = time.monotonic()
         daemon.start()
         starts.append(time.monotonic() - began)
+        assert not load.errors, load.errors
         load.check(daemon)
     print(f"{times} kills: 0 deployments lost, 0 orphans, slowest start {max(starts):.2f} s")
     return starts
