@@ -141,10 +141,7 @@ bool auth_may_call(const struct call *call, struct text name)
     /* Inside, the socket tells which version it is. */
     if (call->stream && call->origin->inside)
         version = call->origin->inside;
-    for (size_t i = 0; version && i < version->config.call_count; i++)
-        if (text_equal(text_of(version->config.calls[i]), name))
-            return true;
-    return false;
+    return version && version_may_call(version, name);
 }
 
 void auth_deny(struct call *call, const char *permission, struct text resource)

@@ -61,7 +61,7 @@ const struct action lambda_unserved_actions[] = {
      "/2025-11-30/functions/{FunctionName}/function-scaling-config", NOT_YET},
     {"GetLayerVersion", LAMBDA, METHOD_GET,
      "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", NOT_YET},
-    {"GetLayerVersionByArn", LAMBDA, METHOD_GET, "/2018-10-31/layers", NOT_YET},
+    {"ListLayers", LAMBDA, METHOD_GET, "/2018-10-31/layers", NOT_YET},
     {"GetLayerVersionPolicy", LAMBDA, METHOD_GET,
      "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", NOT_YET},
     {"GetProvisionedConcurrencyConfig", LAMBDA, METHOD_GET,

@@ -348,12 +348,8 @@ static void events_drop_first(struct events *events, size_t count)
 
 static void write_message(struct writer *writer, const struct event *event)
 {
-    struct text message = text_from(event->message, event->len);
-
-    if (text_ends(message, TEXT("\n")))
-        message.len--;
     write_int(writer, "timestamp", event->at_ms);
-    write_text(writer, "message", message);
+    write_text(writer, "message", text_from(event->message, event->len));
     write_int(writer, "ingestionTime", event->at_ms);
 }
 
