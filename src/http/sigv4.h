@@ -18,7 +18,9 @@
 struct sigv4_claim {
     struct text access_key, date /* YYYYMMDD */, region, service;
     struct text session_token; /* TEXT_NONE without */
-    struct text signature;     /* 64 hex digits */
+    struct text credential;    /* all five; a malformed one has an empty access_key, and is
+                                  refused by sigv4_verify(), in its place in AWS's order */
+    struct text signature;     /* 64 hex digits, when it is right */
     struct text signed_headers;
     struct text timestamp; /* 20260131T120000Z */
     int64_t signed_at_ms;
@@ -35,7 +37,7 @@ struct sigv4_refusal {
 };
 
 /* Reads the claim. 0, or -1 and *refusal: no or both forms, missing parts, wrong
- * algorithm, bad date, host not signed, malformed credential. */
+ * algorithm, bad date, host not signed. */
 int sigv4_read(const struct http_request *request, struct arena *arena, struct sigv4_claim *ret,
                struct sigv4_refusal *refusal);
 
