@@ -52,7 +52,7 @@ class Load:
             except (client.exceptions.ResourceConflictException):
                 # An update in progress, or a create that was stored but not answered.
                 self.acknowledged.setdefault(name, 0)
-            except botocore.exceptions.HTTPClientError:
+            except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError):
                 return  # the daemon is gone
             except Exception as error:  # told by the main thread
                 self.errors.append(error)
@@ -67,7 +67,7 @@ class Load:
                 except (client.exceptions.ResourceConflictException,
                         client.exceptions.ResourceNotFoundException):
                     pass
-                except botocore.exceptions.HTTPClientError:
+                except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError):
                     return
                 except Exception as error:
                     self.errors.append(error)
