@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/access_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <semaphore.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define WRITE_EVERY_MS 100
+#define WRITE_BYTES (64 << 10)
+#define HELD_BYTES_MAX (4 << 20) /* beyond it the disk does not keep up: lines are dropped */
+#define WORD_BYTES_MAX 2048      /* of what a client chose; the rest is cut off */
+
+struct access_log {
+    struct loop *loop;
+    char *path;
+    struct buffer lines;
+    int64_t dropped;
+    struct loop_timer timer;
+    /* What the pool writes; one batch at a time. */
+    struct loop_job job;
+    struct buffer batch;
+    sem_t written;
+    bool is_writing;
+};
+
+static int write_all(int fd, struct text text)
+{
+    while (text.len > 0) {
+        ssize_t count = write(fd, text.at, text.len);
+        if (count < 0 && errno != EINTR)
+            return -1;
+        text = text_skip(text, count > 0 ? (size_t)count : 0);
+    }
+    return 0;
+}
+
+static int append(const char *path, struct text lines, struct error *err)
+{
+    scoped(close) int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+
+    if (fd < 0 || write_all(fd, lines) < 0)
+        return error_system(err, "cannot write '%s'", path);
+    return 0;
+}
+
+/* On a thread of the pool. */
+static void write_batch(struct loop_job *job)
+{
+    struct access_log *log = container_of(job, struct access_log, job);
+    struct error err;
+
+    if (append(log->path, buffer_text(&log->batch), &err) < 0)
+        log_error("access log lines are lost", LOG_ERROR(&err));
+    sem_post(&log->written);
+}
+
+static void start_writing(struct access_log *log);
+
+static void on_written(struct loop_job *job)
+{
+    struct access_log *log = container_of(job, struct access_log, job);
+
+    if (log->is_writing) /* else a flush has waited for it */
+        while (sem_wait(&log->written) < 0)
+            continue;
+    log->is_writing = false;
+    buffer_clear(&log->batch);
+    if (log->lines.len >= WRITE_BYTES)
+        start_writing(log);
+}
+
+static void report_dropped(struct access_log *log)
+{
+    if (log->dropped)
+        log_warn("access log lines were dropped: the disk is too slow",
+                 LOG_NUM("lines", log->dropped));
+    log->dropped = 0;
+}
+
+static void start_writing(struct access_log *log)
+{
+    struct buffer empty = log->batch;
+
+    loop_timer_clear(&log->timer);
+    log->batch = log->lines;
+    log->lines = empty;
+    log->is_writing = true;
+    report_dropped(log);
+    loop_work(log->loop, &log->job);
+}
+
+static void on_timer(struct loop_timer *timer)
+{
+    struct access_log *log = container_of(timer, struct access_log, timer);
+
+    if (log->is_writing)
+        loop_timer_set(log->loop, timer, WRITE_EVERY_MS);
+    else
+        start_writing(log);
+}
+
+struct access_log *access_log_new(struct loop *loop, const char *path)
+{
+    struct access_log *log = mem_new(struct access_log);
+
+    log->loop = loop;
+    log->path = mem_strdup(path);
+    log->timer.fire = on_timer;
+    log->job.work = write_batch;
+    log->job.done = on_written;
+    sem_init(&log->written, 0, 0);
+    return log;
+}
+
+static void add_byte(struct buffer *out, char c)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
+        buffer_add_char(out, c);
+        return;
+    }
+    const char escape[4] = {'\\', 'x', digits[(uint8_t)c >> 4], digits[(uint8_t)c & 15]};
+    buffer_add(out, escape, sizeof escape);
+}
+
+static bool is_plain(struct text text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] < 0x20 || text.at[i] >= 0x7f || text.at[i] == '"' || text.at[i] == '\\')
+            return false;
+    return true;
+}
+
+static void add_word(struct buffer *out, struct text word)
+{
+    word = text_slice(word, 0, WORD_BYTES_MAX);
+    if (is_plain(word)) {
+        buffer_add_text(out, word);
+        return;
+    }
+    for (size_t i = 0; i < word.len; i++)
+        add_byte(out, word.at[i]);
+}
+
+static void add_or_dash(struct buffer *out, struct text word)
+{
+    add_word(out, word.len ? word : TEXT("-"));
+}
+
+static void add_request(struct buffer *out, const struct access_entry *entry)
+{
+    add_or_dash(out, entry->peer);
+    buffer_add_literal(out, " - ");
+    add_or_dash(out, entry->user);
+    buffer_add_literal(out, " [");
+    buffer_add_text(out, entry->time);
+    buffer_add_literal(out, "] \"");
+    add_word(out, entry->method);
+    buffer_add_char(out, ' ');
+    add_word(out, entry->target);
+    buffer_add_literal(out, " HTTP/1.1\" ");
+}
+
+/* Milliseconds with three decimals. */
+static void add_duration(struct buffer *out, int64_t us)
+{
+    const char decimals[3] = {(char)('0' + us / 100 % 10), (char)('0' + us / 10 % 10),
+                              (char)('0' + us % 10)};
+
+    buffer_add_int(out, us / 1000);
+    buffer_add_char(out, '.');
+    buffer_add(out, decimals, sizeof decimals);
+}
+
+static void add_result(struct buffer *out, const struct access_entry *entry)
+{
+    buffer_add_int(out, entry->status ? entry->status : 499);
+    buffer_add_char(out, ' ');
+    buffer_add_int(out, entry->bytes);
+    buffer_add_literal(out, " \"");
+    add_or_dash(out, entry->referer);
+    buffer_add_literal(out, "\" \"");
+    add_or_dash(out, entry->agent);
+    buffer_add_literal(out, "\" ");
+    add_or_dash(out, entry->function);
+    buffer_add_char(out, ' ');
+    add_or_dash(out, entry->request_id);
+    buffer_add_char(out, ' ');
+    add_duration(out, entry->us > 0 ? entry->us : 0);
+    buffer_add_char(out, '\n');
+}
+
+void access_log_add(struct access_log *log, const struct access_entry *entry)
+{
+    if (log->lines.len >= HELD_BYTES_MAX) {
+        log->dropped++;
+        return;
+    }
+    add_request(&log->lines, entry);
+    add_result(&log->lines, entry);
+    if (log->lines.len >= WRITE_BYTES && !log->is_writing)
+        start_writing(log);
+    else if (!loop_timer_is_set(&log->timer))
+        loop_timer_set(log->loop, &log->timer, WRITE_EVERY_MS);
+}
+
+void access_log_flush(struct access_log *log)
+{
+    struct error err;
+
+    loop_timer_clear(&log->timer);
+    if (log->is_writing)
+        while (sem_wait(&log->written) < 0)
+            continue;
+    log->is_writing = false;
+    if (log->lines.len > 0 && append(log->path, buffer_text(&log->lines), &err) < 0)
+        log_error("access log lines are lost", LOG_ERROR(&err));
+    buffer_clear(&log->lines);
+    report_dropped(log);
+}
+
+void access_log_free(struct access_log *log)
+{
+    if (!log)
+        return;
+    loop_timer_clear(&log->timer);
+    sem_destroy(&log->written);
+    buffer_done(&log->lines);
+    buffer_done(&log->batch);
+    free(log->path);
+    free(log);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/scoped.h"
+#include "base/text.h"
+#include "loop/loop.h"
+
+/*
+ * One line a request, as nginx's "combined" format and three words more:
+ *
+ *     127.0.0.1 - - [31/Jan/2026:12:00:00 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8" hello
+ * ID 1.234
+ *
+ * the function, the request id, and the milliseconds from the first byte of the head to the
+ * end of the answer. Bytes that could forge a line are written as \xHH. Lines gather in
+ * memory and are appended to the file by the pool every 100 ms or 64 KiB; the file is
+ * opened anew each time, so it may be moved away. When the disk does not keep up, lines are
+ * dropped and counted in the daemon's log. Several logs (one a shard) may share a file.
+ */
+struct access_log;
+
+struct access_entry {
+    struct text peer, user; /* user: the access key of a signed request */
+    struct text time;       /* common log format */
+    struct text method, target, referer, agent;
+    struct text function, request_id;
+    int status; /* 0: the client left before there was an answer; written as 499 */
+    int64_t bytes;
+    int64_t us;
+};
+
+struct access_log *access_log_new(struct loop *loop, const char *path);
+void access_log_add(struct access_log *log, const struct access_entry *entry);
+/* Writes all that was added; blocks. */
+void access_log_flush(struct access_log *log);
+void access_log_free(struct access_log *log); /* what was not flushed is lost */
+DEFINE_SCOPED(struct access_log *, access_log_free)

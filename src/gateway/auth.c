@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/gateway_priv.h"
+
+#define SERVICE TEXT("lambda")
+#define SKEW_MS (5 * 60 * 1000)
+
+static bool allows_urls(const struct permission *permission)
+{
+    struct text action = text_of(permission->action);
+
+    return text_equal(action, TEXT("lambda:InvokeFunctionUrl")) ||
+           text_equal(action, TEXT("lambda:*")) || text_equal(action, TEXT("*"));
+}
+
+/* A condition that a nameless client cannot meet closes the door again. */
+static bool is_for_everybody(const struct permission *permission)
+{
+    return text_equal(text_of(permission->principal), TEXT("*")) && !permission->source_arn[0] &&
+           !permission->source_account[0] && !permission->event_source_token[0] &&
+           !permission->principal_org_id[0] &&
+           (!permission->function_url_auth_type[0] ||
+            text_equal(text_of(permission->function_url_auth_type), TEXT("NONE")));
+}
+
+bool auth_is_public(const struct function *function)
+{
+    if (function->url.auth != URL_AUTH_NONE)
+        return false;
+    for (size_t i = 0; i < function->permission_count; i++)
+        if (allows_urls(&function->permissions[i]) && is_for_everybody(&function->permissions[i]))
+            return true;
+    return false;
+}
+
+/* account/region/name */
+static struct text holder_part(const struct key *key, int index)
+{
+    struct text rest = text_of(key->holder), part = TEXT_NONE;
+
+    for (int i = 0; i <= index; i++)
+        if (!text_split(&rest, '/', &part))
+            return TEXT_NONE;
+    return part;
+}
+
+/* As IAM names them: the root user by its account, an instance as a session of its
+ * function's role. */
+static void name_caller(struct caller *caller, const struct gateway_options *options,
+                        struct arena *arena)
+{
+    if (caller->key.kind != KEY_INSTANCE) {
+        caller->account = caller->id = text_of(options->account);
+        caller->arn = text_of(arena_format(arena, "arn:aws:iam::%s:root", options->account));
+        return;
+    }
+    struct text name = holder_part(&caller->key, 2);
+    caller->account = holder_part(&caller->key, 0);
+    caller->id = text_of(
+        arena_format(arena, "%.*s:%.*s", TEXT_ARG(caller->claim.access_key), TEXT_ARG(name)));
+    caller->arn = text_of(arena_format(arena, "arn:aws:sts::%.*s:assumed-role/%.*s/%.*s",
+                                       TEXT_ARG(caller->account), TEXT_ARG(name), TEXT_ARG(name)));
+}
+
+static int verify(const struct gateway_options *options, struct http_stream *stream,
+                  const struct caller *caller, struct text body_sha256,
+                  struct sigv4_refusal *refusal)
+{
+    const struct sigv4_scope scope = {
+        .region = text_of(options->region),
+        .service = SERVICE,
+        .now_ms = caller->now_ms,
+        .skew_ms = SKEW_MS,
+    };
+    const struct sigv4_secret secret = {
+        .secret = text_of(caller->key.secret),
+        .session_token =
+            caller->key.session_token[0] ? text_of(caller->key.session_token) : TEXT_NONE,
+    };
+
+    return sigv4_verify(&stream->request, &caller->claim, &scope,
+                        caller->key.kind == KEY_UNKNOWN ? NULL : &secret, body_sha256,
+                        &stream->arena, refusal);
+}
+
+struct caller *auth_read(const struct gateway_options *options, struct http_stream *stream,
+                         int64_t now_ms, struct sigv4_refusal *refusal)
+{
+    struct caller *caller = arena_zalloc(&stream->arena, sizeof *caller);
+
+    caller->now_ms = now_ms;
+    if (sigv4_read(&stream->request, &stream->arena, &caller->claim, refusal) < 0)
+        return NULL;
+    keyring_find(options->keyring, caller->claim.access_key, caller->claim.session_token,
+                 &caller->key);
+    if (caller->key.kind == KEY_UNKNOWN) {
+        (void)verify(options, stream, caller, TEXT_NONE, refusal);
+        return NULL;
+    }
+    name_caller(caller, options, &stream->arena);
+    return caller;
+}
+
+bool auth_needs_hash(const struct http_request *request)
+{
+    return !text_equal(http_header(request, TEXT("x-amz-content-sha256")),
+                       TEXT("UNSIGNED-PAYLOAD"));
+}
+
+int auth_verify(const struct gateway_options *options, struct http_stream *stream,
+                const struct caller *caller, struct text body_sha256, struct sigv4_refusal *refusal)
+{
+    return verify(options, stream, caller, body_sha256, refusal);
+}
+
+/* The version whose `calls` count: the very one in whose sandbox the request was made, if
+ * it was made in one; else what the function of the key is now. */
+static const struct version *calling_version(const struct gateway_options *options,
+                                             const struct origin *origin,
+                                             const struct caller *caller)
+{
+    if (origin->inside && origin->access_key &&
+        text_equal(text_of(origin->access_key), caller->claim.access_key))
+        return origin->inside;
+    const struct function *function =
+        directory_find(options->directory, holder_part(&caller->key, 0),
+                       holder_part(&caller->key, 1), holder_part(&caller->key, 2));
+    return function ? function->latest : NULL;
+}
+
+bool caller_may_call(const struct gateway_options *options, const struct origin *origin,
+                     const struct caller *caller, const struct function *function)
+{
+    if (caller->key.kind == KEY_ROOT)
+        return true;
+    const struct version *version = calling_version(options, origin, caller);
+    return version && text_equal(text_of(version->account), text_of(function->account)) &&
+           version_may_call(version, text_of(function->name));
+}

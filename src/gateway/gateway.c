@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mem.h"
+#include "base/path.h"
+#include "gateway/gateway_priv.h"
+
+#define LOG_NAME "access.log"
+
+struct gateway *gateway_new(const struct gateway_options *options)
+{
+    struct gateway *gateway = mem_new(struct gateway);
+
+    gateway->options = *options;
+    gateway->options.account = mem_strdup(options->account);
+    gateway->options.region = mem_strdup(options->region);
+    gateway->options.data_folder = NULL;
+    gateway->time_s = -1;
+    if (options->data_folder) {
+        scoped(free) char *path = path_join(options->data_folder, LOG_NAME);
+        gateway->log = access_log_new(options->loop, path);
+    }
+    return gateway;
+}
+
+void gateway_flush(struct gateway *gateway)
+{
+    if (gateway->log)
+        access_log_flush(gateway->log);
+}
+
+void gateway_free(struct gateway *gateway)
+{
+    if (!gateway)
+        return;
+    access_log_free(gateway->log);
+    buffer_done(&gateway->scratch);
+    free((char *)(uintptr_t)gateway->options.account);
+    free((char *)(uintptr_t)gateway->options.region);
+    free(gateway);
+}

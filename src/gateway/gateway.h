@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/scoped.h"
+#include "http/http.h"
+#include "model/directory.h"
+#include "model/invocation.h"
+#include "model/keyring.h"
+#include "model/origin.h"
+
+/*
+ * The door for clients: finds the function of an HTTP request, checks who may pass, makes
+ * it an event, and turns the function's answer into a response. One a shard, used on its
+ * loop only.
+ */
+struct gateway;
+
+struct gateway_options {
+    struct loop *loop;
+    struct invoker *invoker;
+    const struct directory *directory;
+    const struct keyring *keyring;
+    const char *account, *region; /* copied */
+    uint16_t port;                /* where clients reach it, for forwarded headers */
+    const char *data_folder;      /* of access.log, copied; NULL: no access log */
+};
+
+/* Everything the options point to outlives it. */
+struct gateway *gateway_new(const struct gateway_options *options);
+/* Writes what the access log still holds. Blocks: for the end of the daemon. */
+void gateway_flush(struct gateway *gateway);
+/* No stream and no invocation of it is left. */
+void gateway_free(struct gateway *gateway);
+DEFINE_SCOPED(struct gateway *, gateway_free)
+
+/* Each listener's context is a struct origin whose service is the struct gateway. */
+extern const struct http_app gateway_app;

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/crypto.h"
+#include "gateway/gateway_priv.h"
+
+#define JSON_TYPE TEXT("application/json")
+#define PRELUDE_TYPE TEXT("application/vnd.awslambda.http-integration-response")
+
+/* Texts and types are AWS's: recorded where known, else those of its sister services. */
+static const struct {
+    int status;
+    struct text type, body;
+} refusals[] = {
+    [REFUSE_BAD_REQUEST] = {400, TEXT("BadRequestException"),
+                            TEXT("{\"message\":\"Bad Request\"}")},
+    [REFUSE_UNKNOWN] = {403, TEXT("AccessDeniedException"), TEXT("{\"Message\":null}")},
+    [REFUSE_FORBIDDEN] = {403, TEXT("AccessDeniedException"),
+                          TEXT("{\"Message\":\"Forbidden. For troubleshooting Function URL "
+                               "authorization issues, see: "
+                               "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html\"}")},
+    [REFUSE_NOT_FOUND] = {404, TEXT("NotFoundException"), TEXT("{\"message\":\"Not Found\"}")},
+    [REFUSE_METHOD] = {405, TEXT("MethodNotAllowedException"),
+                       TEXT("{\"message\":\"Method Not Allowed\"}")},
+    [REFUSE_TOO_LARGE] = {413, TEXT("RequestTooLargeException"),
+                          TEXT("{\"Message\":\"Request must be smaller than 6291456 bytes for the "
+                               "InvokeFunction operation\"}")},
+    [REFUSE_UNAVAILABLE] = {503, TEXT("ServiceException"),
+                            TEXT("{\"message\":\"Service Unavailable\"}")},
+    [REFUSE_FUNCTION_FAILED] = {502, TEXT(""), TEXT("Internal Server Error")},
+};
+
+static const char *request_id(struct exchange *exchange)
+{
+    if (exchange->invocation)
+        return exchange->invocation->request_id;
+    if (!exchange->request_id[0])
+        crypto_uuid(exchange->request_id);
+    return exchange->request_id;
+}
+
+static void add(struct answer *answer, struct text name, struct text value)
+{
+    assert(answer->count < ANSWER_FIELDS_MAX + OWN_FIELDS_MAX);
+    answer->fields[answer->count++] = (struct http_field){name, value};
+}
+
+/* What a function may not say itself goes, what the gateway says is added. */
+static void finish_fields(struct exchange *exchange, struct answer *answer,
+                          struct text content_type)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < answer->count; i++)
+        if (header_returns(answer->fields[i].name, exchange->has_cors))
+            answer->fields[kept++] = answer->fields[i];
+    answer->count = kept;
+    if (!answer->has_content_type)
+        add(answer, TEXT("Content-Type"), content_type);
+    add(answer, TEXT("x-amzn-RequestId"), text_of(request_id(exchange)));
+    if (exchange->invocation)
+        add(answer, TEXT("X-Amzn-Trace-Id"), text_of(exchange->invocation->trace));
+    for (size_t i = 0; i < exchange->cors_count; i++)
+        add(answer, exchange->cors[i].name, exchange->cors[i].value);
+}
+
+void reply_complete(struct exchange *exchange, struct answer *answer, struct text content_type)
+{
+    finish_fields(exchange, answer, content_type);
+    http_respond(exchange->stream, answer->status, answer->fields, answer->count, answer->body);
+}
+
+void reply_begin(struct exchange *exchange, struct answer *answer, struct text content_type)
+{
+    finish_fields(exchange, answer, content_type);
+    http_begin(exchange->stream, answer->status, answer->fields, answer->count, -1);
+}
+
+static struct answer start(struct exchange *exchange, int status, struct text type,
+                           struct text body)
+{
+    struct answer answer = {
+        .status = status,
+        .fields = exchange->gateway->fields,
+        .body = body,
+    };
+
+    if (type.len)
+        add(&answer, TEXT("x-amzn-ErrorType"), type);
+    return answer;
+}
+
+/* header_returns() takes error types from functions, so these bypass it. */
+static void complete_refusal(struct exchange *exchange, struct answer *answer)
+{
+    struct answer own = *answer;
+
+    own.fields += answer->count;
+    own.count = 0;
+    finish_fields(exchange, &own, JSON_TYPE);
+    http_respond(exchange->stream, answer->status, answer->fields, answer->count + own.count,
+                 answer->body);
+}
+
+void reply_refuse(struct exchange *exchange, enum refusal refusal)
+{
+    struct answer answer =
+        start(exchange, refusals[refusal].status, refusals[refusal].type, refusals[refusal].body);
+
+    if (refusal == REFUSE_METHOD)
+        add(&answer, TEXT("Allow"), TEXT("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"));
+    complete_refusal(exchange, &answer);
+}
+
+static struct text message_json(const char *message, struct buffer *out)
+{
+    buffer_clear(out);
+    buffer_add_literal(out, "{\"message\":");
+    buffer_add_json(out, text_of(message));
+    buffer_add_char(out, '}');
+    return buffer_text(out);
+}
+
+void reply_refuse_signature(struct exchange *exchange, const struct sigv4_refusal *refusal)
+{
+    if (strcmp(refusal->code, "MissingAuthenticationToken") == 0) {
+        reply_refuse(exchange, REFUSE_FORBIDDEN);
+        return;
+    }
+    struct arena *arena = &exchange->stream->arena;
+    const char *type = arena_format(arena, "%sException", refusal->code);
+    int status = strcmp(refusal->code, "IncompleteSignature") == 0 ? 400 : 403;
+    struct answer answer = start(exchange, status, text_of(type),
+                                 message_json(refusal->message, &exchange->gateway->scratch));
+
+    complete_refusal(exchange, &answer);
+}
+
+void reply_refuse_throttled(struct exchange *exchange, const char *reason)
+{
+    struct arena *arena = &exchange->stream->arena;
+    struct text body = text_of(arena_format(
+        arena, "{\"Reason\":\"%s\",\"Type\":\"User\",\"message\":\"Rate Exceeded.\"}", reason));
+    struct answer answer = start(exchange, 429, TEXT("TooManyRequestsException"), body);
+
+    add(&answer, TEXT("Retry-After"), TEXT("1"));
+    complete_refusal(exchange, &answer);
+}
+
+void reply_preflight(struct exchange *exchange)
+{
+    struct answer answer = start(exchange, 204, TEXT(""), TEXT(""));
+
+    answer.has_content_type = true;
+    finish_fields(exchange, &answer, TEXT_NONE);
+    http_respond(exchange->stream, answer.status, answer.fields, answer.count, answer.body);
+}
+
+void reply_failed(struct exchange *exchange, const struct invocation *invocation)
+{
+    switch (invocation->outcome) {
+    case INVOCATION_THROTTLED:
+        reply_refuse_throttled(exchange, invocation->throttle_reason
+                                             ? invocation->throttle_reason
+                                             : "ConcurrentInvocationLimitExceeded");
+        return;
+    case INVOCATION_FAILED:
+        reply_refuse(exchange, REFUSE_UNAVAILABLE);
+        return;
+    case INVOCATION_OK:
+    case INVOCATION_FUNCTION_ERROR:
+        reply_refuse(exchange, REFUSE_FUNCTION_FAILED);
+        return;
+    }
+}
+
+bool reply_is_prelude_type(struct text content_type)
+{
+    struct text type = text_trim(text_slice(content_type, 0, text_find(content_type, ';')));
+
+    return text_equal_nocase(type, PRELUDE_TYPE);
+}
+
+size_t reply_find_separator(struct text text)
+{
+    static const char separator[PRELUDE_SEPARATOR_LEN];
+    const char *found = memmem(text.at, text.len, separator, sizeof separator);
+
+    return found ? (size_t)(found - text.at) : text.len;
+}
+
+static bool read_collected_stream(struct invocation *invocation, struct answer *answer)
+{
+    struct text all = buffer_text(&invocation->response);
+
+    if (!reply_is_prelude_type(text_of(invocation->content_type))) {
+        *answer = (struct answer){.status = 200, .fields = answer->fields, .body = all};
+        return true;
+    }
+    size_t end = reply_find_separator(text_slice(all, 0, PRELUDE_BYTES_MAX));
+    if (end >= all.len || end >= PRELUDE_BYTES_MAX ||
+        !answer_read_prelude(&invocation->response, end, answer))
+        return false;
+    answer->body = text_skip(all, end + PRELUDE_SEPARATOR_LEN);
+    return true;
+}
+
+/* A streaming function says its type itself; one that does not is read as JSON is. */
+void reply_done(struct exchange *exchange, struct invocation *invocation)
+{
+    struct answer answer = {.fields = exchange->gateway->fields};
+    struct buffer *scratch = &exchange->gateway->scratch;
+    struct text type = invocation->streamed ? TEXT("application/octet-stream") : JSON_TYPE;
+
+    if (invocation->outcome != INVOCATION_OK) {
+        reply_failed(exchange, invocation);
+        return;
+    }
+    if (invocation->streamed && invocation->content_type[0] &&
+        !reply_is_prelude_type(text_of(invocation->content_type)))
+        type = text_of(invocation->content_type);
+    if (invocation->streamed ? read_collected_stream(invocation, &answer)
+                             : answer_read(&invocation->response, scratch, &answer))
+        reply_complete(exchange, &answer, type);
+    else
+        reply_refuse(exchange, REFUSE_FUNCTION_FAILED);
+}

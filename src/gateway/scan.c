@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/scan.h"
+
+#include <stdint.h>
+
+/*
+ * A function takes the input from `at` and returns where it stopped, NULL when the input
+ * is not JSON there.
+ */
+struct input {
+    const char *end;
+    int depth;
+    scan_visit_f *visit;
+    void *arg;
+};
+
+#define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
+/* The high bit of the lowest byte that is zero; bytes above it may be wrong. */
+#define ZERO_BYTES(word) (((word)-EACH_BYTE(1)) & ~(word)&EACH_BYTE(0x80))
+
+static const char *skip_value(struct input *input, const char *at, struct scan_value *ret);
+
+static const char *skip_blanks(const char *at, const char *end)
+{
+    while (at < end && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r'))
+        at++;
+    return at;
+}
+
+/* The first byte that ends a run of plain characters: a quote, a backslash or a control
+ * character. Eight at a time, because a body is one long string. */
+static const char *skip_plain(const char *at, const char *end)
+{
+    uint64_t word;
+
+    for (; end - at >= (ptrdiff_t)sizeof word; at += sizeof word) {
+        memcpy(&word, at, sizeof word);
+        uint64_t control = (word - EACH_BYTE(0x20)) & ~word & EACH_BYTE(0x80);
+        if (control | ZERO_BYTES(word ^ EACH_BYTE('"')) | ZERO_BYTES(word ^ EACH_BYTE('\\')))
+            break;
+    }
+    while (at < end && *at != '"' && *at != '\\' && (uint8_t)*at >= 0x20)
+        at++;
+    return at;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Four hex digits, or -1. */
+static int32_t read_unit(const char *at, const char *end)
+{
+    int32_t unit = 0;
+
+    if (end - at < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        int digit = hex_digit(at[i]);
+        if (digit < 0)
+            return -1;
+        unit = unit << 4 | digit;
+    }
+    return unit;
+}
+
+/* at: behind the backslash. */
+static const char *skip_escape(const char *at, const char *end)
+{
+    if (at == end)
+        return NULL;
+    if (*at == 'u')
+        return read_unit(at + 1, end) >= 0 ? at + 5 : NULL;
+    return *at && strchr("\"\\/bfnrt", *at) ? at + 1 : NULL;
+}
+
+static const char *skip_string(const struct input *input, const char *at, struct scan_value *ret)
+{
+    const char *start = ++at;
+
+    *ret = (struct scan_value){.kind = SCAN_STRING};
+    for (;;) {
+        at = skip_plain(at, input->end);
+        if (at == input->end || (uint8_t)*at < 0x20)
+            return NULL;
+        if (*at == '"')
+            break;
+        ret->has_escapes = true;
+        at = skip_escape(at + 1, input->end);
+        if (!at)
+            return NULL;
+    }
+    ret->text = text_from(start, (size_t)(at - start));
+    return at + 1;
+}
+
+static const char *skip_digits(const char *at, const char *end)
+{
+    const char *start = at;
+
+    while (at < end && *at >= '0' && *at <= '9')
+        at++;
+    return at > start ? at : NULL;
+}
+
+static const char *skip_whole(const char *at, const char *end)
+{
+    if (at < end && *at == '-')
+        at++;
+    if (at < end && *at == '0')
+        return at + 1;
+    return skip_digits(at, end);
+}
+
+static const char *skip_exponent(const char *at, const char *end)
+{
+    if (at == end || (*at != 'e' && *at != 'E'))
+        return at;
+    at++;
+    if (at < end && (*at == '+' || *at == '-'))
+        at++;
+    return skip_digits(at, end);
+}
+
+static const char *skip_number(const struct input *input, const char *at, struct scan_value *ret)
+{
+    const char *start = at;
+
+    at = skip_whole(at, input->end);
+    if (at && at < input->end && *at == '.')
+        at = skip_digits(at + 1, input->end);
+    if (at)
+        at = skip_exponent(at, input->end);
+    if (at)
+        *ret = (struct scan_value){.kind = SCAN_NUMBER,
+                                   .text = text_from(start, (size_t)(at - start))};
+    return at;
+}
+
+static const char *skip_word(const struct input *input, const char *at, struct scan_value *ret)
+{
+    static const struct {
+        struct text word;
+        enum scan_kind kind;
+    } words[] = {
+        {TEXT("true"), SCAN_TRUE},
+        {TEXT("false"), SCAN_FALSE},
+        {TEXT("null"), SCAN_NULL},
+    };
+    struct text rest = text_from(at, (size_t)(input->end - at));
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (text_starts(rest, words[i].word)) {
+            *ret = (struct scan_value){.kind = words[i].kind,
+                                       .text = text_from(at, words[i].word.len)};
+            return at + words[i].word.len;
+        }
+    return NULL;
+}
+
+/* at: at a name. Stops at the value. */
+static const char *skip_name(const struct input *input, const char *at, struct scan_value *ret)
+{
+    at = skip_blanks(at, input->end);
+    if (at == input->end || *at != '"')
+        return NULL;
+    at = skip_string(input, at, ret);
+    at = at ? skip_blanks(at, input->end) : NULL;
+    if (!at || at == input->end || *at != ':')
+        return NULL;
+    return at + 1;
+}
+
+static const char *skip_element(struct input *input, const char *at, bool is_member)
+{
+    struct scan_value name, value;
+
+    if (is_member)
+        at = skip_name(input, at, &name);
+    at = at ? skip_value(input, at, &value) : NULL;
+    if (!at)
+        return NULL;
+    if (is_member && input->depth == 1 && input->visit)
+        input->visit(input->arg, &name, &value);
+    return skip_blanks(at, input->end);
+}
+
+/* at: at the bracket. */
+static const char *skip_container(struct input *input, const char *at, struct scan_value *ret)
+{
+    const char *start = at;
+    bool is_object = *at == '{';
+    char close = is_object ? '}' : ']';
+
+    if (++input->depth > SCAN_DEPTH_MAX)
+        return NULL;
+    at = skip_blanks(at + 1, input->end);
+    bool more = at == input->end || *at != close;
+    while (more) {
+        at = skip_element(input, at, is_object);
+        if (!at || at == input->end || (*at != ',' && *at != close))
+            return NULL;
+        more = *at == ',';
+        at += more;
+    }
+    input->depth--;
+    *ret = (struct scan_value){.kind = is_object ? SCAN_OBJECT : SCAN_ARRAY,
+                               .text = text_from(start, (size_t)(at + 1 - start))};
+    return at + 1;
+}
+
+static const char *skip_value(struct input *input, const char *at, struct scan_value *ret)
+{
+    at = skip_blanks(at, input->end);
+    if (at == input->end)
+        return NULL;
+    switch (*at) {
+    case '"':
+        return skip_string(input, at, ret);
+    case '{':
+    case '[':
+        return skip_container(input, at, ret);
+    case 't':
+    case 'f':
+    case 'n':
+        return skip_word(input, at, ret);
+    }
+    return skip_number(input, at, ret);
+}
+
+bool scan_document(struct text json, scan_visit_f *visit, void *arg, struct scan_value *ret)
+{
+    struct input input = {.end = json.at + json.len, .visit = visit, .arg = arg};
+    const char *at = json.len ? skip_value(&input, json.at, ret) : NULL;
+
+    return at && skip_blanks(at, input.end) == input.end;
+}
+
+struct scan scan_open(const struct scan_value *container)
+{
+    /* Without the brackets. */
+    return (struct scan){container->text.at + 1, container->text.at + container->text.len - 1};
+}
+
+/* Behind an element: over the comma, if there is one. */
+static void move_on(struct scan *scan, const char *at)
+{
+    at = skip_blanks(at, scan->end);
+    scan->at = at < scan->end ? at + 1 : at;
+}
+
+bool scan_item(struct scan *scan, struct scan_value *ret_item)
+{
+    struct input input = {.end = scan->end};
+    const char *at = skip_value(&input, scan->at, ret_item);
+
+    if (at)
+        move_on(scan, at);
+    return at;
+}
+
+bool scan_member(struct scan *scan, struct scan_value *ret_name, struct scan_value *ret_value)
+{
+    struct input input = {.end = scan->end};
+    const char *at = skip_name(&input, scan->at, ret_name);
+
+    at = at ? skip_value(&input, at, ret_value) : NULL;
+    if (at)
+        move_on(scan, at);
+    return at;
+}
+
+static char *put_utf8(char *to, uint32_t code)
+{
+    if (code < 0x80) {
+        *to++ = (char)code;
+    } else if (code < 0x800) {
+        *to++ = (char)(0xc0 | code >> 6);
+        *to++ = (char)(0x80 | (code & 0x3f));
+    } else if (code < 0x10000) {
+        *to++ = (char)(0xe0 | code >> 12);
+        *to++ = (char)(0x80 | (code >> 6 & 0x3f));
+        *to++ = (char)(0x80 | (code & 0x3f));
+    } else {
+        *to++ = (char)(0xf0 | code >> 18);
+        *to++ = (char)(0x80 | (code >> 12 & 0x3f));
+        *to++ = (char)(0x80 | (code >> 6 & 0x3f));
+        *to++ = (char)(0x80 | (code & 0x3f));
+    }
+    return to;
+}
+
+/* *at: behind "\u"; moved behind all that belongs to the character. */
+static uint32_t read_code(const char **at, const char *end)
+{
+    uint32_t code = (uint32_t)read_unit(*at, end);
+
+    *at += 4;
+    if (code < 0xd800 || code > 0xdfff)
+        return code;
+    if (code < 0xdc00 && end - *at >= 6 && (*at)[0] == '\\' && (*at)[1] == 'u') {
+        int32_t low = read_unit(*at + 2, end);
+        if (low >= 0xdc00 && low <= 0xdfff) {
+            *at += 6;
+            return 0x10000 + ((code - 0xd800) << 10) + ((uint32_t)low - 0xdc00);
+        }
+    }
+    return 0xfffd;
+}
+
+/* *at: behind the backslash. No escape is shorter than what it stands for. */
+static char *put_escaped(char *to, const char **at, const char *end)
+{
+    static const char meanings[128] = {['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r',
+                                       ['t'] = '\t', ['"'] = '"',  ['/'] = '/',  ['\\'] = '\\'};
+    char kind = *(*at)++;
+
+    if (kind == 'u')
+        return put_utf8(to, read_code(at, end));
+    *to++ = meanings[(uint8_t)kind & 127];
+    return to;
+}
+
+/* Decodes from from (of len bytes, checked before) to to, which may be the same place. */
+static size_t decode(char *to, const char *from, size_t len)
+{
+    const char *at = from, *end = from + len, *start = to;
+
+    while (at < end) {
+        const char *escape = memchr(at, '\\', (size_t)(end - at));
+        size_t plain = (size_t)((escape ? escape : end) - at);
+        if (to != at)
+            memmove(to, at, plain);
+        to += plain;
+        at += plain;
+        if (escape) {
+            at++;
+            to = put_escaped(to, &at, end);
+        }
+    }
+    return (size_t)(to - start);
+}
+
+bool scan_is(const struct scan_value *string, struct text literal)
+{
+    char decoded[64];
+
+    if (!string->has_escapes)
+        return text_equal(string->text, literal);
+    if (string->text.len > sizeof decoded)
+        return false;
+    return text_equal(text_from(decoded, decode(decoded, string->text.at, string->text.len)),
+                      literal);
+}
+
+struct text scan_unescape(const struct scan_value *string)
+{
+    if (!string->has_escapes)
+        return string->text;
+    char *at = (char *)(uintptr_t)string->text.at;
+    return text_from(at, decode(at, at, string->text.len));
+}
