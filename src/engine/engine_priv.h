@@ -80,6 +80,7 @@ struct pool {
     struct list waiting; /* invocations without an instance, oldest first */
     int waiting_count;
     double duration_us, init_us; /* moving averages; 0: unknown */
+    double quick_us;             /* a drifting minimum of durations; 0: unknown */
     bool is_retired;
     struct loop_timer watch; /* while events queue behind others */
     int64_t memory_bytes;    /* what one instance takes of the engine's memory */

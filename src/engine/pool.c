@@ -14,11 +14,12 @@
  * invocation gets an instance of its own, as with Lambda.
  */
 
-#define WAKE_US 20    /* what waking an idle instance costs */
-#define QUEUE_US 1000 /* the longest expected wait behind a busy instance */
-#define SHARE_US 250  /* the longest expected wait for an instance to become free */
-#define WATCH_MS 2    /* how often queued events are looked at */
-#define CANDIDATES 4  /* busy instances looked at */
+#define WAKE_US 20        /* what waking an idle instance costs */
+#define QUEUE_US 1000     /* the longest expected wait behind a busy instance */
+#define SHARE_US 250      /* the longest expected wait for an instance to become free */
+#define PATIENCE_US 20000 /* the longest real wait before another is started after all */
+#define WATCH_MS 2        /* how often queued events are looked at */
+#define CANDIDATES 4      /* busy instances looked at */
 
 static void on_watch(struct loop_timer *timer);
 
@@ -63,6 +64,10 @@ void pool_measured(struct pool *pool, int64_t duration_us)
     double sample = (double)duration_us;
 
     pool->duration_us = pool->duration_us > 0 ? pool->duration_us * 0.9 + sample * 0.1 : sample;
+    /* What it takes when it is not kept waiting by its siblings for a core: durations grow
+     * with the number of instances that share one, and would ask for ever more. */
+    double drifted = pool->quick_us * 1.02;
+    pool->quick_us = pool->quick_us > 0 && drifted < sample ? drifted : sample;
 }
 
 /* How long an event given to this busy instance now would wait, in us. */
@@ -134,8 +139,8 @@ static int starts_needed(const struct pool *pool)
 
     if (needed <= 0)
         return 0;
-    if (pool->duration_us > 0 && pool->busy_count > 0 &&
-        (double)pool->waiting_count * pool->duration_us / instances(pool) < SHARE_US)
+    if (pool->quick_us > 0 && pool->busy_count > 0 &&
+        (double)pool->waiting_count * pool->quick_us / instances(pool) < SHARE_US)
         return 0;
     return needed;
 }
@@ -230,13 +235,13 @@ static void on_watch(struct loop_timer *timer)
         relieve(pool, instance);
         is_queued = is_queued || environment_load(instance->environment) > 1;
     }
-    if (pool->waiting_count > pool->starting_count) {
-        /* The average promised more than it kept. */
-        struct invocation *oldest = container_of(pool->waiting.next, struct invocation, link);
-        if (clock_mono_us() - oldest->queued_us > WATCH_MS * 1000)
-            pool->duration_us *= 2;
-    }
     pool_serve(pool);
+    if (pool->waiting_count > pool->starting_count) {
+        /* Whoever is expected to be quick was not. */
+        struct invocation *oldest = container_of(pool->waiting.next, struct invocation, link);
+        if (clock_mono_us() - oldest->queued_us > PATIENCE_US)
+            (void)instance_start(pool, NULL, NULL);
+    }
     if ((is_queued || pool->waiting_count > pool->starting_count) &&
         !loop_timer_is_set(&pool->watch))
         loop_timer_set(pool->shard->loop, &pool->watch, WATCH_MS);
