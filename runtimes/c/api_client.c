@@ -276,6 +276,13 @@ static int parse_size(const char *text, size_t len, int base, size_t *ret_size)
 }
 
 /* Decodes the chunks in place: the body grows over the framing it has passed. */
+/* Bytes behind an answer can only be the next one. */
+static int end_reply(struct evoke_api *api, size_t end)
+{
+    api->used = end;
+    return api->input_len == end || api->owed > 1 ? 0 : fail(EPROTO);
+}
+
 static int read_chunks(struct evoke_api *api, size_t body, size_t *ret_len)
 {
     size_t at = body, out = body, end, size;
@@ -307,7 +314,7 @@ static int read_chunks(struct evoke_api *api, size_t body, size_t *ret_len)
         at = end + 2;
     } while (size > 0);
     *ret_len = out - body;
-    return at == api->input_len ? 0 : fail(EPROTO);
+    return end_reply(api, at);
 }
 
 static int read_body(struct evoke_api *api, const struct evoke_api_reply *reply, size_t body,
@@ -330,7 +337,7 @@ static int read_body(struct evoke_api *api, const struct evoke_api_reply *reply,
     }
     if (parse_size(length, len, 10, ret_len) < 0 || need(api, body + *ret_len) < 0)
         return -1;
-    return api->input_len == body + *ret_len ? 0 : fail(EPROTO);
+    return end_reply(api, body + *ret_len);
 }
 
 static int read_reply(struct evoke_api *api, struct evoke_api_reply *reply)
@@ -358,7 +365,8 @@ int evoke_api_call(struct evoke_api *api, const struct evoke_api_request *reques
     bool is_kept = api->fd >= 0;
 
     for (;;) {
-        api->input_len = 0;
+        api->input_len = api->used = 0;
+        api->owed = 0;
         if ((is_kept || connect_peer(api) == 0) && send_request(api, request) == 0 &&
             read_reply(api, ret_reply) == 0)
             return 0;
@@ -370,4 +378,31 @@ int evoke_api_call(struct evoke_api *api, const struct evoke_api_request *reques
             return fail(reason);
         is_kept = false;
     }
+}
+
+int evoke_api_send(struct evoke_api *api, const struct evoke_api_request *request)
+{
+    if (api->owed == 0)
+        api->input_len = api->used = 0;
+    if ((api->fd < 0 && connect_peer(api) < 0) || send_request(api, request) < 0) {
+        int reason = errno;
+        disconnect(api);
+        return fail(reason);
+    }
+    api->owed++;
+    return 0;
+}
+
+int evoke_api_receive(struct evoke_api *api, struct evoke_api_reply *ret_reply)
+{
+    memmove(api->input, api->input + api->used, api->input_len - api->used);
+    api->input_len -= api->used;
+    api->used = 0;
+    if (api->fd < 0 || read_reply(api, ret_reply) < 0) {
+        int reason = api->fd < 0 ? ECONNRESET : errno;
+        disconnect(api);
+        return fail(reason);
+    }
+    api->owed--;
+    return 0;
 }

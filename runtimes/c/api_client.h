@@ -18,8 +18,10 @@ struct evoke_api {
     socklen_t peer_len;
     int fd; /* -1: not connected */
     char host[64];
-    char *input; /* the answer */
+    char *input; /* the answer, and what came behind it */
     size_t input_len, input_size;
+    size_t used;   /* bytes of input that are the last answer */
+    int owed;      /* requests without an answer yet */
 };
 
 struct evoke_api_request {
@@ -48,6 +50,12 @@ void evoke_api_close(struct evoke_api *api);
  * EMSGSIZE). A kept connection that the server has closed meanwhile is opened anew. */
 int evoke_api_call(struct evoke_api *api, const struct evoke_api_request *request,
                    struct evoke_api_reply *ret_reply);
+
+/* The halves of a call, for requests on their way together: each evoke_api_send() is owed
+ * one evoke_api_receive(), in order. A connection that the server has closed meanwhile is
+ * an error here. -1 as above. */
+int evoke_api_send(struct evoke_api *api, const struct evoke_api_request *request);
+int evoke_api_receive(struct evoke_api *api, struct evoke_api_reply *ret_reply);
 
 /* Value of a header of an answer, "" when it is not there; not NUL-terminated. */
 const char *evoke_api_header(const struct evoke_api_reply *reply, const char *name,

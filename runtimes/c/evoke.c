@@ -31,6 +31,7 @@ struct session {
     evoke_handler *handler;
     void *data;
     bool on_ring;
+    bool on_evoke; /* whose Runtime API takes the answer and the next question at once */
     struct evoke_ring ring;
     struct evoke_api api;
     char *event; /* the event's texts, each with its NUL; grows to the largest seen */
@@ -57,7 +58,8 @@ static int give_up(const char *what)
 /* A session without a Runtime API lives as long as all fits the ring. */
 static int open_session(struct session *session)
 {
-    *session = (struct session){.on_ring = evoke_ring_offered()};
+    *session = (struct session){.on_ring = evoke_ring_offered(),
+                                .on_evoke = getenv("_EVOKE_FUNCTION_ARN") != NULL};
     bool has_api = evoke_api_open(&session->api, getenv("AWS_LAMBDA_RUNTIME_API")) == 0;
 
     if (session->on_ring && evoke_ring_open(&session->ring) < 0) {
@@ -82,6 +84,15 @@ static void close_session(struct session *session)
 
 /* --- answers --- */
 
+static int check_posted(const struct evoke_api_reply *reply)
+{
+    /* 413: the platform has told the caller that the answer was too large. */
+    if (reply->status / 100 == 2 || reply->status == 413)
+        return 0;
+    errno = EPROTO;
+    return -1;
+}
+
 static int post(struct session *session, const char *path, const char *type,
                 const struct evoke_api_request *body)
 {
@@ -91,13 +102,12 @@ static int post(struct session *session, const char *path, const char *type,
     request.method = "POST";
     request.path = path;
     request.error_type = type;
+    /* Read along with the next event: a wake-up less for each. */
+    if (session->on_evoke && !session->on_ring)
+        return evoke_api_send(&session->api, &request);
     if (evoke_api_call(&session->api, &request, &reply) < 0)
         return -1;
-    /* 413: the platform has told the caller that the answer was too large. */
-    if (reply.status / 100 == 2 || reply.status == 413)
-        return 0;
-    errno = EPROTO;
-    return -1;
+    return check_posted(&reply);
 }
 
 /* An answer that cannot be given leaves nobody to tell but the log. */
@@ -173,6 +183,7 @@ int evoke_fail(struct evoke_context *context, const char *type, const char *mess
 {
     char clean[TYPE_MAX + 1];
 
+    session.on_evoke = false; /* no event follows to read the answer along with */
     clean_type(type, clean);
     char *json = format_error(clean, message);
     const char *text = json ? json : out_of_memory;
@@ -279,12 +290,24 @@ static int handle_reply(struct session *session, const struct evoke_api_reply *r
     return 0;
 }
 
-static int handle_from_api(struct session *session)
+/* Asks for the next event; first comes what is still owed for the answer before it. */
+static int next_event(struct session *session, struct evoke_api_reply *reply)
 {
     struct evoke_api_request request = {.method = "GET", .path = API_PREFIX "invocation/next"};
+
+    if (session->api.owed == 0)
+        return evoke_api_call(&session->api, &request, reply);
+    if (evoke_api_send(&session->api, &request) < 0 ||
+        evoke_api_receive(&session->api, reply) < 0 || check_posted(reply) < 0)
+        return -1;
+    return evoke_api_receive(&session->api, reply);
+}
+
+static int handle_from_api(struct session *session)
+{
     struct evoke_api_reply reply;
 
-    if (evoke_api_call(&session->api, &request, &reply) < 0)
+    if (next_event(session, &reply) < 0)
         return give_up("cannot ask for the next event");
     if (reply.status != 200) {
         fprintf(stderr, "evoke: the Runtime API answered %d: %.*s\n", reply.status,

@@ -3,6 +3,8 @@
 
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -27,9 +29,13 @@ static int listen_on(uint16_t port, uint16_t *ret_port, struct error *err)
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
     };
     socklen_t len = sizeof address;
+    int on = 1;
 
+    /* Accepted sockets inherit it; the function may connect before the daemon can say so,
+     * and every other answer would then wait for its delayed acknowledgement. */
     scoped(close) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+    if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 ||
+        bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
         listen(fd, NETNS_BACKLOG) < 0 || getsockname(fd, (struct sockaddr *)&address, &len) < 0)
         return error_system(err, "cannot listen on port %u inside the sandbox", port);
     *ret_port = ntohs(address.sin_port);
