@@ -183,7 +183,6 @@ int evoke_fail(struct evoke_context *context, const char *type, const char *mess
 {
     char clean[TYPE_MAX + 1];
 
-    session.on_evoke = false; /* no event follows to read the answer along with */
     clean_type(type, clean);
     char *json = format_error(clean, message);
     const char *text = json ? json : out_of_memory;
@@ -199,6 +198,7 @@ int evoke_fail_init(const char *type, const char *message)
 
     if (open_session(&session) != 0)
         return 1;
+    session.on_evoke = false; /* no event follows to read the answer along with */
     clean_type(type, clean);
     char *json = format_error(clean, message);
     const char *text = json ? json : out_of_memory;
