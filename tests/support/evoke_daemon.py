@@ -93,6 +93,16 @@ class Daemon:
         self.process = None
         return code
 
+    def cost(self, reset_peak=False):
+        """What the daemon itself has used: CPU seconds; resident bytes, now and at most."""
+        folder = pathlib.Path(f"/proc/{self.process.pid}")
+        if reset_peak:
+            (folder / "clear_refs").write_text("5")
+        stat = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+        kib = dict(re.findall(r"^(Vm\w+):\s+(\d+) kB", (folder / "status").read_text(), re.M))
+        return {"cpu_s": (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK"),
+                "rss_bytes": int(kib["VmRSS"]) << 10, "peak_bytes": int(kib["VmHWM"]) << 10}
+
     # --- clients ---
 
     @property
