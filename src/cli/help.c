@@ -6,14 +6,16 @@
 #include "cli/nearest.h"
 #include "cli/output.h"
 #include "cli/table.h"
+#include "model/manifest.h"
 
 struct settings {
-    bool markdown;
+    char *markdown;
 };
 
 static const struct option options[] = {
-    {"markdown", OPTION_BOOL, offsetof(struct settings, markdown), NULL, 0, 0, "",
-     "the reference page of all commands, in Markdown"},
+    {"markdown", OPTION_STRING, offsetof(struct settings, markdown), NULL, 0, 0,
+     "cli|settings|manifest",
+     "a reference page in Markdown: the commands, the daemon's settings, function.yaml"},
     {0},
 };
 
@@ -124,18 +126,18 @@ static void add_command_markdown(const struct command *command, struct buffer *o
 
 void help_markdown(const struct command *const *commands, struct buffer *out)
 {
-    buffer_add_literal(out,
-                       "# The command line\n\n"
-                       "This page is written by `evoke help --markdown` from the table that the "
-                       "program itself uses.\n\n"
-                       "`evoke COMMAND [ARGUMENT...] [OPTION...]`; every command but `serve` is a "
-                       "client of a running daemon. The daemon is found, in this order, by "
-                       "`--endpoint` or `--data`; by `AWS_ENDPOINT_URL_LAMBDA` or "
-                       "`AWS_ENDPOINT_URL` with `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`; "
-                       "by what the last `evoke serve` wrote into its data folder "
-                       "(`$EVOKE_DATA`, `/var/lib/evoke` as root, else "
-                       "`$XDG_DATA_HOME/evoke`).\n\n"
-                       "Options of every command:\n\n");
+    buffer_add_literal(
+        out, "# The command line\n\n"
+             "This page is written by `evoke help --markdown=cli` from the table that the "
+             "program itself uses.\n\n"
+             "`evoke COMMAND [ARGUMENT...] [OPTION...]`; every command but `serve` is a "
+             "client of a running daemon. The daemon is found, in this order, by "
+             "`--endpoint` or `--data`; by `AWS_ENDPOINT_URL_LAMBDA` or "
+             "`AWS_ENDPOINT_URL` with `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`; "
+             "by what the last `evoke serve` wrote into its data folder "
+             "(`$EVOKE_DATA`, `/var/lib/evoke` as root, else "
+             "`$XDG_DATA_HOME/evoke`).\n\n"
+             "Options of every command:\n\n");
     add_options_markdown(session_options, out);
     buffer_add_literal(out, "\n| exit code | meaning |\n|---|---|\n");
     for (size_t i = 0; i < COUNT_OF(exit_codes); i++)
@@ -162,6 +164,29 @@ static int help_one(const struct session *session, const char *name, struct buff
     return EXIT_USAGE;
 }
 
+/* The daemon's settings are the options of `serve`. */
+static void add_settings(const struct command *const *commands, struct buffer *out)
+{
+    const struct command *serve = command_find(commands, "serve");
+
+    if (serve)
+        option_markdown(serve->options, out);
+}
+
+static int add_reference(const struct command *const *commands, const char *page,
+                         struct buffer *out, struct error *err)
+{
+    if (strcmp(page, "cli") == 0)
+        help_markdown(commands, out);
+    else if (strcmp(page, "settings") == 0)
+        add_settings(commands, out);
+    else if (strcmp(page, "manifest") == 0)
+        manifest_markdown(out);
+    else
+        return error_set(err, ERROR_INVALID, "'markdown' must be cli, settings or manifest");
+    return 0;
+}
+
 static int run(struct session *session, int argc, char **argv, struct error *err)
 {
     struct settings settings;
@@ -173,10 +198,13 @@ static int run(struct session *session, int argc, char **argv, struct error *err
     option_defaults(options, &settings);
     if (arguments_parse(&arguments, session, argc, argv, err) < 0)
         return EXIT_USAGE;
+    const char *page = settings.markdown;
     if (arguments.word_count == 1)
         exit_code = help_one(session, arguments.words[0], &out, err);
-    else
-        (settings.markdown ? help_markdown : help_of_all)(session->commands, &out);
+    else if (!page)
+        help_of_all(session->commands, &out);
+    else if (add_reference(session->commands, page, &out, err) < 0)
+        return EXIT_USAGE;
     output_buffer(stdout, &out);
     return exit_code;
 }

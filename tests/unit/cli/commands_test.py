@@ -402,7 +402,7 @@ class Commands(unittest.TestCase):
     def test_help_in_its_three_forms(self):
         self.assertEqual(self.evoke("help", "deploy").stdout, self.evoke("deploy", "--help").stdout)
         self.assertEqual(self.evoke("help").stdout, self.evoke("--help").stdout)
-        self.assertIn("## evoke deploy\n", self.evoke("help", "--markdown").stdout)
+        self.assertIn("## evoke deploy\n", self.evoke("help", "--markdown=cli").stdout)
         self.assertEqual(self.evoke("--version").stdout, self.evoke("version").stdout)
         self.assertEqual(self.evoke("--json", "list").stdout, "[]\n")  # options may come first
 
