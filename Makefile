@@ -38,7 +38,10 @@ soak:           # the long counts: kill -9 and updates under load
 
 install: all    # program, runtimes, completion and systemd unit below PREFIX
 	@tools/install-libraries $(BUILD)
-	@meson install -C $(BUILD) --no-rebuild
+	@meson install -C $(BUILD) --no-rebuild >/dev/null
+	@if [ -d $(BUILD)/runtimes/nodejs/node_modules ]; then \
+		cp -R $(BUILD)/runtimes/nodejs/node_modules $(DESTDIR)$(PREFIX)/lib/evoke/runtimes/nodejs/; fi
+	@echo "Installed below $(DESTDIR)$(PREFIX). Start it: systemctl enable --now evoke, or: evoke serve"
 
 format:
 	@find src tests runtimes bench -name '*.[ch]' | xargs clang-format -i
