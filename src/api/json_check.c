@@ -22,10 +22,11 @@ static void add_place(const struct check *check, const char *at)
     size_t len = (size_t)(check->end - check->start), shown = len > SHOWN_BYTES ? SHOWN_BYTES : len;
     int64_t line = 1, column = 1;
 
-    for (const char *c = check->start; c < at; c++) {
+    for (const char *c = check->start; c < at && c < check->end; c++) {
         column = *c == '\n' ? 1 : column + 1;
         line += *c == '\n';
     }
+    column += at > check->end; /* Jackson's reader is one ahead of the token it refuses */
     buffer_add_literal(check->why, "[Source: (byte[])\"");
     buffer_add(check->why, check->start, shown);
     buffer_add_char(check->why, '"');
