@@ -3,7 +3,7 @@
 
 #include "api/event_stream.h"
 #include "api/json_check.h"
-#include "api/trace.h"
+#include "api/lineage.h"
 
 /*
  * Invoke and InvokeWithResponseStream. Both stay on the shard; only a function that this
@@ -21,7 +21,7 @@ struct invoke {
     bool is_bad;        /* the payload is no JSON: message says why */
     struct buffer message;
     struct buffer client_context;
-    char trace[TRACE_ID_MAX];
+    char trace[LINEAGE_TRACE_MAX];
     int hops;
     struct invocation *invocation; /* while it runs */
     bool has_begun, is_paused;     /* of a streamed answer */
@@ -333,14 +333,14 @@ static bool read_trace(struct call *call, struct invoke *invoke)
     struct text header = http_header(&call->stream->request, TEXT("x-amzn-trace-id"));
 
     if (call->caller == KEY_INSTANCE)
-        invoke->hops = trace_hops(header) + 1;
+        invoke->hops = lineage_hops(header) + 1;
     if (invoke->hops > HOPS_MAX) {
         call_fail(call, "RecursiveInvocationException",
                   "Lambda has detected your function being invoked in a recursive loop with other "
                   "AWS resources and stopped your function's invocation.");
         return false;
     }
-    trace_make(header, invoke->hops, invoke->trace);
+    lineage_make(header, invoke->hops, invoke->trace);
     return true;
 }
 

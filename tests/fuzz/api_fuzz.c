@@ -2,7 +2,7 @@
 #include "api/api_priv.h"
 #include "api/json_check.h"
 #include "api/log_filter.h"
-#include "api/trace.h"
+#include "api/lineage.h"
 #include "base/json.h"
 
 #include <stdint.h>
@@ -39,7 +39,7 @@ static void fuzz_filter(struct text pattern, struct text message)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct text body = text_from(data, size), head;
-    char trace[TRACE_ID_MAX];
+    char trace[LINEAGE_TRACE_MAX];
     struct error err;
     scoped(buffer_done) struct buffer why = {0};
 
@@ -54,6 +54,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     fuzz_validate(head, json_is_object(json) ? json : NULL);
     fuzz_filter(head, body);
-    trace_make(head, 1, trace);
+    lineage_make(head, 1, trace);
     return 0;
 }

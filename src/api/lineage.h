@@ -10,9 +10,9 @@
  * Lineage counts how many functions called each other to get here; runtimes and SDKs pass
  * the header on.
  */
-#define TRACE_ID_MAX 160
+#define LINEAGE_TRACE_MAX 160
 
 /* Fills out with given when that is a trace id, else with a new one; either way with a
  * Lineage of hops. */
-void trace_make(struct text given, int hops, char out[static TRACE_ID_MAX]);
-int trace_hops(struct text trace); /* 0 without Lineage */
+void lineage_make(struct text given, int hops, char out[static LINEAGE_TRACE_MAX]);
+int lineage_hops(struct text trace); /* 0 without Lineage */

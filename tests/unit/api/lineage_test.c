@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/trace.h"
+#include "api/lineage.h"
 
 #include "base/scoped.h"
 #include "test.h"
@@ -8,11 +8,11 @@
 
 TEST(a_given_trace_goes_on)
 {
-    char out[TRACE_ID_MAX];
+    char out[LINEAGE_TRACE_MAX];
 
-    trace_make(TEXT(ROOT ";Parent=53995c3f42cd8ad8;Sampled=1;Lineage=3:abcd:0"), 4, out);
+    lineage_make(TEXT(ROOT ";Parent=53995c3f42cd8ad8;Sampled=1;Lineage=3:abcd:0"), 4, out);
     CHECK(text_starts(text_of(out), TEXT(ROOT ";Parent=53995c3f42cd8ad8;Sampled=1;Lineage=4:")));
-    CHECK(trace_hops(text_of(out)) == 4);
+    CHECK(lineage_hops(text_of(out)) == 4);
 }
 
 TEST(what_is_no_trace_is_replaced)
@@ -21,17 +21,17 @@ TEST(what_is_no_trace_is_replaced)
                                       "Root=", "Parent=1;Root=;"};
 
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
-        char out[TRACE_ID_MAX];
-        trace_make(text_of(bad[i]), 0, out);
+        char out[LINEAGE_TRACE_MAX];
+        lineage_make(text_of(bad[i]), 0, out);
         CHECK_MSG(text_starts(text_of(out), TEXT("Root=1-")), "'%s': %s", bad[i], out);
-        CHECK(!text_contains(text_of(out), '\r') && strlen(out) < TRACE_ID_MAX);
+        CHECK(!text_contains(text_of(out), '\r') && strlen(out) < LINEAGE_TRACE_MAX);
     }
 }
 
 TEST(hops_are_read_with_care)
 {
-    CHECK(trace_hops(TEXT(ROOT ";Lineage=16:ab:0")) == 16);
-    CHECK(trace_hops(TEXT(ROOT)) == 0);
-    CHECK(trace_hops(TEXT("Lineage=-1:ab:0")) == 0);
-    CHECK(trace_hops(TEXT("Lineage=99999999999999999999:ab")) == 0);
+    CHECK(lineage_hops(TEXT(ROOT ";Lineage=16:ab:0")) == 16);
+    CHECK(lineage_hops(TEXT(ROOT)) == 0);
+    CHECK(lineage_hops(TEXT("Lineage=-1:ab:0")) == 0);
+    CHECK(lineage_hops(TEXT("Lineage=99999999999999999999:ab")) == 0);
 }

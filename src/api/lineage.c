@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/trace.h"
+#include "api/lineage.h"
 
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -28,7 +28,7 @@ static bool is_plain(struct text text)
     return text.len > 0 && text.len <= ROOT_MAX;
 }
 
-int trace_hops(struct text trace)
+int lineage_hops(struct text trace)
 {
     struct text lineage = part(trace, TEXT("Lineage="));
     int64_t hops = 0;
@@ -37,7 +37,7 @@ int trace_hops(struct text trace)
     return (int)hops;
 }
 
-void trace_make(struct text given, int hops, char out[static TRACE_ID_MAX])
+void lineage_make(struct text given, int hops, char out[static LINEAGE_TRACE_MAX])
 {
     struct text root = part(given, TEXT("Root=")), parent = part(given, TEXT("Parent="));
     bool sampled = text_equal(part(given, TEXT("Sampled=")), TEXT("1"));
@@ -52,6 +52,6 @@ void trace_make(struct text given, int hops, char out[static TRACE_ID_MAX])
     }
     if (!is_plain(parent) || parent.len > 16)
         parent = text_from(hex + 24, 16);
-    snprintf(out, TRACE_ID_MAX, "Root=%.*s;Parent=%.*s;Sampled=%d;Lineage=%d:%.8s:0",
+    snprintf(out, LINEAGE_TRACE_MAX, "Root=%.*s;Parent=%.*s;Sampled=%d;Lineage=%d:%.8s:0",
              TEXT_ARG(root), TEXT_ARG(parent), sampled, hops, hex);
 }
