@@ -129,9 +129,10 @@ class Daemon:
 
         key, secret = self.keys()
         merged = {"retries": {"max_attempts": 0}, "read_timeout": 120, **config}
-        return boto3.client(service, endpoint_url=self.api, region_name="us-east-1",
-                            aws_access_key_id=key, aws_secret_access_key=secret,
-                            config=Config(**merged))
+        # A session of its own: the default one is not for several threads.
+        return boto3.session.Session().client(
+            service, endpoint_url=self.api, region_name="us-east-1", aws_access_key_id=key,
+            aws_secret_access_key=secret, config=Config(**merged))
 
     def run(self, *arguments, check=True, **keywords):
         """Runs the command line against this daemon."""
