@@ -25,7 +25,9 @@ struct access_log {
     struct loop_job job;
     struct buffer batch;
     sem_t written;
-    bool is_writing;
+    bool is_queued;    /* until on_written() */
+    bool has_waited;   /* a flush has taken the semaphore already */
+    bool is_abandoned; /* on_written() frees it */
 };
 
 static int write_all(int fd, struct text text)
@@ -59,21 +61,6 @@ static void write_batch(struct loop_job *job)
     sem_post(&log->written);
 }
 
-static void start_writing(struct access_log *log);
-
-static void on_written(struct loop_job *job)
-{
-    struct access_log *log = container_of(job, struct access_log, job);
-
-    if (log->is_writing) /* else a flush has waited for it */
-        while (sem_wait(&log->written) < 0)
-            continue;
-    log->is_writing = false;
-    buffer_clear(&log->batch);
-    if (log->lines.len >= WRITE_BYTES)
-        start_writing(log);
-}
-
 static void report_dropped(struct access_log *log)
 {
     if (log->dropped)
@@ -89,16 +76,45 @@ static void start_writing(struct access_log *log)
     loop_timer_clear(&log->timer);
     log->batch = log->lines;
     log->lines = empty;
-    log->is_writing = true;
+    log->is_queued = true;
     report_dropped(log);
     loop_work(log->loop, &log->job);
+}
+
+static void wait_written(struct access_log *log)
+{
+    while (!log->has_waited && sem_wait(&log->written) < 0)
+        continue;
+    log->has_waited = true;
+}
+
+static void destroy(struct access_log *log)
+{
+    sem_destroy(&log->written);
+    buffer_done(&log->lines);
+    buffer_done(&log->batch);
+    free(log->path);
+    free(log);
+}
+
+static void on_written(struct loop_job *job)
+{
+    struct access_log *log = container_of(job, struct access_log, job);
+
+    wait_written(log); /* it is: this only takes the semaphore */
+    log->is_queued = log->has_waited = false;
+    buffer_clear(&log->batch);
+    if (log->is_abandoned)
+        destroy(log);
+    else if (log->lines.len >= WRITE_BYTES)
+        start_writing(log);
 }
 
 static void on_timer(struct loop_timer *timer)
 {
     struct access_log *log = container_of(timer, struct access_log, timer);
 
-    if (log->is_writing)
+    if (log->is_queued)
         loop_timer_set(log->loop, timer, WRITE_EVERY_MS);
     else
         start_writing(log);
@@ -204,7 +220,7 @@ void access_log_add(struct access_log *log, const struct access_entry *entry)
     }
     add_request(&log->lines, entry);
     add_result(&log->lines, entry);
-    if (log->lines.len >= WRITE_BYTES && !log->is_writing)
+    if (log->lines.len >= WRITE_BYTES && !log->is_queued)
         start_writing(log);
     else if (!loop_timer_is_set(&log->timer))
         loop_timer_set(log->loop, &log->timer, WRITE_EVERY_MS);
@@ -215,10 +231,8 @@ void access_log_flush(struct access_log *log)
     struct error err;
 
     loop_timer_clear(&log->timer);
-    if (log->is_writing)
-        while (sem_wait(&log->written) < 0)
-            continue;
-    log->is_writing = false;
+    if (log->is_queued)
+        wait_written(log);
     if (log->lines.len > 0 && append(log->path, buffer_text(&log->lines), &err) < 0)
         log_error("access log lines are lost", LOG_ERROR(&err));
     buffer_clear(&log->lines);
@@ -230,9 +244,8 @@ void access_log_free(struct access_log *log)
     if (!log)
         return;
     loop_timer_clear(&log->timer);
-    sem_destroy(&log->written);
-    buffer_done(&log->lines);
-    buffer_done(&log->batch);
-    free(log->path);
-    free(log);
+    if (log->is_queued)
+        log->is_abandoned = true;
+    else
+        destroy(log);
 }

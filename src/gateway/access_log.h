@@ -35,5 +35,5 @@ struct access_log *access_log_new(struct loop *loop, const char *path);
 void access_log_add(struct access_log *log, const struct access_entry *entry);
 /* Writes all that was added; blocks. */
 void access_log_flush(struct access_log *log);
-void access_log_free(struct access_log *log); /* what was not flushed is lost */
+void access_log_free(struct access_log *log); /* before its loop; unflushed lines are lost */
 DEFINE_SCOPED(struct access_log *, access_log_free)

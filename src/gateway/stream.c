@@ -88,7 +88,7 @@ static bool on_chunk(struct invocation *invocation, struct text chunk)
     if (find_body(exchange, chunk, &chunk)) {
         if (read_prelude(exchange))
             return write_chunk(exchange, chunk);
-    } else if (exchange->prelude.len <= PRELUDE_BYTES_MAX) {
+    } else if (exchange->prelude.len < PRELUDE_BYTES_MAX + PRELUDE_SEPARATOR_LEN) {
         return true;
     }
     reply_refuse(exchange, REFUSE_FUNCTION_FAILED);

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fixture.h"
+
+/* open and secret have URLs; "routed" serves /r/{proxy+} and "exact" /e/x. */
+static void add_functions(struct directory *directory)
+{
+    static const struct {
+        const char *name, *url, *route;
+    } functions[] = {
+        {"open", URL_A, ""},
+        {"secret", URL_B, ""},
+        {"no-url", "", ""},
+        {"routed", "cccccccccccccccccccccccccccccccc", "/r/{proxy+}"},
+        {"exact", "dddddddddddddddddddddddddddddddd", "/e/x"},
+        {"route-only", "", "/n/{proxy+}"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(functions); i++) {
+        struct function *function = fixture_function(functions[i].name, functions[i].url);
+        model_set(&function->route, text_of(functions[i].route));
+        directory_put(directory, function);
+        function_unref(function);
+    }
+}
+
+struct found {
+    int status;
+    const char *name; /* "" for none */
+    struct text raw_path, path;
+};
+
+static struct found find(const struct directory *directory, const char *host, struct text path,
+                         struct arena *arena)
+{
+    const struct gateway_options options = {
+        .directory = directory,
+        .account = "000000000000",
+        .region = "us-east-1",
+    };
+    const struct http_request request = {.path = path, .host = text_of(host)};
+    struct route route;
+    int status = route_find(&options, &request, arena, &route);
+
+    return (struct found){status, status == 0 ? route.function->name : "", route.raw_path,
+                          route.path};
+}
+
+TEST(a_function_is_found_by_host_by_url_by_name_and_by_route)
+{
+    static const struct {
+        const char *host, *path;
+        int status;
+        const char *name, *raw_path, *decoded;
+    } cases[] = {
+        {URL_A ".localhost", "/", 0, "open", "/", "/"},
+        {URL_A ".localhost:8080", "/a/b", 0, "open", "/a/b", "/a/b"},
+        {URL_A ".localhost.:8080", "/", 0, "open", "/", "/"},
+        {"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.LocalHost", "/", 0, "open", "/", "/"},
+        {URL_A ".lambda-url.us-east-1.localhost:8080", "/x", 0, "open", "/x", "/x"},
+        {URL_A ".lambda-url.eu-west-1.localhost", "/", 404, "", "", ""},
+        {URL_A ".localhost", "/urls/" URL_B "/", 0, "open", "/urls/" URL_B "/", "/urls/" URL_B "/"},
+        {URL_A ".localhost", "/functions/secret/", 0, "open", "/functions/secret/",
+         "/functions/secret/"},
+        {URL_A ".localhost", "/a%20b%2Fc", 0, "open", "/a%20b%2Fc", "/a b/c"},
+        {URL_A ".localhost", "/a/../b", 0, "open", "/a/../b", "/a/../b"},
+        {"eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee.localhost", "/", 403, "", "", ""},
+        {"eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee.localhost", "/functions/open/", 403, "", "", ""},
+        {URL_A ".localhost.evil.test", "/", 404, "", "", ""},
+        {"x" URL_A ".localhost", "/", 404, "", "", ""},
+        {"localhost:8080", "/", 404, "", "", ""},
+        {"", "/", 404, "", "", ""},
+        {"h", "/urls/" URL_A, 0, "open", "/", "/"},
+        {"h", "/urls/" URL_A "/", 0, "open", "/", "/"},
+        {"h", "/urls/" URL_A "/a%20b/", 0, "open", "/a%20b/", "/a b/"},
+        {"h", "/urls/" URL_A "//a", 0, "open", "//a", "//a"},
+        {"h", "/urls/", 403, "", "", ""},
+        {"h", "/urls", 404, "", "", ""},
+        {"h", "/urls//x", 403, "", "", ""},
+        {"h", "/functions/open", 0, "open", "/", "/"},
+        {"h", "/functions/open/a/b", 0, "open", "/a/b", "/a/b"},
+        {"h", "/functions/Open/", 403, "", "", ""},
+        {"h", "/functions/no-url/", 403, "", "", ""},
+        {"h", "/functions/none/", 403, "", "", ""},
+        {"h", "/%66unctions/%6fpen/x", 0, "open", "/x", "/x"},
+        {"h", "/r/one", 0, "routed", "/r/one", "/r/one"},
+        {"h", "/r/one/two%2Fthree", 0, "routed", "/r/one/two%2Fthree", "/r/one/two/three"},
+        {"h", "/%72/one", 0, "routed", "/%72/one", "/r/one"},
+        {"h", "/r", 404, "", "", ""},
+        {"h", "/r/", 404, "", "", ""},
+        {"h", "/e/x", 0, "exact", "/e/x", "/e/x"},
+        {"h", "/e/x/", 404, "", "", ""},
+        {"h", "/e%2Fx", 404, "", "", ""},
+        {"h", "/e%2fx", 404, "", "", ""},
+        {"h", "/n/x", 403, "", "", ""},
+        {"h", "*", 404, "", "", ""},
+        {"h", "/urls/" URL_A "/%zz", 400, "", "", ""},
+        {"h", "/r/%00", 400, "", "", ""},
+        {"h", "/r/%", 400, "", "", ""},
+        {URL_A ".localhost", "/%00", 400, "", "", ""},
+    };
+    struct directory directory = {0};
+
+    add_functions(&directory);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct arena arena = {0};
+        struct found found = find(&directory, cases[i].host, text_of(cases[i].path), &arena);
+        CHECK_MSG(found.status == cases[i].status && strcmp(found.name, cases[i].name) == 0,
+                  "%s %s: %d '%s'", cases[i].host, cases[i].path, found.status, found.name);
+        if (found.status == 0) {
+            CHECK_TEXT(found.raw_path, cases[i].raw_path);
+            CHECK_TEXT(found.path, cases[i].decoded);
+        }
+        arena_done(&arena);
+    }
+    directory_done(&directory);
+}
+
+/*
+ * Every spelling of a way out of the open function's path into the secret one: a part that
+ * climbs, a part that separates, and what comes behind. None may reach another function.
+ */
+TEST(no_encoding_of_a_path_reaches_another_function)
+{
+    static const char *const dots[] = {
+        "..",           "%2e%2e",    ".%2e",      "%2e.",   "%2E%2E",         "%252e%252e",
+        "...",          ".",         "%2e",       "..;",    "..;a=b",         "%c0%ae%c0%ae",
+        "%c0%2e",       "%e0%80%ae", "..%00",     "..%20",  "%20..",          "..%09",
+        "%uff0e%uff0e", "..%0d%0a",  "%2e%2e%2e", "....//", "%%32%65%%32%65",
+    };
+    static const char *const slashes[] = {
+        "/", "%2f", "%2F", "%252f", "\\", "%5c", "%5C", "//", "/./", "%c0%af", "%u2215", "/%2f",
+    };
+    static const char *const ends[] = {"functions/secret/", "urls/" URL_B "/"};
+    static const char *const starts[] = {"/functions/open/", "/urls/" URL_A "/", "/r/x/", "/"};
+    struct directory directory = {0};
+    size_t tried = 0;
+
+    add_functions(&directory);
+    for (size_t d = 0; d < COUNT_OF(dots); d++)
+        for (size_t s = 0; s < COUNT_OF(slashes); s++)
+            for (size_t e = 0; e < COUNT_OF(ends); e++)
+                for (size_t b = 0; b < COUNT_OF(starts); b++) {
+                    struct arena arena = {0};
+                    const char *path = arena_format(&arena, "%s%s%s%s%s%s", starts[b], dots[d],
+                                                    slashes[s], dots[d], slashes[s], ends[e]);
+                    struct found found = find(&directory, "h", text_of(path), &arena);
+                    CHECK_MSG(strcmp(found.name, "secret") != 0, "%s", path);
+                    tried++;
+                    arena_done(&arena);
+                }
+    CHECK(tried > 200);
+    directory_done(&directory);
+}
+
+TEST(what_only_looks_like_the_secret_path_does_not_reach_it)
+{
+    static const char *const paths[] = {
+        "//functions/secret/",
+        "/./functions/secret/",
+        "/functions//secret/",
+        "/functions/./secret/",
+        "/functions%2fsecret/",
+        "/functions%2Fsecret%2F",
+        "/functions\\secret/",
+        "/functions%5csecret/",
+        "/functions/secret%2fx/",
+        "/functions/secret%00/",
+        "/functions/secret%20/",
+        "/functions/%20secret/",
+        "/functions/secret;x/",
+        "/functions/secret%3f/",
+        "/functions/secret%23/",
+        "/functions/SECRET/",
+        "/functions/secre%74%00/",
+        "/FUNCTIONS/secret/",
+        "/functions/secret./",
+        "/functions/%2573ecret/",
+        "/functions%00/secret/",
+        "/functions/..%2ffunctions%2fsecret/",
+        "/urls/%2e%2e/functions/secret/",
+        "/x/..;/functions/secret/",
+        "/functions/us-east-1%2fsecret/",
+        "/functions/000000000000%2fus-east-1%2fsecret/",
+        "/functions/open%2f..%2fsecret/",
+        "/%2ffunctions/secret/",
+        "/%5cfunctions/secret/",
+        "/functions/secret%0a/",
+        "/functions/secret%2e/",
+        "/functions/\xc0\xafsecret/",
+        "/functions/secret%ff/",
+    };
+    struct directory directory = {0};
+
+    add_functions(&directory);
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        struct arena arena = {0};
+        struct found found = find(&directory, "h", text_of(paths[i]), &arena);
+        CHECK_MSG(found.status != 0, "%s reached '%s'", paths[i], found.name);
+        arena_done(&arena);
+    }
+    directory_done(&directory);
+}
