@@ -11,6 +11,7 @@ import sys
 
 import _evoke_json
 import _evoke_log
+import _evoke_sdk
 from _evoke_context import LambdaContext
 
 RUNTIME_DIR = os.path.dirname(os.path.abspath(__file__))
@@ -262,6 +263,7 @@ def main():
     transport = RingTransport(ring) if ring else ApiTransport()
     set_paths()
     _evoke_log.set_up_logging()
+    _evoke_sdk.install()
     handler = load(transport)
     transport.ready()
     serve(transport, handler)
