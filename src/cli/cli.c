@@ -140,7 +140,8 @@ static int choose(struct session *session, int argc, char **argv)
     const struct command *command = command_find(session->commands, argv[name_at]);
     if (!command)
         return fail_unknown(session, argv[name_at]);
-    scoped(free) char **copy = mem_copy(argv, (size_t)argc * sizeof *argv);
+    /* With the NULL behind the last one. */
+    scoped(free) char **copy = mem_copy(argv, ((size_t)argc + 1) * sizeof *argv);
     move_name_first(copy, name_at);
     return run(session, command, argc - 1, copy + 1);
 }

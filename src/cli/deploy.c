@@ -187,16 +187,22 @@ static int update(struct deployment *deployment, struct error *err)
 /* Whether it exists is asked first: a large ZIP should not be sent twice. */
 static int upload(struct deployment *deployment, struct error *err)
 {
-    scoped(json_decref) json_t *existing =
-        lambda_configuration(deployment->session, deployment->name, err);
+    struct error absent = {0};
+    scoped(json_decref) json_t *known =
+        lambda_configuration(deployment->session, deployment->name, &absent);
 
-    if (existing)
+    if (known)
         return update(deployment, err);
-    if (deployment->session->unreachable || err->code != ERROR_NOT_FOUND)
+    if (deployment->session->unreachable || absent.code != ERROR_NOT_FOUND) {
+        *err = absent;
         return -1;
+    }
     if (create(deployment, err) == 0)
         return 0;
-    return err->code == ERROR_CONFLICT ? update(deployment, err) : -1;
+    if (err->code != ERROR_CONFLICT)
+        return -1;
+    *err = (struct error){0};
+    return update(deployment, err);
 }
 
 static void add_line(struct buffer *out, const struct terminal *terminal, const char *label,
