@@ -38,7 +38,8 @@ static void ended(struct launcher *launcher, struct environment *environment)
 
 static void fail(struct launcher *launcher, struct environment *environment, const char *reason)
 {
-    snprintf(environment->end.reason, sizeof environment->end.reason, "%s", reason);
+    snprintf(environment->end.reason, sizeof environment->end.reason, "%.*s",
+             (int)sizeof environment->end.reason - 1, reason);
     ended(launcher, environment);
 }
 
