@@ -21,6 +21,8 @@ run:            # build, start a daemon, deploy the examples; Ctrl-C ends it
 
 test:           # unit, fuzz replay, scenario and conformance tests
 	@tools/install-packages build run test
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@meson setup --reconfigure $(BUILD) >/dev/null   # finds cmocka if it came just now
 	@$(MAKE) --no-print-directory all
 	@tools/install-libraries $(BUILD)
 	@tools/test $(BUILD)
