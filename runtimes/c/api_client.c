@@ -275,7 +275,6 @@ static int parse_size(const char *text, size_t len, int base, size_t *ret_size)
     return 0;
 }
 
-/* Decodes the chunks in place: the body grows over the framing it has passed. */
 /* Bytes behind an answer can only be the next one. */
 static int end_reply(struct evoke_api *api, size_t end)
 {
@@ -283,6 +282,7 @@ static int end_reply(struct evoke_api *api, size_t end)
     return api->input_len == end || api->owed > 1 ? 0 : fail(EPROTO);
 }
 
+/* Decodes the chunks in place: the body grows over the framing it has passed. */
 static int read_chunks(struct evoke_api *api, size_t body, size_t *ret_len)
 {
     size_t at = body, out = body, end, size;
