@@ -184,17 +184,20 @@ static size_t add_special(struct buffer *buffer, struct text text)
     return count;
 }
 
+/* Most strings are plain from end to end: those take one step. */
 void buffer_add_json(struct buffer *buffer, struct text text)
 {
-    (void)buffer_room(buffer, text.len + 2);
-    buffer_add_char(buffer, '"');
-    for (;;) {
-        size_t plain = plain_len(text);
-        buffer_add(buffer, text.at, plain);
-        text = text_skip(text, plain);
-        if (text.len == 0)
-            break;
+    size_t plain = plain_len(text);
+    char *room = buffer_room(buffer, text.len + 2);
+
+    room[0] = '"';
+    if (plain)
+        memcpy(room + 1, text.at, plain);
+    buffer_added(buffer, plain + 1);
+    for (text = text_skip(text, plain); text.len > 0; text = text_skip(text, plain)) {
         text = text_skip(text, add_special(buffer, text));
+        plain = plain_len(text);
+        buffer_add(buffer, text.at, plain);
     }
     buffer_add_char(buffer, '"');
 }
