@@ -20,8 +20,8 @@ struct evoke_api {
     char host[64];
     char *input; /* the answer, and what came behind it */
     size_t input_len, input_size;
-    size_t used;   /* bytes of input that are the last answer */
-    int owed;      /* requests without an answer yet */
+    size_t used; /* bytes of input that are the last answer */
+    int owed;    /* requests without an answer yet */
 };
 
 struct evoke_api_request {
