@@ -13,6 +13,7 @@
 #define WRITE_EVERY_MS 100
 #define WRITE_BYTES (64 << 10)
 #define HELD_BYTES_MAX (4 << 20) /* beyond it the disk does not keep up: lines are dropped */
+#define FRAME_BYTES 128          /* of a line without its words: numbers, quotes, blanks */
 #define WORD_BYTES_MAX 2048      /* of what a client chose; the rest is cut off */
 
 struct access_log {
@@ -133,83 +134,89 @@ struct access_log *access_log_new(struct loop *loop, const char *path)
     return log;
 }
 
-static void add_byte(struct buffer *out, char c)
+static char *put(char *at, struct text text)
+{
+    return mempcpy(at, text.at, text.len);
+}
+
+static bool is_plain(char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* At most four bytes for each of a word's. */
+static char *put_word(char *at, struct text word)
 {
     static const char digits[] = "0123456789abcdef";
 
-    if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
-        buffer_add_char(out, c);
-        return;
+    if (word.len == 0)
+        *at++ = '-';
+    for (size_t i = 0; i < word.len; i++) {
+        char c = word.at[i];
+        if (is_plain(c)) {
+            *at++ = c;
+            continue;
+        }
+        *at++ = '\\';
+        *at++ = 'x';
+        *at++ = digits[(uint8_t)c >> 4];
+        *at++ = digits[(uint8_t)c & 15];
     }
-    const char escape[4] = {'\\', 'x', digits[(uint8_t)c >> 4], digits[(uint8_t)c & 15]};
-    buffer_add(out, escape, sizeof escape);
+    return at;
 }
 
-static bool is_plain(struct text text)
+static char *put_number(char *at, int64_t number)
 {
-    for (size_t i = 0; i < text.len; i++)
-        if (text.at[i] < 0x20 || text.at[i] >= 0x7f || text.at[i] == '"' || text.at[i] == '\\')
-            return false;
-    return true;
-}
+    char reversed[20];
+    int count = 0;
 
-static void add_word(struct buffer *out, struct text word)
-{
-    word = text_slice(word, 0, WORD_BYTES_MAX);
-    if (is_plain(word)) {
-        buffer_add_text(out, word);
-        return;
-    }
-    for (size_t i = 0; i < word.len; i++)
-        add_byte(out, word.at[i]);
-}
-
-static void add_or_dash(struct buffer *out, struct text word)
-{
-    add_word(out, word.len ? word : TEXT("-"));
-}
-
-static void add_request(struct buffer *out, const struct access_entry *entry)
-{
-    add_or_dash(out, entry->peer);
-    buffer_add_literal(out, " - ");
-    add_or_dash(out, entry->user);
-    buffer_add_literal(out, " [");
-    buffer_add_text(out, entry->time);
-    buffer_add_literal(out, "] \"");
-    add_word(out, entry->method);
-    buffer_add_char(out, ' ');
-    add_word(out, entry->target);
-    buffer_add_literal(out, " HTTP/1.1\" ");
+    do
+        reversed[count++] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    while (count > 0)
+        *at++ = reversed[--count];
+    return at;
 }
 
 /* Milliseconds with three decimals. */
-static void add_duration(struct buffer *out, int64_t us)
+static char *put_duration(char *at, int64_t us)
 {
-    const char decimals[3] = {(char)('0' + us / 100 % 10), (char)('0' + us / 10 % 10),
-                              (char)('0' + us % 10)};
-
-    buffer_add_int(out, us / 1000);
-    buffer_add_char(out, '.');
-    buffer_add(out, decimals, sizeof decimals);
+    at = put_number(at, us / 1000);
+    *at++ = '.';
+    *at++ = (char)('0' + us / 100 % 10);
+    *at++ = (char)('0' + us / 10 % 10);
+    *at++ = (char)('0' + us % 10);
+    return at;
 }
 
-static void add_result(struct buffer *out, const struct access_entry *entry)
+static char *put_line(char *at, const struct access_entry *entry)
 {
-    buffer_add_int(out, entry->status ? entry->status : 499);
-    buffer_add_char(out, ' ');
-    buffer_add_int(out, entry->bytes);
-    buffer_add_literal(out, " \"");
-    add_or_dash(out, entry->referer);
-    buffer_add_literal(out, "\" \"");
-    add_or_dash(out, entry->agent);
-    buffer_add_literal(out, "\" ");
-    add_or_dash(out, entry->function);
-    buffer_add_char(out, ' ');
-    add_or_dash(out, entry->request_id);
-    buffer_add_char(out, ' ');
-    add_duration(out, entry->us > 0 ? entry->us : 0);
-    buffer_add_char(out, '\n');
+    at = put(put_word(at, entry->peer), TEXT(" - "));
+    at = put(put_word(at, entry->user), TEXT(" ["));
+    at = put(put(at, entry->time), TEXT("] \""));
+    at = put(put_word(at, entry->method), TEXT(" "));
+    at = put(put_word(at, entry->target), TEXT(" HTTP/1.1\" "));
+    at = put(put_number(at, entry->status ? entry->status : 499), TEXT(" "));
+    at = put(put_number(at, entry->bytes), TEXT(" \""));
+    at = put(put_word(at, entry->referer), TEXT("\" \""));
+    at = put(put_word(at, entry->agent), TEXT("\" "));
+    at = put(put_word(at, entry->function), TEXT(" "));
+    at = put(put_word(at, entry->request_id), TEXT(" "));
+    return put(put_duration(at, entry->us > 0 ? entry->us : 0), TEXT("\n"));
+}
+
+/* The words, and the most that stands around them. */
+static size_t line_room(const struct access_entry *entry)
+{
+    return 4 * (entry->peer.len + entry->user.len + entry->method.len + entry->target.len +
+                entry->referer.len + entry->agent.len + entry->function.len +
+                entry->request_id.len) +
+           entry->time.len + FRAME_BYTES;
+}
+
+static void cut(struct text *word)
+{
+    *word = text_slice(*word, 0, WORD_BYTES_MAX);
 }
 
 void access_log_add(struct access_log *log, const struct access_entry *entry)
@@ -218,8 +225,13 @@ void access_log_add(struct access_log *log, const struct access_entry *entry)
         log->dropped++;
         return;
     }
-    add_request(&log->lines, entry);
-    add_result(&log->lines, entry);
+    struct access_entry line = *entry;
+    cut(&line.method);
+    cut(&line.target);
+    cut(&line.referer);
+    cut(&line.agent);
+    char *start = buffer_room(&log->lines, line_room(&line));
+    buffer_added(&log->lines, (size_t)(put_line(start, &line) - start));
     if (log->lines.len >= WRITE_BYTES && !log->is_queued)
         start_writing(log);
     else if (!loop_timer_is_set(&log->timer))

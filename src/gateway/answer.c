@@ -3,6 +3,8 @@
 #include "gateway/gateway_priv.h"
 #include "gateway/scan.h"
 
+#define SCRATCH_KEPT_BYTES (64 << 10) /* between two decoded bodies */
+
 /* What the outermost object says that has a meaning; the last of a name counts. */
 struct members {
     struct scan_value status, headers, cookies, body, is_base64;
@@ -134,7 +136,7 @@ bool answer_read(struct buffer *json, struct buffer *scratch, struct answer *ret
     struct members members = {0};
     struct scan_value whole;
 
-    buffer_clear(scratch);
+    buffer_recycle(scratch, SCRATCH_KEPT_BYTES);
     ret->status = 200;
     ret->count = 0;
     ret->has_content_type = false;

@@ -113,9 +113,25 @@ static bool check_caller(struct exchange *exchange)
         return is_public;
     }
     exchange->caller = auth_read(&gateway->options, exchange->stream, exchange->now_ms, &refusal);
-    if (!exchange->caller)
-        reply_refuse_signature(exchange, &refusal);
-    return exchange->caller;
+    if (exchange->caller)
+        return true;
+    reply_refuse_signature(exchange, &refusal);
+    return false;
+}
+
+/* A call from within a function is one hop more; from outside nothing was before it. */
+static bool check_hops(struct exchange *exchange)
+{
+    const struct http_request *request = &exchange->stream->request;
+    bool is_inside = exchange->origin->inside ||
+                     (exchange->caller && exchange->caller->key.kind == KEY_INSTANCE);
+
+    if (is_inside)
+        exchange->hops = trace_hops(http_header(request, TEXT("x-amzn-trace-id"))) + 1;
+    if (exchange->hops <= HOPS_MAX)
+        return true;
+    reply_refuse(exchange, REFUSE_RECURSION);
+    return false;
 }
 
 static bool check_size(struct exchange *exchange)
@@ -139,7 +155,7 @@ static void on_request(struct http_stream *stream)
     stream->owner = exchange;
     stream->body_max = BODY_MAX;
     (void)(find_function(exchange) && apply_cors(exchange) && check_method(exchange) &&
-           check_caller(exchange) && check_size(exchange));
+           check_caller(exchange) && check_hops(exchange) && check_size(exchange));
 }
 
 /* --- when the body is complete --- */
@@ -203,8 +219,9 @@ static struct invocation *make_invocation(struct exchange *exchange, struct text
 
     invocation->sink = function->url.mode == INVOKE_RESPONSE_STREAM ? &stream_sink : &exchange_sink;
     invocation->kind = INVOKE_URL;
-    trace_make(http_header(&stream->request, TEXT("x-amzn-trace-id")), exchange->now_ms,
-               invocation->trace);
+    invocation->hops = exchange->hops;
+    trace_make(http_header(&stream->request, TEXT("x-amzn-trace-id")), exchange->hops,
+               exchange->now_ms, invocation->trace);
     const struct event event = {
         .request = &stream->request,
         .route = &exchange->route,

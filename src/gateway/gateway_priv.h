@@ -15,7 +15,7 @@
 #define ANSWER_FIELDS_MAX 128        /* headers and cookies a function may answer with */
 #define PRELUDE_BYTES_MAX (16 << 10) /* Lambda: of a streamed answer's head */
 #define OWN_FIELDS_MAX 16            /* what the gateway adds to them */
-#define KEPT_SCRATCH_BYTES (64 << 10)
+#define HOPS_MAX 16                  /* Lambda: functions that call each other, in a loop or not */
 
 struct gateway {
     struct gateway_options options; /* its strings are the gateway's own */
@@ -104,10 +104,13 @@ bool header_passes(struct text name, bool is_signed);
 /* Whether a header of a function's answer is the client's to see. */
 bool header_returns(struct text name, bool has_cors);
 
+/* How many functions called each other before this request, by its Lineage; to be believed
+ * of requests from within sandboxes only. */
+int trace_hops(struct text given);
 /* The X-Amzn-Trace-Id of a request: what a client gave, cut down to its well-formed parts
- * (Root, Parent, Sampled, Self), or a new Root. */
+ * (Root, Parent, Sampled, Self), or a new Root; with a Lineage of hops, if any. */
 #define TRACE_BYTES sizeof(((struct invocation *)0)->trace)
-void trace_make(struct text given, int64_t now_ms, char ret[static TRACE_BYTES]);
+void trace_make(struct text given, int hops, int64_t now_ms, char ret[static TRACE_BYTES]);
 
 /* --- the answer: answer.c --- */
 
@@ -135,6 +138,7 @@ enum refusal {
     REFUSE_UNKNOWN,   /* no such function, as far as the client may know */
     REFUSE_FORBIDDEN, /* there is one, but not for this client */
     REFUSE_NOT_FOUND,
+    REFUSE_RECURSION,
     REFUSE_METHOD,
     REFUSE_TOO_LARGE,
     REFUSE_UNAVAILABLE,
@@ -156,6 +160,7 @@ struct exchange {
     struct buffer body; /* as far as it has come, when it comes in pieces */
     struct crypto_hash *hash;
     int64_t now_ms;
+    int hops;
     char source_ip[INET6_ADDRSTRLEN];
     char url_id[sizeof(((struct function_url *)0)->id)];
     char request_id[UUID_LEN + 1]; /* of an answer without an invocation */

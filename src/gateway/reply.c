@@ -18,6 +18,10 @@ static const struct {
                                "authorization issues, see: "
                                "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html\"}")},
     [REFUSE_NOT_FOUND] = {404, TEXT("NotFoundException"), TEXT("{\"message\":\"Not Found\"}")},
+    [REFUSE_RECURSION] = {400, TEXT("RecursiveInvocationException"),
+                          TEXT("{\"message\":\"Lambda has detected your function being invoked in "
+                               "a recursive loop with other AWS resources and stopped your "
+                               "function's invocation.\"}")},
     [REFUSE_METHOD] = {405, TEXT("MethodNotAllowedException"),
                        TEXT("{\"message\":\"Method Not Allowed\"}")},
     [REFUSE_TOO_LARGE] = {413, TEXT("RequestTooLargeException"),

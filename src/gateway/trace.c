@@ -70,14 +70,25 @@ static void make_root(int64_t now_ms, char *ret)
     crypto_hex(random, sizeof random, ret + 16);
 }
 
-void trace_make(struct text given, int64_t now_ms, char ret[static TRACE_BYTES])
+int trace_hops(struct text given)
+{
+    struct text piece;
+    int64_t hops = 0;
+
+    while (text_split(&given, ';', &piece)) {
+        piece = text_trim(piece);
+        if (!text_starts(piece, TEXT("Lineage=")))
+            continue;
+        piece = text_skip(piece, sizeof "Lineage=" - 1);
+        (void)text_to_int(text_slice(piece, 0, text_find(piece, ':')), 0, INT32_MAX / 2, &hops);
+    }
+    return (int)hops;
+}
+
+static size_t put_given(struct text given, char *ret)
 {
     size_t len = 0;
 
-    if (given.len == 0 || !text_is_set(find_part(given, &parts[0]))) {
-        make_root(now_ms, ret);
-        return;
-    }
     for (size_t i = 0; i < COUNT_OF(parts); i++) {
         struct text piece = find_part(given, &parts[i]);
         if (piece.len == 0)
@@ -85,4 +96,17 @@ void trace_make(struct text given, int64_t now_ms, char ret[static TRACE_BYTES])
         len += (size_t)snprintf(ret + len, TRACE_BYTES - len, "%s%.*s", len ? ";" : "",
                                 TEXT_ARG(piece));
     }
+    return len;
+}
+
+void trace_make(struct text given, int hops, int64_t now_ms, char ret[static TRACE_BYTES])
+{
+    size_t len = sizeof "Root=" - 1 + ROOT_LEN;
+
+    if (given.len > 0 && text_is_set(find_part(given, &parts[0])))
+        len = put_given(given, ret);
+    else
+        make_root(now_ms, ret);
+    if (hops > 0)
+        snprintf(ret + len, TRACE_BYTES - len, ";Lineage=%d:00000000:0", hops);
 }

@@ -7,7 +7,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* jansson refuses some JSON that is scanned: what is not UTF-8, and numbers it cannot hold.
- * Whatever it reads must be scanned too, unless it is nested deeper than we go. */
+ * Whatever it reads must be scanned too, unless it is nested deeper than we go; or has a
+ * NUL, which ends the input for jansson. */
 static void compare(struct text json)
 {
     struct scan_value whole;
@@ -17,7 +18,7 @@ static void compare(struct text json)
 
     for (size_t i = 0; i < json.len; i++)
         brackets += json.at[i] == '[' || json.at[i] == '{';
-    if (tree && brackets < SCAN_DEPTH_MAX)
+    if (tree && brackets < SCAN_DEPTH_MAX && !text_contains(json, '\0'))
         assert(scan_document(json, NULL, NULL, &whole));
     json_decref(tree);
 }
@@ -39,6 +40,7 @@ static void read_answer(struct text json, bool is_prelude)
         sum += (uint8_t)answer.body.at[i];
     for (size_t i = 0; i < answer.count; i++)
         sum += map_hash(fields[i].name) + map_hash(fields[i].value);
+    (void)sum;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

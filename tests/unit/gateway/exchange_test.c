@@ -290,3 +290,36 @@ TEST(cors_headers_are_the_gateways_once_they_are_configured)
     CHECK_TEXT(fixture_field(&f, "access-control-allow-origin"), "*");
     fixture_done(&f);
 }
+
+TEST(functions_that_call_each_other_come_to_an_end)
+{
+    static const struct {
+        const char *lineage;
+        bool is_inside;
+        int hops; /* -1: refused */
+    } cases[] = {
+        {"Lineage=3:0:0", false, 0},  {"Lineage=99:0:0", false, 0}, {"", true, 1},
+        {"Lineage=15:0:0", true, 16}, {"Lineage=16:0:0", true, -1},
+    };
+    struct version *version = version_new();
+    struct fixture f;
+
+    fixture_init(&f, NULL);
+    fixture_add(&f, "hello", URL_A);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char head[200];
+        snprintf(head, sizeof head, GET "\nx-amzn-trace-id: %s", cases[i].lineage);
+        f.origin.inside = cases[i].is_inside ? version : NULL;
+        fixture_request(&f, head, "");
+        CHECK_MSG(f.answered == (cases[i].hops < 0), "%s", cases[i].lineage);
+        if (f.answered) {
+            CHECK(f.status == 400);
+            continue;
+        }
+        CHECK(f.invoked->hops == cases[i].hops);
+        CHECK(trace_hops(text_of(f.invoked->trace)) == cases[i].hops);
+        fixture_return(&f, "1");
+    }
+    version_unref(version);
+    fixture_done(&f);
+}
