@@ -37,7 +37,7 @@ static void print_url(const struct session *session, const struct lambda_url *ur
     }
     /* One line, so that "$(evoke url f)" is a URL; the rest is for a person. */
     printf("%s\n", url->path_form);
-    if (session->quiet)
+    if (session->quiet || !session->terminal.out_is_terminal)
         return;
     fflush(stdout);
     fprintf(stderr, "%s", terminal_err(terminal, STYLE_DIM));
