@@ -24,7 +24,7 @@ static int64_t mono_us(void)
 static void wake_shard(void)
 {
     uint64_t one = 1;
-    /* It can only fail when the counter is full, and then the shard is awake. */
+    /* It can only fail when earlier ones are still unread, and then the shard is awake. */
     if (write(RING_FD_REPLY, &one, sizeof one) < 0)
         return;
 }

@@ -12,7 +12,7 @@
 #include "trace_env.h"
 
 /*
- * The ring for Node: an addon that polls the ring's eventfd on Node's own loop and gives
+ * The ring for Node: an addon that polls the ring's descriptor on Node's own loop and gives
  * each event to a function. One event is one callback of the loop: promises are settled
  * and unhandled rejections found before the next begins, as if each had come from the
  * network, but without a system call in between.
@@ -179,7 +179,7 @@ static napi_value attach(napi_env env, napi_callback_info info)
         return fail(env, strerror(errno));
     instance.env = env;
     if (start_polling(env) < 0)
-        return fail(env, "the ring's eventfd cannot be polled");
+        return fail(env, "the ring's descriptor cannot be polled");
     napi_add_env_cleanup_hook(env, clean_up, NULL);
 
     napi_create_object(env, &receiver);
