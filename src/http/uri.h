@@ -23,5 +23,6 @@ bool uri_query_next(struct text *rest, struct text *ret_name, struct text *ret_v
 /* The decoded value of the first parameter of that (decoded) name, or TEXT_NONE. */
 struct text uri_query_find(struct arena *arena, struct text query, struct text name);
 
-/* The segments of a path: "/2015-03-31/functions/x" yields three, each still encoded. */
+/* The segments of a path: "/2015-03-31/functions/x" yields three, each still encoded;
+ * "/a/" yields "a" and an empty one. */
 bool uri_segment_next(struct text *rest, struct text *ret_segment);
