@@ -95,10 +95,12 @@ static void add_headers(struct buffer *out, const struct event *event, struct te
                         struct arena *arena)
 {
     const struct http_request *request = event->request;
+    struct text connection = http_header(request, TEXT("connection"));
 
     buffer_add_literal(out, ",\"headers\":{");
     for (size_t i = 0; i < request->field_count; i++)
-        if (header_passes(request->fields[i].name, event->caller) && !came_before(request, i))
+        if (header_passes(request->fields[i].name, event->caller) && !came_before(request, i) &&
+            !header_is_listed(connection, request->fields[i].name))
             add_header(out, request->fields[i].name, join_values(request, i, TEXT(","), arena));
     if (text_is_set(cookies))
         add_header(out, TEXT("cookie"), cookies);

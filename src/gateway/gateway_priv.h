@@ -101,6 +101,9 @@ void event_write(const struct event *event, struct arena *arena, struct buffer *
 /* Whether a header of the client is the function's to see under its own name. Not those
  * about the connection, those the platform itself sets, nor a checked signature. */
 bool header_passes(struct text name, bool is_signed);
+/* Whether a Connection header lists the name: it is for the next hop, which is us
+ * (RFC 9110 7.6.1). */
+bool header_is_listed(struct text connection, struct text name);
 /* Whether a header of a function's answer is the client's to see. */
 bool header_returns(struct text name, bool has_cors);
 

@@ -56,6 +56,16 @@ bool header_passes(struct text name, bool is_signed)
            !starts_any(name, kept_back_starts, COUNT_OF(kept_back_starts));
 }
 
+bool header_is_listed(struct text connection, struct text name)
+{
+    struct text piece;
+
+    while (text_split(&connection, ',', &piece))
+        if (text_equal_nocase(text_trim(piece), name))
+            return true;
+    return false;
+}
+
 static bool starts_nocase(struct text name, struct text start)
 {
     return name.len >= start.len && text_equal_nocase(text_slice(name, 0, start.len), start);

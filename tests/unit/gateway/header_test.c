@@ -62,3 +62,11 @@ TEST(headers_of_the_platform_cannot_be_set_by_a_function)
     CHECK(header_returns(TEXT("Accept-Ranges"), true));
     CHECK(!header_returns(TEXT(""), false));
 }
+
+TEST(what_connection_lists_is_for_this_hop)
+{
+    CHECK(header_is_listed(TEXT("close, X-Hop ,x-other"), TEXT("x-hop")));
+    CHECK(header_is_listed(TEXT("x-hop"), TEXT("x-hop")));
+    CHECK(!header_is_listed(TEXT("x-hops, x"), TEXT("x-hop")));
+    CHECK(!header_is_listed(TEXT_NONE, TEXT("x-hop")));
+}
