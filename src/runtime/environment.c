@@ -34,7 +34,7 @@ struct environment *environment_start(struct launcher *launcher,
     environment->gateway_door = options->gateway;
     environment->function_arn = mem_strdup(options->function_arn);
     environment->log_fd = environment->log_write_fd = -1;
-    environment->ring.memory_fd = environment->ring.wake_fd = environment->ring.reply_fd = -1;
+    ring_init(environment);
     environment->memory_fd = environment->freeze_fd = -1;
     environment->end_task.run = on_end;
     list_init(&environment->events);

@@ -15,14 +15,16 @@ struct ring_slot {
     uint32_t offset, len;
 };
 struct ring_side {
-    struct ring *shared; /* NULL before it was mapped */
-    int memory_fd, wake_fd, reply_fd;
+    struct ring *shared;          /* NULL before it was mapped */
+    int memory_fd;                /* the sandbox has it once it is started, */
+    int wake_out_fd, reply_in_fd; /* and these ends of the pipes */
+    int wake_fd, reply_fd;        /* our ends */
     bool attached;
-    uint32_t head, tail; /* of events: head is ours, tail as last believed */
-    uint32_t out_tail;   /* of answers: ours */
-    uint32_t oldest;     /* first slot whose answer is still to come */
-    uint32_t data_head;  /* where the next record goes */
-    uint64_t sequence;   /* of the last event sent */
+    uint32_t head, tail;          /* of events: head is ours, tail as last believed */
+    uint32_t out_tail;            /* of answers: ours */
+    uint32_t oldest;              /* first slot whose answer is still to come */
+    uint32_t data_head;           /* where the next record goes */
+    uint64_t sequence;            /* of the last event sent */
     struct ring_slot slots[RING_SLOTS];
     struct loop_io reply_io;
     struct loop_task wake; /* the instance, once for all events of an iteration */
@@ -86,6 +88,7 @@ void environment_became_ready(struct environment *environment);
 void environment_closed_handle(struct environment *environment);
 
 /* ring.c: the shared memory transport. */
+void ring_init(struct environment *environment);
 int ring_open(struct environment *environment, struct error *err);
 /* Begins to listen; not before the spawner has said that it runs, though the instance may
  * have sent something by then. */
@@ -95,6 +98,7 @@ void ring_send(struct environment *environment, struct invocation *invocation);
 struct invocation *ring_take_youngest(struct environment *environment);
 bool ring_has_begun(const struct environment *environment, const struct invocation *invocation);
 void ring_drain(struct environment *environment); /* takes the answers that are there */
+void ring_sent(struct environment *environment); /* the sandbox has its descriptors */
 void ring_close(struct environment *environment);
 struct invocation *ring_by_sequence(const struct environment *environment, uint64_t sequence);
 

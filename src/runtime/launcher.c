@@ -88,8 +88,8 @@ static int send_start(struct launcher *launcher, struct environment *environment
     const int fds[SANDBOX_FD_COUNT] = {
         [SANDBOX_FD_LOG] = environment->log_write_fd,
         [SANDBOX_FD_RING] = environment->ring.memory_fd,
-        [SANDBOX_FD_RING_WAKE] = environment->ring.wake_fd,
-        [SANDBOX_FD_RING_REPLY] = environment->ring.reply_fd,
+        [SANDBOX_FD_RING_WAKE] = environment->ring.wake_out_fd,
+        [SANDBOX_FD_RING_REPLY] = environment->ring.reply_in_fd,
     };
 
     if (spawner_send_start(launcher->socket, environment->id, plan, fds, &err) < 0) {
@@ -100,7 +100,7 @@ static int send_start(struct launcher *launcher, struct environment *environment
     }
     /* The sandbox has its own now; the log ends when it ends. */
     (void)close(take_fd(environment->log_write_fd));
-    (void)close(take_fd(environment->ring.memory_fd));
+    ring_sent(environment);
     return 0;
 }
 

@@ -2,8 +2,8 @@
 #include "runtime/environment_priv.h"
 
 #include <fcntl.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -13,6 +13,10 @@
  * and then checked against what this side wrote itself; whatever does not fit ends the
  * environment. Events are numbered; answers come in the order of the events, skipping
  * those that were taken back.
+ *
+ * The two sides wake each other by pipes, not by eventfds: an eventfd is one open file for
+ * both, so the instance could take O_NONBLOCK off it, fill or empty it, and the shard's
+ * next write or read would wait for ever. The ends of a pipe are files of their own.
  */
 
 static void on_reply(struct loop_io *io, int events);
@@ -27,14 +31,32 @@ static void on_reply_closed(struct loop_io *io)
     environment_closed_handle(environment);
 }
 
+void ring_init(struct environment *environment)
+{
+    struct ring_side *side = &environment->ring;
+
+    side->memory_fd = side->wake_out_fd = side->reply_in_fd = -1;
+    side->wake_fd = side->reply_fd = -1;
+}
+
+static bool open_pipe(int *ret_out, int *ret_in)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+        return false;
+    *ret_out = ends[0];
+    *ret_in = ends[1];
+    return true;
+}
+
 int ring_open(struct environment *environment, struct error *err)
 {
     struct ring_side *side = &environment->ring;
 
     side->memory_fd = memfd_create("evoke-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    side->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    side->reply_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (side->memory_fd < 0 || side->wake_fd < 0 || side->reply_fd < 0)
+    if (side->memory_fd < 0 || !open_pipe(&side->wake_out_fd, &side->wake_fd) ||
+        !open_pipe(&side->reply_fd, &side->reply_in_fd))
         return error_system(err, "cannot make a ring");
     if (ftruncate(side->memory_fd, RING_BYTES) < 0 ||
         fcntl(side->memory_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
@@ -60,6 +82,21 @@ void ring_started(struct environment *environment)
     loop_io_start(environment->loop, &side->reply_io, side->reply_fd, LOOP_READ);
 }
 
+static void close_end(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(take_fd(*fd));
+}
+
+void ring_sent(struct environment *environment)
+{
+    struct ring_side *side = &environment->ring;
+
+    close_end(&side->memory_fd);
+    close_end(&side->wake_out_fd);
+    close_end(&side->reply_in_fd);
+}
+
 void ring_close(struct environment *environment)
 {
     struct ring_side *side = &environment->ring;
@@ -67,14 +104,12 @@ void ring_close(struct environment *environment)
     loop_cancel(&side->wake);
     if (side->shared)
         (void)munmap(take(side->shared), RING_BYTES);
-    if (side->memory_fd >= 0)
-        (void)close(take_fd(side->memory_fd));
-    if (side->wake_fd >= 0)
-        (void)close(take_fd(side->wake_fd));
+    ring_sent(environment);
+    close_end(&side->wake_fd);
     if (side->reply_io.open)
         loop_io_stop(&side->reply_io);
-    else if (side->reply_fd >= 0)
-        (void)close(take_fd(side->reply_fd));
+    else
+        close_end(&side->reply_fd);
 }
 
 /* Believes the instance's event tail only within what was sent. */
@@ -181,9 +216,9 @@ static void on_wake(struct loop_task *task)
 
     if (atomic_exchange(&environment->ring.shared->in.waiting, 0) == 0)
         return;
-    uint64_t one = 1;
-    if (write(environment->ring.wake_fd, &one, sizeof one) < 0)
-        environment_violated(environment, "filled the eventfd that wakes it");
+    /* Full: it has wake-ups to read. Closed: it has died, or will have its timeout. */
+    static const uint64_t one = 1;
+    (void)!write(environment->ring.wake_fd, &one, sizeof one);
 }
 
 struct invocation *ring_take_youngest(struct environment *environment)
@@ -334,14 +369,17 @@ static void on_reply(struct loop_io *io, int events)
 {
     struct environment *environment = container_of(io, struct environment, ring.reply_io);
     struct ring_side *side = &environment->ring;
-    uint64_t count;
+    char times[512];
 
     if (!side->shared || environment->kill_sent) {
         loop_io_watch(io, 0);
         return;
     }
-    if (read(side->reply_fd, &count, sizeof count) < 0)
+    ssize_t len = read(side->reply_fd, times, sizeof times);
+    if (len < 0)
         return;
+    if (len == 0) /* every process in there has closed it */
+        loop_io_watch(io, 0);
     if (!side->attached && atomic_load(&side->shared->attached))
         side->attached = true;
 

@@ -10,18 +10,19 @@
  * header is the whole contract between the daemon and the runtimes; it includes nothing
  * of either.
  *
- * Descriptors in the instance: 3 is the memory (struct ring, RING_BYTES), 4 an eventfd
- * that wakes the instance, 5 an eventfd that wakes the shard. The environment variable
+ * Descriptors in the instance: 3 is the memory (struct ring, RING_BYTES), 4 the reading
+ * end of a pipe that wakes the instance, 5 the writing end of one that wakes the shard:
+ * 8 bytes for each time, several of which one read may take. The environment variable
  * _EVOKE_RING holds "1" (the version of this layout) when they are there, and
  * _EVOKE_FUNCTION_ARN what all events of this instance are invoked as.
  *
  * Producer: write the record into data (contiguous; skip to offset 0 when it does not
  * fit before the end), fill the slot, store head + 1 (release), and when
- * exchange(waiting, 0) was 1, write 1 to the consumer's eventfd.
+ * exchange(waiting, 0) was 1, write to the consumer's pipe.
  * Consumer: while tail != head (acquire) take slots and store tail + 1 (release) when
  * the record is no longer needed: slots and data are freed in order. Before sleeping:
  * store waiting = 1, check head again (sequentially consistent), then block or poll on
- * the eventfd.
+ * the pipe.
  *
  * Life: the instance sets `attached` to 1 and wakes the shard (write to 5) as soon as
  * it knows that it will use the ring; it loads the handler; it sends ANSWER_READY or

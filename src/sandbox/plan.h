@@ -13,8 +13,8 @@
  *   /var/task       the code, read-only      /var/runtime   the runtime, read-only
  *   /tmp            private, tmp_bytes       /opt           empty
  *   fd 0            /dev/null                fd 1, 2        the log pipe (one pipe)
- *   fd 3, 4, 5      the ring's memory, its eventfd towards the function, its eventfd
- *                   towards the shard (runtime/ring_layout.h)
+ *   fd 3, 4, 5      the ring's memory, the pipes that wake the function and the shard
+ *                   (runtime/ring_layout.h)
  * and nothing else open. Its working folder is /var/task.
  */
 

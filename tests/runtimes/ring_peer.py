@@ -54,8 +54,8 @@ class RingPeer:
     def __init__(self):
         self.memory_fd = os.memfd_create("ring")
         os.ftruncate(self.memory_fd, RING_BYTES)
-        self.wake_fd = os.eventfd(0, os.EFD_NONBLOCK)
-        self.reply_fd = os.eventfd(0, os.EFD_NONBLOCK)
+        self.wake_out_fd, self.wake_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self.reply_fd, self.reply_in_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.memory = mmap.mmap(self.memory_fd, RING_BYTES)
         self._put(0, 1)
         self._put(OUT + WAITING, 1)
@@ -63,12 +63,12 @@ class RingPeer:
 
     def close(self):
         self.memory.close()
-        for fd in (self.memory_fd, self.wake_fd, self.reply_fd):
+        for fd in (self.memory_fd, self.wake_out_fd, self.wake_fd, self.reply_fd, self.reply_in_fd):
             os.close(fd)
 
     def descriptors(self):
         """In the order of the instance's 3, 4 and 5."""
-        return self.memory_fd, self.wake_fd, self.reply_fd
+        return self.memory_fd, self.wake_out_fd, self.reply_in_fd
 
     def _get(self, at):
         return struct.unpack_from("=I", self.memory, at)[0]
@@ -115,7 +115,7 @@ class RingPeer:
         self._put(IN + HEAD, self.event_head)
         if self._get(IN + WAITING) == 1:
             self._put(IN + WAITING, 0)
-            os.eventfd_write(self.wake_fd, 1)
+            os.write(self.wake_fd, struct.pack("=Q", 1))
 
     def push(self, payload, **more):
         sequence = self.place(payload, **more)
@@ -130,7 +130,7 @@ class RingPeer:
             return
         if not select.select([self.reply_fd], [], [], timeout)[0]:
             raise Timeout("the instance has not answered")
-        os.eventfd_read(self.reply_fd)
+        self.times_woken()
 
     def sleep(self):
         """Nothing is unread: the next answer is to wake us."""
@@ -139,7 +139,7 @@ class RingPeer:
 
     def times_woken(self):
         try:
-            return os.eventfd_read(self.reply_fd)
+            return len(os.read(self.reply_fd, 4096)) // 8
         except BlockingIOError:
             return 0
 
