@@ -127,10 +127,12 @@ struct invocation *environment_take_oldest(struct environment *environment, bool
         return NULL;
     struct invocation *invocation = container_of(environment->events.next, struct invocation, link);
 
-    if (environment->ring.attached)
+    if (environment->ring.attached) {
         *ret_begun = environment->ring.shared && ring_has_begun(environment, invocation);
-    else
+        ring_forget(environment, invocation);
+    } else {
         *ret_begun = environment->api.delivered == invocation;
+    }
     return forget(environment, invocation);
 }
 

@@ -19,7 +19,7 @@ struct ring_side {
     int memory_fd;                /* the sandbox has it once it is started, */
     int wake_out_fd, reply_in_fd; /* and these ends of the pipes */
     int wake_fd, reply_fd;        /* our ends */
-    bool attached;
+    bool attached, initialised;   /* it has said how initialising went */
     uint32_t head, tail;          /* of events: head is ours, tail as last believed */
     uint32_t out_tail;            /* of answers: ours */
     uint32_t oldest;              /* first slot whose answer is still to come */
@@ -98,6 +98,7 @@ void ring_send(struct environment *environment, struct invocation *invocation);
 struct invocation *ring_take_youngest(struct environment *environment);
 bool ring_has_begun(const struct environment *environment, const struct invocation *invocation);
 void ring_drain(struct environment *environment); /* takes the answers that are there */
+void ring_forget(struct environment *environment, const struct invocation *invocation);
 void ring_sent(struct environment *environment); /* the sandbox has its descriptors */
 void ring_close(struct environment *environment);
 struct invocation *ring_by_sequence(const struct environment *environment, uint64_t sequence);

@@ -186,6 +186,10 @@ static void on_event(struct launcher *launcher, struct environment *environment,
         environment->end.status = event->status;
         environment->end.out_of_memory = event->out_of_memory;
         environment->end.memory_peak_bytes = event->memory_peak_bytes;
+        /* Its last words may have come after the last look. */
+        environment->state = ENVIRONMENT_ENDED;
+        output_drain(environment);
+        ring_drain(environment);
         ended(launcher, environment);
         return;
     }

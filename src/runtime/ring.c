@@ -245,6 +245,14 @@ bool ring_has_begun(const struct environment *environment, const struct invocati
     return atomic_load(&shared->events[invocation->state % RING_SLOTS].claim) == CLAIM_TAKEN;
 }
 
+void ring_forget(struct environment *environment, const struct invocation *invocation)
+{
+    struct ring_slot *slot = &environment->ring.slots[invocation->state % RING_SLOTS];
+
+    if (slot->invocation == invocation)
+        slot->invocation = NULL;
+}
+
 struct invocation *ring_by_sequence(const struct environment *environment, uint64_t sequence)
 {
     const struct ring_side *side = &environment->ring;
@@ -326,9 +334,19 @@ static void accept_answer(struct environment *environment, const struct ring_ans
     memcpy(type_copy, record + answer->payload_len, answer->type_len);
     struct text payload = {record, answer->payload_len}, type = {type_copy, answer->type_len};
 
+    bool is_first = !side->initialised;
+
+    if (answer->kind == ANSWER_READY || answer->kind == ANSWER_INIT_ERROR) {
+        side->initialised = true;
+        if (!is_first) {
+            environment_violated(environment, "told twice how its initialising went");
+            return;
+        }
+    }
     switch (answer->kind) {
     case ANSWER_READY:
-        environment_became_ready(environment);
+        if (environment->state == ENVIRONMENT_RUNNING)
+            environment_became_ready(environment);
         return;
     case ANSWER_INIT_ERROR: {
         scoped(free) char *copy = text_dup(payload);
@@ -344,6 +362,8 @@ static void accept_answer(struct environment *environment, const struct ring_ans
     environment_violated(environment, "sent an answer of an unknown kind");
 }
 
+/* Comes to an end whatever the instance writes: there are as many answers as events, and
+ * the word on its initialising. */
 void ring_drain(struct environment *environment)
 {
     struct ring_side *side = &environment->ring;
@@ -354,8 +374,7 @@ void ring_drain(struct environment *environment)
         environment_violated(environment, "moved its answer counter out of range");
         return;
     }
-    for (; ready > 0 && environment->state == ENVIRONMENT_RUNNING && !environment->kill_sent;
-         ready--) {
+    for (; ready > 0 && !environment->kill_sent; ready--) {
         struct ring_answer answer = side->shared->answers[side->out_tail % RING_SLOTS];
         accept_answer(environment, &answer);
         if (!side->shared)
@@ -371,7 +390,7 @@ static void on_reply(struct loop_io *io, int events)
     struct ring_side *side = &environment->ring;
     char times[512];
 
-    if (!side->shared || environment->kill_sent) {
+    if (!side->shared || environment->kill_sent || environment->state != ENVIRONMENT_RUNNING) {
         loop_io_watch(io, 0);
         return;
     }
@@ -380,7 +399,8 @@ static void on_reply(struct loop_io *io, int events)
         return;
     if (len == 0) /* every process in there has closed it */
         loop_io_watch(io, 0);
-    if (!side->attached && atomic_load(&side->shared->attached))
+    /* Which transport it uses is settled before its first event. */
+    if (!side->attached && !environment->is_ready && atomic_load(&side->shared->attached))
         side->attached = true;
 
     struct ring_counters *out = &side->shared->out;

@@ -26,7 +26,7 @@
  *
  * Life: the instance sets `attached` to 1 and wakes the shard (write to 5) as soon as
  * it knows that it will use the ring; it loads the handler; it sends ANSWER_READY or
- * ANSWER_INIT_ERROR (and exits); then each event gets exactly one ANSWER_RESPONSE or
+ * ANSWER_INIT_ERROR (and exits), once; then each event gets exactly one ANSWER_RESPONSE or
  * ANSWER_ERROR, or is answered through the Runtime API (ANSWER_BY_API closes it in the
  * ring after the API call has succeeded).
  *
