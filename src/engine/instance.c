@@ -564,10 +564,13 @@ static void end_of_service(struct instance *instance, const struct environment_e
     struct list others;
     list_init(&others);
     while ((invocation = environment_take_oldest(instance->environment, &begun))) {
-        if (begun && !running)
+        /* That it had not begun is believed once: a function could say so for ever. */
+        if (!running && (begun || invocation->outlived_instance)) {
             running = invocation;
-        else
-            list_push(&others, &invocation->link);
+            continue;
+        }
+        invocation->outlived_instance = true;
+        list_push(&others, &invocation->link);
     }
     while (!list_empty(&others)) {
         invocation = container_of(others.prev, struct invocation, link);

@@ -112,8 +112,11 @@ static struct invocation *forget(struct environment *environment, struct invocat
 struct invocation *environment_take(struct environment *environment)
 {
     if (environment->ring.attached) {
-        struct invocation *invocation =
-            environment->ring.shared ? ring_take_youngest(environment) : NULL;
+        /* The oldest stays: that it has not begun would be the instance's word alone, and
+         * its time runs. */
+        struct invocation *invocation = environment->ring.shared && environment->event_count > 1
+                                            ? ring_take_youngest(environment)
+                                            : NULL;
         return invocation ? forget(environment, invocation) : NULL;
     }
     if (environment->event_count == 0 || environment->api.delivered)

@@ -95,7 +95,8 @@ bool environment_is_ring(const struct environment *environment);
  * Room must have been there. Several in one iteration of the loop wake it once. */
 void environment_send(struct environment *environment, struct invocation *invocation);
 
-/* Takes back the youngest event that it has not begun; NULL when there is none. */
+/* Takes back the youngest event that it has not begun; NULL when there is none. Of those in
+ * a ring the oldest is not taken back. */
 struct invocation *environment_take(struct environment *environment);
 /* Takes back the oldest event, begun or not: for the end of an environment. *ret_begun
  * tells. NULL when there is none. */
