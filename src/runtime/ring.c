@@ -156,6 +156,9 @@ size_t ring_room(const struct environment *environment, size_t payload_len)
 
     if (used >= RING_SLOTS || used > side->head - side->tail)
         return 0;
+    /* A slot that was read may still be owed its answer: its number stays taken. */
+    if (side->head - side->oldest >= RING_SLOTS)
+        return 0;
     /* The context and trace are bounded to a page together. */
     uint32_t len = record_len(payload_len + 4096, 0, 0);
     uint32_t oldest = side->slots[tail % RING_SLOTS].offset;
@@ -187,7 +190,11 @@ void ring_send(struct environment *environment, struct invocation *invocation)
         invocation->payload.len + invocation->client_context.len + trace.len > RING_RECORD_MAX;
     uint32_t at = find_space(side->head == side->tail, side->data_head,
                              side->slots[side->tail % RING_SLOTS].offset, len);
-    assert(at < RING_DATA_BYTES && side->head - side->tail < RING_SLOTS);
+    if (at >= RING_DATA_BYTES || side->head - side->tail >= RING_SLOTS) {
+        /* There was room when it was chosen. */
+        environment_violated(environment, "moved its event counter back");
+        return;
+    }
 
     struct ring_event *event = &side->shared->events[side->head % RING_SLOTS];
     event->flags = by_api ? RING_EVENT_BY_API : 0;
