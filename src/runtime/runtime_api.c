@@ -21,8 +21,10 @@ enum call { CALL_NONE, CALL_NEXT, CALL_RESPONSE, CALL_ERROR, CALL_INIT_ERROR };
 struct exchange {
     struct environment *environment;
     enum call call;
-    struct invocation *invocation; /* RESPONSE, ERROR */
+    struct invocation *invocation; /* RESPONSE, ERROR; NEXT: the one it was given */
     bool streaming, refused, too_large;
+    bool superseded; /* another try has taken its place: refused when it is complete */
+    bool dropped;    /* its invocation was taken away meanwhile */
     char error_type[128];
     struct buffer *body; /* where it goes: the invocation's response, or init_error */
     struct buffer init_error;
@@ -65,6 +67,8 @@ static void deliver(struct environment *environment, struct http_stream *stream,
         fields[count++] = (struct http_field){TEXT("Lambda-Runtime-Client-Context"),
                                               buffer_text(&invocation->client_context)};
 
+    struct exchange *exchange = stream->owner;
+    exchange->invocation = invocation;
     environment->api.next = NULL;
     environment->api.delivered = invocation;
     http_respond(stream, 200, fields, count, buffer_text(&invocation->payload));
@@ -86,6 +90,8 @@ void runtime_api_offer(struct environment *environment)
 {
     struct invocation *invocation = next_event(environment);
 
+    if (environment->api.next && environment->api.next->is_half_closed)
+        http_abort(environment->api.next); /* who asked is gone: the event is for who asks next */
     if (environment->api.next && invocation)
         deliver(environment, environment->api.next, invocation);
 }
@@ -95,6 +101,8 @@ static void serve_next(struct http_stream *stream)
     struct exchange *exchange = stream->owner;
     struct environment *environment = exchange->environment;
 
+    if (environment->api.next && environment->api.next->is_half_closed)
+        http_abort(environment->api.next);
     if (environment->api.next || environment->api.delivered) {
         refuse(stream, 403, "InvalidStateTransition",
                "State transition is not allowed: an event is waiting for its answer");
@@ -147,6 +155,25 @@ static void complete(struct http_stream *stream)
     environment_finish_event(environment, invocation, is_error, text_of(exchange->error_type));
 }
 
+/* An answer that comes anew while the last try is still arriving takes its place: the end
+ * of the connection that broke off may be seen later than the new one. */
+static struct invocation *take_over(struct environment *environment, struct text id)
+{
+    struct api_side *api = &environment->api;
+
+    if (!api->upload || !api->answering || api->answered ||
+        !text_equal(id, text_of(api->answering->request_id)))
+        return NULL;
+    struct exchange *before = api->upload->owner;
+    if (before->streaming)
+        return NULL;
+    before->superseded = true;
+    before->invocation = NULL;
+    before->body = NULL;
+    api->upload = NULL;
+    return take(api->answering);
+}
+
 static void begin_answer(struct http_stream *stream, struct text id)
 {
     struct exchange *exchange = stream->owner;
@@ -156,6 +183,8 @@ static void begin_answer(struct http_stream *stream, struct text id)
     /* With a ring the running event may be answered here though it came that way. */
     if (!invocation && environment->ring.attached && !environment->api.answering)
         invocation = next_event(environment);
+    if (!invocation)
+        invocation = take_over(environment, id);
     if (!invocation || !text_equal(id, text_of(invocation->request_id))) {
         bool is_ours = environment->api.answering &&
                        text_equal(id, text_of(environment->api.answering->request_id));
@@ -227,11 +256,11 @@ static void on_request(struct http_stream *stream)
 
     switch (exchange->call) {
     case CALL_NONE:
+        exchange->refused = true;
         if (text_equal(stream->request.path, TEXT("/ping")))
             respond_json(stream, 200, "pong");
         else
             refuse(stream, 404, "NotFound", "No such path in the Runtime API");
-        exchange->refused = true;
         return;
     case CALL_NEXT:
         return;
@@ -253,7 +282,7 @@ static bool on_body(struct http_stream *stream, struct text chunk)
 {
     struct exchange *exchange = stream->owner;
 
-    if (exchange->refused || !exchange->body || exchange->too_large)
+    if (exchange->refused || exchange->dropped || !exchange->body || exchange->too_large)
         return true;
     if (exchange->streaming)
         return exchange->environment->calls->stream_chunk(exchange->environment,
@@ -291,6 +320,11 @@ static void on_end(struct http_stream *stream)
 
     if (exchange->refused)
         return;
+    if (exchange->dropped) {
+        refuse(stream, 403, "InvalidStateTransition",
+               "State transition is not allowed: the event is over");
+        return;
+    }
     switch (exchange->call) {
     case CALL_NONE:
         return;
@@ -329,6 +363,9 @@ static void on_close(struct http_stream *stream, bool reset)
         return;
     if (environment->api.next == stream)
         environment->api.next = NULL;
+    if (reset && exchange->call == CALL_NEXT && exchange->invocation &&
+        environment->api.delivered == exchange->invocation)
+        environment->api.delivered = NULL; /* it did not get there */
     if (environment->api.upload == stream) {
         /* Half an answer is none: it may be given again. */
         environment->api.upload = NULL;
@@ -345,6 +382,23 @@ void runtime_api_resume(struct environment *environment)
 {
     if (environment->api.upload)
         http_resume(environment->api.upload);
+}
+
+void runtime_api_drop(struct environment *environment, const struct invocation *invocation)
+{
+    struct api_side *api = &environment->api;
+
+    if (api->upload && api->answering == invocation) {
+        struct exchange *exchange = api->upload->owner;
+        exchange->dropped = true;
+        exchange->invocation = NULL;
+        exchange->body = NULL;
+        http_resume(take(api->upload)); /* nobody else would, and it waits for its answer */
+    }
+    if (api->delivered == invocation)
+        api->delivered = NULL;
+    if (api->answering == invocation)
+        api->answering = NULL;
 }
 
 void runtime_api_forget(struct environment *environment)
