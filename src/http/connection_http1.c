@@ -409,6 +409,7 @@ static void init_stream(struct connection *c)
     stream->context = c->context;
     stream->owner = NULL;
     stream->loop = c->server->loop;
+    stream->is_half_closed = c->ended;
     stream->body_max = c->server->limits.body_max;
     stream->status = 0;
     stream->sent_bytes = 0;
@@ -622,7 +623,7 @@ static void received(struct connection *c, ssize_t count)
     if (count > 0)
         c->received_us = now_us(c);
     else if (count == 0)
-        c->ended = true;
+        c->ended = c->stream.is_half_closed = true;
     else if (errno != EAGAIN && errno != EINTR)
         c->broken = true;
 }

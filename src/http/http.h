@@ -98,6 +98,7 @@ struct http_stream {
     struct loop *loop;
     struct http_request request;
     struct arena arena;           /* freed when the stream is gone */
+    bool is_half_closed;          /* no more input comes: the client may be gone */
     struct sockaddr_storage peer; /* AF_UNSPEC for what is not TCP */
     int64_t began_us;             /* monotonic: first byte of the head */
     int64_t body_max;             /* 413 above; the application may change it in on_request */
