@@ -78,8 +78,7 @@ bool environment_is_ring(const struct environment *environment)
 
 size_t environment_room(const struct environment *environment, size_t payload_len)
 {
-    if (!environment->is_ready || environment->state != ENVIRONMENT_RUNNING ||
-        environment->kill_sent)
+    if (!environment->is_ready || environment->state == ENVIRONMENT_ENDED || environment->kill_sent)
         return 0;
     if (environment->ring.attached)
         return ring_room(environment, payload_len);
@@ -102,10 +101,7 @@ static struct invocation *forget(struct environment *environment, struct invocat
 {
     list_remove(&invocation->link);
     environment->event_count--;
-    if (environment->api.delivered == invocation)
-        environment->api.delivered = NULL;
-    if (environment->api.answering == invocation)
-        environment->api.answering = NULL;
+    runtime_api_drop(environment, invocation);
     return invocation;
 }
 
@@ -119,7 +115,7 @@ struct invocation *environment_take(struct environment *environment)
                                             : NULL;
         return invocation ? forget(environment, invocation) : NULL;
     }
-    if (environment->event_count == 0 || environment->api.delivered)
+    if (environment->event_count == 0 || environment->api.delivered || environment->api.answering)
         return NULL;
     return forget(environment, container_of(environment->events.prev, struct invocation, link));
 }
@@ -134,7 +130,8 @@ struct invocation *environment_take_oldest(struct environment *environment, bool
         *ret_begun = environment->ring.shared && ring_has_begun(environment, invocation);
         ring_forget(environment, invocation);
     } else {
-        *ret_begun = environment->api.delivered == invocation;
+        *ret_begun =
+            environment->api.delivered == invocation || environment->api.answering == invocation;
     }
     return forget(environment, invocation);
 }
@@ -230,9 +227,11 @@ int64_t environment_memory_peak(struct environment *environment)
 
 void environment_kill(struct environment *environment)
 {
-    if (environment->kill_sent || environment->state == ENVIRONMENT_ENDED)
+    if (environment->kill_sent)
         return;
     environment->kill_sent = true;
+    if (environment->state == ENVIRONMENT_ENDED)
+        return;
     environment_thaw(environment);
     launcher_kill(environment->launcher, environment);
 }
@@ -277,7 +276,7 @@ void environment_free(struct environment *environment)
     http_server_close(environment->api.server);
     ring_close(environment);
     close_fd(&environment->log_write_fd);
-    if (!environment->log_io.open)
+    if (!environment->log_io.closed) /* else it is closed when nobody watches it any more */
         close_fd(&environment->log_fd);
     close_fd(&environment->memory_fd);
     close_fd(&environment->freeze_fd);

@@ -56,6 +56,7 @@ struct environment {
     enum environment_state state;
     bool is_ready, kill_sent, host_network;
     struct list waiting_start; /* in the launcher, while its socket is full */
+    struct list waiting_kill;
 
     struct list events; /* invocations it has, oldest first */
     size_t event_count;
@@ -65,6 +66,7 @@ struct environment {
     int log_write_fd; /* closed once the sandbox has it */
     struct loop_io log_io;
     struct buffer log;
+    size_t log_searched; /* no line ends in so many bytes of it */
     bool log_open;
 
     int memory_fd, freeze_fd;
@@ -108,6 +110,8 @@ extern const struct http_app runtime_api_app;
 void runtime_api_resume(struct environment *environment);
 void runtime_api_offer(struct environment *environment);  /* gives out the oldest event if asked */
 void runtime_api_forget(struct environment *environment); /* its streams are going */
+/* The event is no longer the environment's: what still comes as its answer is dropped. */
+void runtime_api_drop(struct environment *environment, const struct invocation *invocation);
 
 /* output.c: the log pipe. */
 int output_open(struct environment *environment, struct error *err);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "sandbox/protocol.h"
 
 /* Which sandbox is whose, and the socket to the spawner. */
 struct launcher {
@@ -15,6 +16,7 @@ struct launcher {
     uint64_t next_id;
     struct map environments; /* id as text -> struct environment */
     struct list waiting;     /* starts that the full socket did not take yet */
+    struct list kills;       /* and ends of those that were started */
 };
 
 static struct text key_of(uint64_t id, char out[24])
@@ -32,6 +34,7 @@ static void ended(struct launcher *launcher, struct environment *environment)
     char key[24];
 
     (void)map_remove(&launcher->environments, key_of(environment->id, key));
+    list_remove(&environment->waiting_kill);
     environment->state = ENVIRONMENT_ENDED;
     loop_defer(launcher->loop, &environment->end_task);
 }
@@ -80,6 +83,14 @@ static struct sandbox_plan *copy_plan(const struct sandbox_plan *plan)
     return copy;
 }
 
+/* Why the socket did not take it: a plan can also be too large to be sent at all. */
+static bool is_too_large(const struct sandbox_plan *plan, struct error *err)
+{
+    scoped(buffer_done) struct buffer bytes = {0};
+
+    return protocol_encode_start(0, plan, &bytes, err) < 0;
+}
+
 /* 0 sent or given up, -1 when the socket is full. */
 static int send_start(struct launcher *launcher, struct environment *environment,
                       const struct sandbox_plan *plan)
@@ -93,7 +104,7 @@ static int send_start(struct launcher *launcher, struct environment *environment
     };
 
     if (spawner_send_start(launcher->socket, environment->id, plan, fds, &err) < 0) {
-        if (err.code == ERROR_LIMIT)
+        if (err.code == ERROR_LIMIT && !is_too_large(plan, &err))
             return -1;
         fail(launcher, environment, err.text);
         return 0;
@@ -128,14 +139,34 @@ void launcher_kill(struct launcher *launcher, struct environment *environment)
         fail(launcher, environment, "it was stopped before it started");
         return;
     }
-    if (environment->state == ENVIRONMENT_ENDED)
+    if (environment->state == ENVIRONMENT_ENDED ||
+        spawner_send_kill(launcher->socket, environment->id, &err) == 0)
         return;
-    if (spawner_send_kill(launcher->socket, environment->id, &err) < 0)
+    if (err.code != ERROR_LIMIT) {
         log_error("cannot ask for the end of an instance", LOG_ERROR(&err));
+        return;
+    }
+    list_push(&launcher->kills, &environment->waiting_kill);
+    loop_io_watch(&launcher->io, LOOP_READ | LOOP_WRITE);
+}
+
+static bool send_kills(struct launcher *launcher)
+{
+    struct error err;
+
+    list_each (node, &launcher->kills) {
+        struct environment *environment = container_of(node, struct environment, waiting_kill);
+        if (spawner_send_kill(launcher->socket, environment->id, &err) < 0)
+            return false;
+        list_remove(node);
+    }
+    return true;
 }
 
 static void send_waiting(struct launcher *launcher)
 {
+    if (!send_kills(launcher))
+        return;
     list_each (node, &launcher->waiting) {
         struct environment *environment = container_of(node, struct environment, waiting_start);
         if (send_start(launcher, environment, environment->plan_copy) < 0)
@@ -160,9 +191,10 @@ static void take_descriptors(struct environment *environment, const struct spawn
         int fd = event->listeners[i];
         if (fd < 0)
             continue;
+        /* A host network's Runtime API has its listener already. */
         if (i == LISTENER_RUNTIME && !environment->host_network)
             http_listen(environment->api.server, fd, &runtime_api_app, environment);
-        else if (doors[i]->app)
+        else if (doors[i] && doors[i]->app)
             http_listen(environment->api.server, fd, doors[i]->app, doors[i]->context);
         else
             (void)close(fd);
@@ -226,6 +258,7 @@ struct launcher *launcher_new(struct loop *loop, int spawner_socket)
     launcher->socket = spawner_socket;
     launcher->io.ready = on_spawner;
     list_init(&launcher->waiting);
+    list_init(&launcher->kills);
     loop_io_start(loop, &launcher->io, spawner_socket, LOOP_READ);
     return launcher;
 }

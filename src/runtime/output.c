@@ -78,12 +78,15 @@ static size_t frame_len(struct text text, struct ring_log_frame *ret)
     return text.len < sizeof *ret + ret->len ? SIZE_MAX : sizeof *ret + ret->len;
 }
 
-/* Up to and with the newline, or up to the next frame; 0: the line is not complete. */
-static size_t raw_len(struct text text, bool at_end)
+/* Up to and with the newline, or up to the next frame; 0: the line is not complete. In the
+ * first `searched` bytes there is neither; what it begins with is not one, though it may
+ * look like one with a length that none has. */
+static size_t raw_len(struct text text, size_t searched, bool at_end)
 {
     static const uint32_t magic = RING_LOG_MAGIC;
-    size_t newline = text_find(text, '\n');
-    size_t frame = text_find_text(text, text_from(&magic, sizeof magic));
+    size_t from = searched > 0 ? searched : 1;
+    size_t newline = searched + text_find(text_skip(text, searched), '\n');
+    size_t frame = from + text_find_text(text_skip(text, from), text_from(&magic, sizeof magic));
 
     if (frame < newline)
         return frame;
@@ -95,7 +98,9 @@ static size_t raw_len(struct text text, bool at_end)
 static void parse(struct environment *environment, bool at_end)
 {
     struct text rest = buffer_text(&environment->log);
+    size_t searched = environment->log_searched;
 
+    environment->log_searched = 0;
     while (rest.len > 0) {
         struct ring_log_frame frame;
         size_t len = frame_len(rest, &frame);
@@ -105,12 +110,17 @@ static void parse(struct environment *environment, bool at_end)
             emit(environment, ring_by_sequence(environment, frame.sequence),
                  text_from(rest.at + sizeof frame, frame.len));
         } else {
-            len = len == SIZE_MAX ? rest.len : raw_len(rest, at_end);
-            if (len == 0)
+            len = len == SIZE_MAX ? rest.len : raw_len(rest, searched, at_end);
+            if (len == 0) {
+                /* Or a line that comes byte by byte is searched from its start each time. */
+                size_t last = sizeof frame.magic - 1;
+                environment->log_searched = rest.len > last ? rest.len - last : 0;
                 break;
+            }
             emit(environment, running(environment), text_slice(rest, 0, len));
         }
         rest = text_skip(rest, len);
+        searched = 0;
     }
     buffer_consume(&environment->log, environment->log.len - rest.len);
 }

@@ -23,8 +23,7 @@ struct exchange {
     enum call call;
     struct invocation *invocation; /* RESPONSE, ERROR; NEXT: the one it was given */
     bool streaming, refused, too_large;
-    bool superseded; /* another try has taken its place: refused when it is complete */
-    bool dropped;    /* its invocation was taken away meanwhile */
+    bool dropped; /* its invocation was taken away meanwhile */
     char error_type[128];
     struct buffer *body; /* where it goes: the invocation's response, or init_error */
     struct buffer init_error;
@@ -167,7 +166,7 @@ static struct invocation *take_over(struct environment *environment, struct text
     struct exchange *before = api->upload->owner;
     if (before->streaming)
         return NULL;
-    before->superseded = true;
+    before->dropped = true;
     before->invocation = NULL;
     before->body = NULL;
     api->upload = NULL;
