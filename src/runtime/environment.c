@@ -253,6 +253,7 @@ static void on_end(struct loop_task *task)
     }
     if (environment->end.memory_peak_bytes < environment->memory_peak)
         environment->end.memory_peak_bytes = environment->memory_peak;
+    environment->memory_peak = environment->end.memory_peak_bytes;
     environment->calls->ended(environment, &environment->end);
 }
 
