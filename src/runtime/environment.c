@@ -76,7 +76,7 @@ bool environment_is_ring(const struct environment *environment)
     return environment->ring.attached;
 }
 
-size_t environment_room(const struct environment *environment, size_t payload_len)
+size_t environment_room(struct environment *environment, size_t payload_len)
 {
     if (!environment->is_ready || environment->state == ENVIRONMENT_ENDED || environment->kill_sent)
         return 0;

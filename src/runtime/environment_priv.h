@@ -95,7 +95,7 @@ int ring_open(struct environment *environment, struct error *err);
 /* Begins to listen; not before the spawner has said that it runs, though the instance may
  * have sent something by then. */
 void ring_started(struct environment *environment);
-size_t ring_room(const struct environment *environment, size_t payload_len);
+size_t ring_room(struct environment *environment, size_t payload_len);
 void ring_send(struct environment *environment, struct invocation *invocation);
 struct invocation *ring_take_youngest(struct environment *environment);
 bool ring_has_begun(const struct environment *environment, const struct invocation *invocation);

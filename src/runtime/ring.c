@@ -148,22 +148,35 @@ static uint32_t record_len(size_t payload_len, size_t context_len, size_t trace_
     return all > RING_RECORD_MAX || all == 0 ? 1 : (uint32_t)all;
 }
 
-size_t ring_room(const struct environment *environment, size_t payload_len)
+/* The oldest event that was not taken back: the one the next answer must be for. */
+static struct ring_slot *oldest_slot(struct ring_side *side)
 {
-    const struct ring_side *side = &environment->ring;
-    uint32_t tail = atomic_load_explicit(&side->shared->in.tail, memory_order_acquire);
-    uint32_t used = side->head - tail;
+    while (side->oldest != side->head && !side->slots[side->oldest % RING_SLOTS].invocation)
+        side->oldest++;
+    return side->oldest == side->head ? NULL : &side->slots[side->oldest % RING_SLOTS];
+}
 
-    if (used >= RING_SLOTS || used > side->head - side->tail)
+/* What is believed here is kept, so that the room is still there when it is used. */
+size_t ring_room(struct environment *environment, size_t payload_len)
+{
+    struct ring_side *side = &environment->ring;
+    if (!refresh_tail(environment))
         return 0;
+
+    (void)oldest_slot(side);
+    uint32_t unread = side->head - side->tail, open = side->head - side->oldest;
     /* A slot that was read may still be owed its answer: its number stays taken. */
-    if (side->head - side->oldest >= RING_SLOTS)
+    uint32_t used = unread > open ? unread : open;
+    if (used >= RING_SLOTS)
         return 0;
-    /* The context and trace are bounded to a page together. */
-    uint32_t len = record_len(payload_len + 4096, 0, 0);
-    uint32_t oldest = side->slots[tail % RING_SLOTS].offset;
-    return find_space(used == 0, side->data_head, oldest, len) < RING_DATA_BYTES ? RING_SLOTS - used
-                                                                                 : 0;
+    /* The context and trace are bounded to a page together, and what they make too large
+     * goes by the Runtime API. */
+    size_t most = payload_len > RING_RECORD_MAX          ? 1
+                  : payload_len + 4096 > RING_RECORD_MAX ? RING_RECORD_MAX
+                                                         : payload_len + 4096;
+    uint32_t at = find_space(unread == 0, side->data_head,
+                             side->slots[side->tail % RING_SLOTS].offset, (uint32_t)most);
+    return at < RING_DATA_BYTES ? RING_SLOTS - used : 0;
 }
 
 static void fill_record(struct ring *shared, struct ring_event *event,
@@ -181,20 +194,14 @@ static void fill_record(struct ring *shared, struct ring_event *event,
 void ring_send(struct environment *environment, struct invocation *invocation)
 {
     struct ring_side *side = &environment->ring;
-    if (!refresh_tail(environment))
-        return;
-
     struct text trace = text_of(invocation->trace);
     uint32_t len = record_len(invocation->payload.len, invocation->client_context.len, trace.len);
     bool by_api =
         invocation->payload.len + invocation->client_context.len + trace.len > RING_RECORD_MAX;
     uint32_t at = find_space(side->head == side->tail, side->data_head,
                              side->slots[side->tail % RING_SLOTS].offset, len);
-    if (at >= RING_DATA_BYTES || side->head - side->tail >= RING_SLOTS) {
-        /* There was room when it was chosen. */
-        environment_violated(environment, "moved its event counter back");
-        return;
-    }
+    assert(at < RING_DATA_BYTES && side->head - side->tail < RING_SLOTS &&
+           side->head - side->oldest < RING_SLOTS);
 
     struct ring_event *event = &side->shared->events[side->head % RING_SLOTS];
     event->flags = by_api ? RING_EVENT_BY_API : 0;
@@ -247,9 +254,11 @@ struct invocation *ring_take_youngest(struct environment *environment)
 
 bool ring_has_begun(const struct environment *environment, const struct invocation *invocation)
 {
-    const struct ring *shared = environment->ring.shared;
+    const struct ring_side *side = &environment->ring;
+    uint32_t slot = invocation->state % RING_SLOTS;
 
-    return atomic_load(&shared->events[invocation->state % RING_SLOTS].claim) == CLAIM_TAKEN;
+    return side->slots[slot].invocation == invocation &&
+           atomic_load(&side->shared->events[slot].claim) == CLAIM_TAKEN;
 }
 
 void ring_forget(struct environment *environment, const struct invocation *invocation)
@@ -268,14 +277,6 @@ struct invocation *ring_by_sequence(const struct environment *environment, uint6
         if (side->slots[at % RING_SLOTS].sequence == sequence)
             return side->slots[at % RING_SLOTS].invocation;
     return NULL;
-}
-
-/* The oldest event that was not taken back: the one the next answer must be for. */
-static struct ring_slot *oldest_slot(struct ring_side *side)
-{
-    while (side->oldest != side->head && !side->slots[side->oldest % RING_SLOTS].invocation)
-        side->oldest++;
-    return side->oldest == side->head ? NULL : &side->slots[side->oldest % RING_SLOTS];
 }
 
 /* A runtime's own time stamps count only within what this side saw. */
@@ -306,9 +307,11 @@ static void accept_event_answer(struct environment *environment, const struct ri
     }
     struct invocation *invocation = slot->invocation;
     struct api_side *api = &environment->api;
-    if (answer->kind == ANSWER_BY_API && (api->answering != invocation || !api->answered)) {
-        environment_violated(environment,
-                             "announced an answer by the Runtime API without giving it");
+    bool by_api = api->answering == invocation;
+    if (by_api != (answer->kind == ANSWER_BY_API) || (by_api && !api->answered)) {
+        environment_violated(environment, by_api ? "answered an event in two ways"
+                                                 : "announced an answer by the Runtime API without "
+                                                   "giving it");
         return;
     }
     slot->invocation = NULL;
@@ -329,6 +332,10 @@ static void accept_answer(struct environment *environment, const struct ring_ans
 {
     struct ring_side *side = &environment->ring;
     uint64_t len = (uint64_t)answer->payload_len + answer->type_len;
+    if (!side->attached) {
+        environment_violated(environment, "answered by a ring that it does not use");
+        return;
+    }
     if (len > RING_RECORD_MAX || answer->type_len > 255 ||
         (uint64_t)answer->offset + len > RING_DATA_BYTES) {
         environment_violated(environment, "sent an answer out of range");
@@ -376,6 +383,9 @@ void ring_drain(struct environment *environment)
     struct ring_side *side = &environment->ring;
     struct ring_counters *out = &side->shared->out;
 
+    /* Which transport it uses is settled before its first event. */
+    if (!side->attached && !environment->is_ready && atomic_load(&side->shared->attached))
+        side->attached = true;
     uint32_t ready = atomic_load_explicit(&out->head, memory_order_acquire) - side->out_tail;
     if (ready > RING_SLOTS) {
         environment_violated(environment, "moved its answer counter out of range");
@@ -383,6 +393,7 @@ void ring_drain(struct environment *environment)
     }
     for (; ready > 0 && !environment->kill_sent; ready--) {
         struct ring_answer answer = side->shared->answers[side->out_tail % RING_SLOTS];
+        atomic_signal_fence(memory_order_seq_cst); /* what is checked is this copy */
         accept_answer(environment, &answer);
         if (!side->shared)
             return;
@@ -406,9 +417,6 @@ static void on_reply(struct loop_io *io, int events)
         return;
     if (len == 0) /* every process in there has closed it */
         loop_io_watch(io, 0);
-    /* Which transport it uses is settled before its first event. */
-    if (!side->attached && !environment->is_ready && atomic_load(&side->shared->attached))
-        side->attached = true;
 
     struct ring_counters *out = &side->shared->out;
     for (;;) {

@@ -86,8 +86,9 @@ struct environment *environment_start(struct launcher *launcher,
 void *environment_owner(const struct environment *environment);
 pid_t environment_pid(const struct environment *environment); /* 0 before it runs */
 
-/* How many more events it would take now: 0 or 1 by the Runtime API, more by the ring. */
-size_t environment_room(const struct environment *environment, size_t payload_len);
+/* 0: it takes no event of so many bytes now. By the ring the number of free slots; whether
+ * there is place for the next one, only the next call tells. */
+size_t environment_room(struct environment *environment, size_t payload_len);
 size_t environment_load(const struct environment *environment); /* events it has */
 bool environment_is_ring(const struct environment *environment);
 
