@@ -14,7 +14,9 @@
  * invocation gets an instance of its own, as with Lambda.
  */
 
-#define WAKE_US 20        /* what waking an idle instance costs */
+#define WAKE_US                                                                                    \
+    200 /* the longest expected wait instead of waking an idle one: less than the switch to a cold \
+           process costs */
 #define QUEUE_US 1000     /* the longest expected wait behind a busy instance */
 #define SHARE_US 250      /* the longest expected wait for an instance to become free */
 #define PATIENCE_US 20000 /* the longest real wait before another is started after all */
