@@ -445,15 +445,26 @@ static int open_group(const struct cgroup *cgroup, const struct cgroup_group *gr
     return -1;
 }
 
-void cgroup_group_thaw(const struct cgroup *cgroup, const struct cgroup_group *group)
+/* Exiting takes processor time, of which a thousand forks left none. A v1 group that is
+ * frozen does not die at all. */
+static void speed_up(const struct cgroup_hierarchy *hierarchy, int folder)
 {
-    bool v2;
-
-    if (cgroup->kinds[CONTROLLER_FREEZER] != CGROUP_V1)
-        return;
-    scoped(close) int folder = open_group(cgroup, group, CONTROLLER_FREEZER, &v2);
-    if (folder >= 0)
+    if (hierarchy->v2)
+        (void)write_file(folder, "cgroup.kill", "1");
+    if (hierarchy->controllers & 1u << CONTROLLER_CPU)
+        (void)write_file(folder, hierarchy->v2 ? "cpu.max" : "cpu.cfs_quota_us",
+                         hierarchy->v2 ? "max" : "-1");
+    if (hierarchy->controllers & 1u << CONTROLLER_FREEZER)
         (void)write_file(folder, "freezer.state", "THAWED");
+}
+
+void cgroup_group_kill(const struct cgroup *cgroup, const struct cgroup_group *group)
+{
+    for (int i = 0; group->name[0] && i < cgroup->hierarchy_count; i++) {
+        scoped(close) int folder = open_folder(cgroup->hierarchies[i].fd, group->name);
+        if (folder >= 0)
+            speed_up(&cgroup->hierarchies[i], folder);
+    }
 }
 
 struct cgroup_usage cgroup_group_usage(const struct cgroup *cgroup,

@@ -71,8 +71,9 @@ int cgroup_group_make(struct cgroup *cgroup, const struct sandbox_plan *plan,
                       struct cgroup_group *ret, struct error *err);
 /* Closes what only the start needs: v2_fd and tasks. */
 void cgroup_group_started(struct cgroup_group *group);
-/* A frozen v1 group cannot die: call after SIGKILL. */
-void cgroup_group_thaw(const struct cgroup *cgroup, const struct cgroup_group *group);
+/* Ends all that is in the group. Call after the SIGKILL of its first process: where v2 does
+ * not kill, this only takes away what would make dying slow. */
+void cgroup_group_kill(const struct cgroup *cgroup, const struct cgroup_group *group);
 struct cgroup_usage cgroup_group_usage(const struct cgroup *cgroup,
                                        const struct cgroup_group *group);
 /* Removes the group. False when something in it is still dying: try again. */

@@ -73,10 +73,10 @@ void sandbox_kill(struct spawner *spawner, struct sandbox *sandbox)
         enter_ending(spawner, sandbox);
     if (sandbox->pid == 0)
         return;
-    /* The death of a PID namespace's first process is the death of all in it. Thawing
+    /* The death of a PID namespace's first process is the death of all in it. The group
      * comes second: what is frozen after it, has the signal already. */
     (void)syscall(SYS_pidfd_send_signal, sandbox->pidfd.fd, SIGKILL, NULL, 0);
-    cgroup_group_thaw(&spawner->cgroup, &sandbox->group);
+    cgroup_group_kill(&spawner->cgroup, &sandbox->group);
 }
 
 /* The sandbox did not come to run: it ends with SPAWNER_FAILED, unless a kill was asked

@@ -110,7 +110,7 @@ REFUSALS = ["No space left on device", "Cannot allocate memory", "Too many open 
 def daemon(daemon):
     daemon.create("hog", CODE, MemorySize=MEMORY_MB, Timeout=TIMEOUT_S)
     for do in HOGS:  # memory enough to meet the other limits first
-        daemon.create(do, CODE, MemorySize=1769, Timeout=TIMEOUT_S)
+        daemon.create(do, CODE, MemorySize=1024, Timeout=TIMEOUT_S)
     daemon.create("neighbour", CODE)
     for name in ("hog", "neighbour", *HOGS):
         daemon.invoke(name, {"do": "echo"})
@@ -128,8 +128,9 @@ def neighbour_ms(daemon, until=None, count=0):
 
 
 def gone(daemon, before):
-    """Waits until no process is left of what was started meanwhile."""
-    deadline = time.monotonic() + 5
+    """Waits until no process is left of what was started meanwhile: not long, though all of
+    them together had little of the processor."""
+    deadline = time.monotonic() + 1
     while time.monotonic() < deadline:
         left = set(processes_below(daemon.process.pid)) - before
         if len(left) <= 4:  # the reaper and the function of a fresh instance, and a neighbour's
