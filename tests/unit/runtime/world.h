@@ -31,7 +31,7 @@ enum noted {
 
 struct world {
     struct loop *loop;
-    int spawner; /* the test's end */
+    int spawner, socket; /* the test's end, and the launcher's */
     struct launcher *launcher;
     struct environment *environment;
     struct version *version;
@@ -393,6 +393,7 @@ static inline struct world *world_new(void)
     int failed = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends);
     CHECK(!failed && loop_start(world->loop, &err) == 0);
     world->spawner = ends[1];
+    world->socket = ends[0];
     call(world, make_launcher, &ends[0]);
     return world;
 }
