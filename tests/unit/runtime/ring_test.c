@@ -697,7 +697,8 @@ struct scribbler {
 static void *scribble(void *arg)
 {
     struct scribbler *scribbler = arg;
-    struct ring *ring = scribbler->peer->ring;
+    struct ring *ring =
+        mmap(NULL, RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, scribbler->peer->memory, 0);
     uint64_t x = scribbler->seed;
 
     while (!atomic_load(&scribbler->stop)) {
@@ -710,6 +711,7 @@ static void *scribble(void *arg)
         if ((x & 0xff00) == 0)
             peer_kick(scribbler->peer);
     }
+    (void)munmap(ring, RING_BYTES);
     return NULL;
 }
 
