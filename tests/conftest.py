@@ -56,3 +56,12 @@ def no_hang():
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
+
+
+def pytest_collection_modifyitems(items):
+    """What measures cost, or repeats long builds, is not run again under sanitizers."""
+    if os.environ.get("EVOKE_SANITIZED"):
+        skip = pytest.mark.skip(reason="not repeated under sanitizers")
+        for item in items:
+            if item.get_closest_marker("unsanitized"):
+                item.add_marker(skip)
