@@ -41,6 +41,8 @@ struct pool *pool_find_or_new(struct shard *shard, const struct version *version
     pool->version = version_ref(version);
     pool->memory_bytes = version->config.memory_mb << 20;
     pool->watch.fire = on_watch;
+    /* An invocation that came late, from a version that has left: the pool goes with it. */
+    pool->is_retired = !shard_serves(shard, version);
     list_init(&pool->idle);
     list_init(&pool->busy);
     list_init(&pool->starting);
@@ -55,8 +57,13 @@ void pool_instance_gone(struct pool *pool)
     if (pool->idle_count + pool->busy_count + pool->starting_count + pool->stopping_count > 0 ||
         pool->waiting_count > 0 || !pool->is_retired)
         return;
-    loop_timer_clear(&pool->watch);
     (void)map_remove(&pool->shard->pools, pool_key(pool->version));
+    pool_free(pool);
+}
+
+void pool_free(struct pool *pool)
+{
+    loop_timer_clear(&pool->watch);
     version_unref(pool->version);
     free(pool);
 }
@@ -81,8 +88,8 @@ static double expected_wait(const struct pool *pool, const struct instance *inst
         return 0;
 
     double elapsed = (double)(loop_now_us(pool->shard->loop) - began_us);
-    double head = elapsed > pool->duration_us ? elapsed : pool->duration_us;
-    return head + (double)(environment_load(environment) - 1) * pool->duration_us;
+    double head = elapsed > pool->quick_us ? elapsed : pool->quick_us;
+    return head + (double)(environment_load(environment) - 1) * pool->quick_us;
 }
 
 static struct instance *choose_busy(struct pool *pool, const struct invocation *invocation)
@@ -91,7 +98,7 @@ static struct instance *choose_busy(struct pool *pool, const struct invocation *
     struct instance *chosen = NULL;
     int looked = 0;
 
-    if (pool->duration_us <= 0 || pool->duration_us >= limit)
+    if (pool->quick_us <= 0 || pool->quick_us >= limit)
         return NULL;
     list_each (node, &pool->busy) {
         struct instance *instance = container_of(node, struct instance, link);
@@ -115,8 +122,15 @@ static struct instance *choose(struct pool *pool, const struct invocation *invoc
 
     if (instance || list_empty(&pool->idle))
         return instance;
-    instance = container_of(pool->idle.next, struct instance, link);
-    return environment_room(instance->environment, invocation->payload.len) > 0 ? instance : NULL;
+    int looked = 0;
+    list_each (node, &pool->idle) {
+        instance = container_of(node, struct instance, link);
+        if (environment_room(instance->environment, invocation->payload.len) > 0)
+            return instance;
+        if (++looked == CANDIDATES)
+            break;
+    }
+    return NULL;
 }
 
 static void give(struct pool *pool, struct instance *instance, struct invocation *invocation)
@@ -147,15 +161,15 @@ static int starts_needed(const struct pool *pool)
     return needed;
 }
 
-static void refuse_waiting(struct pool *pool)
+void pool_refuse(struct pool *pool, enum invocation_outcome outcome, const char *throttle_reason,
+                 const char *reason)
 {
     while (!list_empty(&pool->waiting)) {
         struct invocation *invocation =
             container_of(list_pop(&pool->waiting), struct invocation, link);
         pool->waiting_count--;
         counter_add(&pool->shard->counters.queued, -1);
-        shard_refuse(pool->shard, invocation, INVOCATION_THROTTLED,
-                     "ConcurrentInvocationLimitExceeded", "the memory for instances is used up");
+        shard_refuse(pool->shard, invocation, outcome, throttle_reason, reason);
     }
 }
 
@@ -167,7 +181,8 @@ static void scale(struct pool *pool)
         if (!instance_start(pool, NULL, NULL)) {
             /* Someone who runs will get to them; without anyone nobody would. */
             if (instances(pool) + pool->starting_count == 0)
-                refuse_waiting(pool);
+                pool_refuse(pool, INVOCATION_THROTTLED, "ConcurrentInvocationLimitExceeded",
+                            "the memory for instances is used up");
             return;
         }
     if (pool->waiting_count > pool->starting_count && !loop_timer_is_set(&pool->watch))
@@ -199,6 +214,8 @@ void pool_put_back(struct pool *pool, struct invocation *invocation)
 
 void pool_serve(struct pool *pool)
 {
+    if (pool->shard->is_cut_off)
+        pool_refuse(pool, INVOCATION_FAILED, NULL, "the daemon is stopping");
     while (!list_empty(&pool->waiting)) {
         struct invocation *invocation = container_of(pool->waiting.next, struct invocation, link);
         struct instance *instance = choose(pool, invocation);
