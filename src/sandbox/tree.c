@@ -95,6 +95,9 @@ static const struct {
     {"etc/mtab", "/proc/self/mounts"},
     {"var/tmp", "/tmp"},
     {"var/run", "/run"},
+    /* Modules in /var/task look for others in the folders above; for imports NODE_PATH
+     * does not count. */
+    {"var/node_modules", "/var/runtime/node_modules"},
 };
 
 /* As container runtimes mask them (OCI), and what leaks the kernel's addresses, keys and
