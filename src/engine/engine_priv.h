@@ -146,6 +146,9 @@ struct launch {
 void launch_prepare(struct launch *launch, const struct instance *instance,
                     const struct engine *engine);
 void launch_done(struct launch *launch);
+#define LAUNCH_BOOTSTRAP "/var/task/bootstrap"
+/* What instances of a version run, as they see it; the engine's or constant. */
+const char *launch_program(const struct engine *engine, const struct version *version);
 
 /* --- log lines and measures: monitor.c --- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/engine_priv.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/wait.h>
 
@@ -458,6 +459,24 @@ static void free_instance(struct instance *instance)
     free(instance);
 }
 
+/* As AWS words it, and Go its errors. */
+static void describe_exec(const struct instance *instance, int number, char *out, size_t size)
+{
+    const char *program = launch_program(shard_of(instance)->engine, instance->pool->version);
+
+    if (number == ENOENT && strcmp(program, LAUNCH_BOOTSTRAP) == 0)
+        snprintf(out, size,
+                 "Couldn't find valid bootstrap(s): [" LAUNCH_BOOTSTRAP " /opt/bootstrap]");
+    else if (number == ENOEXEC)
+        snprintf(out, size, "fork/exec %s: exec format error", program);
+    else if (number == EACCES)
+        snprintf(out, size, "fork/exec %s: permission denied", program);
+    else if (number == ENOENT || number == ELIBACC)
+        snprintf(out, size, "fork/exec %s: no such file or directory", program);
+    else
+        snprintf(out, size, "fork/exec %s: %s", program, strerror(number));
+}
+
 /* What a caller is told of an initialisation that failed. */
 static char *init_error_json(const struct instance *instance, const struct environment_end *end,
                              const char *request_id)
@@ -471,13 +490,13 @@ static char *init_error_json(const struct instance *instance, const struct envir
             "{\"errorType\":\"Sandbox.Timedout\",\"errorMessage\":\"RequestId: %s Error: "
             "Task timed out after %.2f seconds\"}",
             request_id, timeout_s(instance));
-    if (end->reason[0] &&
-        text_find_text(text_of(end->reason), TEXT("bootstrap")) < strlen(end->reason))
+    if (end->exec_errno) {
+        describe_exec(instance, end->exec_errno, message, sizeof message);
         return mem_format(
             "{\"errorType\":\"Runtime.InvalidEntrypoint\",\"errorMessage\":\"RequestId: "
-            "%s Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap "
-            "/opt/bootstrap]\"}",
-            request_id);
+            "%s Error: %s\"}",
+            request_id, message);
+    }
     if (end->reason[0]) {
         scoped(buffer_done) struct buffer text = {0}, json = {0};
         buffer_add_format(&text, "RequestId: %s Error: %s", request_id, end->reason);

@@ -110,7 +110,7 @@ static char **arguments(struct arena *arena, const struct interpreter *interpret
         argv[0] = arena_string(arena, text_of(interpreter->program));
         argv[1] = arena_string(arena, TEXT("/var/runtime/bootstrap.py"));
     } else {
-        argv[0] = arena_string(arena, TEXT("/var/task/bootstrap"));
+        argv[0] = arena_string(arena, TEXT(LAUNCH_BOOTSTRAP));
     }
     return argv;
 }
@@ -157,6 +157,16 @@ void launch_prepare(struct launch *launch, const struct instance *instance,
         .cpu_percent = cpu_percent(engine->options.settings, version->config.memory_mb),
         .host_network = version->config.host_network,
     };
+}
+
+const char *launch_program(const struct engine *engine, const struct version *version)
+{
+    bool exact;
+    struct error err;
+    const struct interpreter *interpreter = interpreters_resolve(
+        engine->options.interpreters, text_of(version->config.runtime), &exact, &err);
+
+    return interpreter && interpreter->program[0] ? interpreter->program : LAUNCH_BOOTSTRAP;
 }
 
 void launch_done(struct launch *launch)

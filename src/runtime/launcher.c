@@ -212,6 +212,7 @@ static void on_event(struct launcher *launcher, struct environment *environment,
         ring_started(environment);
         return;
     case SPAWNER_FAILED:
+        environment->end.exec_errno = event->exec_errno;
         fail(launcher, environment, event->text);
         return;
     case SPAWNER_EXITED:

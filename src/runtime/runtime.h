@@ -32,6 +32,7 @@ struct environment_end {
     bool out_of_memory;
     int64_t memory_peak_bytes;
     char reason[200]; /* why it could not start; "" when it had started */
+    int exec_errno;   /* not 0: because its program cannot be run, as in struct spawner_event */
 };
 
 /* What an environment tells its owner. */

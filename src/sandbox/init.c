@@ -70,6 +70,8 @@ int main(int argc, char **argv)
     (void)fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC);
 
     int failure = run(argv + 1, &function);
+    if (failure == ENOENT && access(argv[1], F_OK) == 0)
+        failure = ELIBACC;
     if (failure) {
         tell(REPORT_EXEC_FAILED, failure);
         return 127;

@@ -80,7 +80,9 @@ struct spawner_event {
     bool out_of_memory;        /* the kernel killed something in it for memory */
     int64_t memory_peak_bytes; /* 0: unknown */
     /* SPAWNER_FAILED */
-    int exec_errno; /* not 0: the sandbox is fine, but argv[0] cannot be run */
+    /* Not 0: the sandbox is fine, but argv[0] cannot be run. ENOENT: it is not there;
+     * ELIBACC: it is, but the interpreter it names is not. */
+    int exec_errno;
     char text[200];
 };
 

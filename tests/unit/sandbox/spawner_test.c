@@ -359,7 +359,7 @@ TEST(a_function_finds_what_it_is_promised_and_nothing_else)
         "Seccomp:\t2",
         "cwd /var/task",
         "folder/opt 0",
-        "folder/var 4",
+        "folder/var 5",
         "folder/var/task 1",
         "folder/var/runtime 1",
         "folder/sys -1",
@@ -511,8 +511,13 @@ TEST(a_program_that_cannot_be_run_is_told_with_its_errno)
     (void)path_write(inside(&stage, "code/" CODE "/plain"), TEXT("x"), 0644, &err);
     (void)path_write(inside(&stage, "code/" CODE "/nonsense"), TEXT("\1\2\3"), 0755, &err);
     CHECK(chmod(inside(&stage, "code/" CODE "/nonsense"), 0755) == 0);
+    (void)path_write(inside(&stage, "code/" CODE "/script"), TEXT("#!/no/such/shell\n"), 0755,
+                     &err);
+    CHECK(chmod(inside(&stage, "code/" CODE "/script"), 0755) == 0);
     plan.argv = (char *[]){WORD("/var/task/absent"), NULL};
     expect_failed(&stage, &plan, ENOENT, "No such file");
+    plan.argv = (char *[]){WORD("/var/task/script"), NULL};
+    expect_failed(&stage, &plan, ELIBACC, "library");
     plan.argv = (char *[]){WORD("/var/task/plain"), NULL};
     expect_failed(&stage, &plan, EACCES, "Permission denied");
     plan.argv = (char *[]){WORD("/var/task/nonsense"), NULL};
