@@ -138,7 +138,7 @@ static void print_log(const struct session *session, const struct answer *answer
     if (log.at[log.len - 1] != '\n')
         buffer_add_char(&log, '\n');
     fprintf(stderr, "%s", terminal_err(&session->terminal, STYLE_DIM));
-    output_buffer(stderr, &log);
+    output_log(stderr, buffer_text(&log));
     fprintf(stderr, "%s", terminal_err(&session->terminal, STYLE_NONE));
 }
 

@@ -67,9 +67,11 @@ static void print_event(const struct reading *reading, const json_t *event)
     }
     while (text_ends(message, TEXT("\n")))
         message.len--;
-    printf("%s%s%s %.*s\n", terminal_out(terminal, STYLE_DIM),
+    printf("%s%s%s ", terminal_out(terminal, STYLE_DIM),
            clock_format_iso(json_int(event, "timestamp", 0), at),
-           terminal_out(terminal, STYLE_NONE), TEXT_ARG(message));
+           terminal_out(terminal, STYLE_NONE));
+    output_log(stdout, message);
+    putchar('\n');
 }
 
 static bool is_seen(const struct reading *reading, const char *id)

@@ -18,8 +18,8 @@ def evoke(daemon, tmp_path):
 
     def run(*arguments, code=0, **keywords):
         env = {**os.environ, **daemon.env}
-        done = subprocess.run([daemon.evoke, *map(str, arguments)], capture_output=True, text=True, env=env,
-                              cwd=tmp_path, timeout=120, check=False, **keywords)
+        done = subprocess.run([daemon.evoke, *map(str, arguments)], capture_output=True, env=env,
+                              cwd=tmp_path, timeout=120, check=False, **{"text": True, **keywords})
         assert done.returncode == code, done.stdout + done.stderr
         return done
 
@@ -137,6 +137,15 @@ def test_without_a_daemon_the_exit_code_is_4(daemon, tmp_path):
     done = subprocess.run([daemon.evoke, "list", "--data", tmp_path], capture_output=True, text=True, env=env,
                           timeout=60, check=False)
     assert done.returncode == 4 and "evoke serve" in done.stderr
+
+
+def test_a_trace_is_shown_line_by_line(evoke, tmp_path):
+    deploy(evoke, tmp_path / "traces", "name: traces\nruntime: python3.x\nhandler: app.handler\n",
+           "def handler(e, c): raise ValueError('no')\n")
+    for command in (("invoke", "traces", "--log"), ("logs", "traces")):
+        done = evoke(*command, code=3 if "--log" in command else 0, text=False)
+        shown = done.stdout + done.stderr
+        assert b"ValueError: no\nTraceback (most recent call last):\n" in shown and b"\r" not in shown
 
 
 def test_logs_follow(daemon, evoke, tmp_path):
