@@ -114,6 +114,42 @@ static void on_collect(struct loop_timer *timer)
         loop_timer_set(engine->options.control, &engine->collect_timer, COLLECT_MS);
 }
 
+/* --- what a crash has left --- */
+
+static bool is_code_used(void *arg, const char *code)
+{
+    return is_used(arg, code);
+}
+
+void collect_find_unused(struct engine *engine)
+{
+    struct error err;
+    int count = package_set_aside(engine->options.data_folder, is_code_used, engine, &err);
+
+    if (count < 0)
+        log_warn("unused code could not be looked for", LOG_ERROR(&err));
+    else if (count > 0)
+        log_info("code that no function uses is removed", LOG_NUM("count", count));
+}
+
+static void remove_aside(struct loop_job *job)
+{
+    struct removal *removal = container_of(job, struct removal, job);
+
+    removal->failed = package_remove_aside(removal->data_folder, &removal->err) < 0;
+}
+
+void collect_unused(struct engine *engine)
+{
+    struct removal *removal = mem_new(struct removal);
+
+    removal->data_folder = engine->options.data_folder;
+    snprintf(removal->code, sizeof removal->code, "unused");
+    removal->job.work = remove_aside;
+    removal->job.done = on_removed;
+    loop_work(engine->options.control, &removal->job);
+}
+
 void collect_done(struct engine *engine)
 {
     struct list *node;

@@ -130,6 +130,7 @@ struct change {
     struct engine_change *caller;
     char *key;
     const struct function *before, *after; /* counted, may be NULL */
+    const struct function *served;         /* by what is deleted; counted */
     bool then_load, then_publish;
     struct loop_message late; /* an early failure is told late */
     struct error err;
@@ -147,6 +148,7 @@ static void free_change(struct change *change)
 {
     function_unref(change->before);
     function_unref(change->after);
+    function_unref(change->served);
     free(change->key);
     free(change);
 }
@@ -178,14 +180,17 @@ static void undo(struct change *change)
     struct engine *engine = change->engine;
     struct entry *entry = find_entry(engine, change->key);
 
-    if (entry && entry->function != change->after)
-        return; /* a later change stands on it; the store decides that one's fate */
+    /* A later change stands on it; the store decides that one's fate. */
+    if (change->after ? !entry || entry->function != change->after : entry != NULL)
+        return;
     if (change->before && entry) {
         set_function(entry, change->before);
         entry->is_deploying = is_deploying(change->before);
     } else if (change->before) {
         entry = mem_new(struct entry);
         set_function(entry, change->before);
+        entry->is_deploying = is_deploying(change->before);
+        entry->served = take(change->served);
         (void)map_put(&engine->functions, text_of(change->key), entry);
         engine->function_count++;
     } else if (entry) {
@@ -205,7 +210,10 @@ static void on_stored(struct store_write *write, bool failed, const struct error
     if (failed) {
         log_error("a change could not be stored", LOG_TEXT("function", change->key),
                   LOG_ERROR(err));
-        undo(change);
+        /* That a version serves is true even if the disk does not know: it is found out
+         * again at the next start. */
+        if (change->caller)
+            undo(change);
         tell(change, true, err);
         free_change(change);
         return;
@@ -359,8 +367,8 @@ void engine_delete(struct engine *engine, struct text account, struct text regio
     collect_later(engine, entry->function->latest);
     for (size_t i = 0; i < entry->function->version_count; i++)
         collect_later(engine, entry->function->versions[i]);
+    change->served = entry->served;
     function_unref(entry->function);
-    function_unref(entry->served);
     free(entry);
     store_change(change);
 }
@@ -432,12 +440,22 @@ static void on_serving(struct publication *publication)
     free_loading(loading);
 }
 
+/* On the shard: the version will never be published there, so nothing else ends its pool. */
+static void on_abandoned(struct loop_message *message)
+{
+    struct loading *loading = container_of(message, struct loading, message);
+
+    shard_retire(loading->shard, loading->version);
+    free_loading(loading);
+}
+
 static void on_loaded(struct loop_message *message)
 {
     struct loading *loading = container_of(message, struct loading, message);
     struct entry *entry = find_loaded(loading);
     if (!entry) {
-        free_loading(loading);
+        loading->message.run = on_abandoned;
+        loop_post(loading->shard->loop, &loading->message);
         return;
     }
 
@@ -538,6 +556,7 @@ static void on_start(struct loop_message *message)
     struct map_cursor cursor = {0};
 
     engine->starting_up = 1;
+    collect_unused(engine);
     while (map_next(&engine->functions, &cursor)) {
         struct entry *entry = cursor.value;
         scoped(free) char *key = text_dup(cursor.key);

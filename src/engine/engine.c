@@ -44,6 +44,7 @@ struct engine *engine_new(const struct engine_options *options, struct error *er
     collect_init(engine);
     if (store_each(options->store, "function", read_function, engine, err) < 0)
         return NULL;
+    collect_find_unused(engine);
     for (int i = 0; i < engine->shard_count; i++)
         shard_init(&engine->shards[i], engine, i, options->shard_loops[i],
                    options->spawner_sockets[i]);
@@ -62,10 +63,8 @@ void engine_free(struct engine *engine)
     }
     map_done(&engine->functions);
     collect_done(engine);
-    for (int i = 0; i < engine->shard_count; i++) {
-        directory_done(&engine->shards[i].directory);
-        map_done(&engine->shards[i].pools);
-    }
+    for (int i = 0; i < engine->shard_count; i++)
+        shard_done(&engine->shards[i]);
     free(engine->shards);
     free(engine);
 }

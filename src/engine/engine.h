@@ -51,7 +51,9 @@ void engine_start(struct engine *engine, void (*ready)(void *arg), void *arg);
 /* Control thread. No new invocation is taken; running ones finish or are cut off after
  * limit_ms; then every instance ends and drained is called. */
 void engine_drain(struct engine *engine, int64_t limit_ms, void (*drained)(void *arg), void *arg);
-void engine_free(struct engine *engine); /* after its loops have ended */
+/* After its loops have ended, drained and with their log writers flushed; before they are
+ * freed, which closes the last descriptors. */
+void engine_free(struct engine *engine);
 
 /* --- the control thread's side --- */
 

@@ -90,9 +90,13 @@ struct pool *pool_find_or_new(struct shard *shard, const struct version *version
 void pool_submit(struct pool *pool, struct invocation *invocation);
 void pool_serve(struct pool *pool); /* gives waiting invocations to who has room */
 void pool_put_back(struct pool *pool, struct invocation *invocation); /* to the front */
+/* Tells all who wait that they do so in vain. */
+void pool_refuse(struct pool *pool, enum invocation_outcome outcome, const char *throttle_reason,
+                 const char *reason);
 void pool_retire(struct pool *pool);
 void pool_measured(struct pool *pool, int64_t duration_us);
 void pool_instance_gone(struct pool *pool); /* may free the pool */
+void pool_free(struct pool *pool);          /* without instances, and no longer listed */
 
 /* --- shards --- */
 
@@ -112,7 +116,8 @@ struct shard {
     void *api_service, *gateway_service;
     struct shard_counters counters;
     int instance_count, running_count;
-    bool is_draining;
+    bool is_draining, is_drained;
+    bool is_cut_off; /* draining took too long: nothing runs any more */
     struct loop_timer drain_timer;
     struct loop_message drain_message;
 };
@@ -129,12 +134,15 @@ void shard_release_memory(struct shard *shard, int64_t bytes);
 void shard_trial(struct shard *shard, const struct version *version, struct trial *trial);
 void shard_publish(struct shard *shard, const struct function *function);
 void shard_unpublish(struct shard *shard, struct text key);
+bool shard_serves(const struct shard *shard, const struct version *version);
+void shard_retire(struct shard *shard, const struct version *version);
 void shard_check_drained(struct shard *shard);
 
 void shard_stream_begin(struct instance *instance, struct invocation *invocation, struct text type);
 bool shard_stream_chunk(struct invocation *invocation, struct text chunk);
 void shard_init(struct shard *shard, struct engine *engine, int index, struct loop *loop,
                 int spawner_socket);
+void shard_done(struct shard *shard);
 
 /* --- what an instance is started with: launch.c --- */
 
@@ -200,5 +208,9 @@ struct engine {
 
 /* collect.c: code that no function uses any more. */
 void collect_init(struct engine *engine);
+/* What a crash between staging a package and recording it has left: found before anything
+ * else can be staged, removed once the loops run. */
+void collect_find_unused(struct engine *engine);
+void collect_unused(struct engine *engine);
 void collect_later(struct engine *engine, const struct version *version);
 void collect_done(struct engine *engine);

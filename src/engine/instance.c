@@ -233,8 +233,13 @@ static void check_timeout(struct instance *instance)
 {
     int64_t began_us, now = clock_mono_us();
     struct invocation *invocation = environment_running(instance->environment, &began_us);
-    if (!invocation)
+    if (!invocation) {
+        /* It has answered and does not ask for the next event: what it does instead counts
+         * as part of the invocation, and ends with it. */
+        instance_stop(instance);
+        pool_serve(instance->pool);
         return;
+    }
 
     int64_t left_us = began_us + instance->pool->version->config.timeout_s * 1000000 - now;
     if (left_us > 0) {
@@ -352,14 +357,14 @@ static void on_ready(struct environment *environment)
 {
     struct instance *instance = owner(environment);
     struct pool *pool = instance->pool;
+    if (instance->state != INSTANCE_STARTING)
+        return; /* it is being stopped; on_ended() answers for what waits for it */
+
     struct invocation *bound = take(instance->bound);
     struct trial *trial = take(instance->trial);
-
     instance->init_us = clock_mono_us() - instance->started_us;
     pool->init_us = pool->init_us > 0 ? pool->init_us * 0.7 + (double)instance->init_us * 0.3
                                       : (double)instance->init_us;
-    if (instance->state != INSTANCE_STARTING)
-        return;
     if (trial)
         instance->short_lived = true;
     if (bound)
@@ -617,15 +622,14 @@ static void on_ended(struct environment *environment, const struct environment_e
     struct instance *instance = owner(environment);
     struct pool *pool = instance->pool;
 
-    if (instance->state == INSTANCE_STARTING) {
+    bool was_starting = instance->state == INSTANCE_STARTING || instance->bound || instance->trial;
+    if (instance->state != INSTANCE_STOPPING)
         instance_enter(instance, INSTANCE_STOPPING);
-        loop_timer_clear(&instance->timer);
+    loop_timer_clear(&instance->timer);
+    if (was_starting)
         end_of_init(instance, end);
-    } else {
-        if (instance->state != INSTANCE_STOPPING)
-            instance_enter(instance, INSTANCE_STOPPING);
+    else
         end_of_service(instance, end);
-    }
     struct shard *shard = pool->shard;
     free_instance(instance);
     pool_serve(pool);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/package.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -21,6 +22,7 @@
 #define CODE "code"
 #define ZIP "zip"
 #define STAGING "staging"
+#define ASIDE STAGING "/unused"
 #define MANIFEST_NAME "function.yaml"
 
 /* A folder of its own below staging/, gone with all it contains when it is closed. */
@@ -260,4 +262,57 @@ int package_remove(const char *data_folder, const char *code, struct error *err)
     if (unlink(zip_file) < 0 && errno != ENOENT)
         return error_system(err, "cannot remove '%s'", zip_file);
     return 0;
+}
+
+/* The digest that an entry of code/ or zip/ is named after, or "". */
+static void digest_of(const char *name, const char *suffix, char ret[65])
+{
+    struct text text = text_of(name);
+
+    ret[0] = '\0';
+    if (text.len == 64 + strlen(suffix) && text_ends(text, text_of(suffix)))
+        snprintf(ret, 65, "%.64s", name);
+    if (!is_digest(ret))
+        ret[0] = '\0';
+}
+
+static int set_aside_in(const char *data_folder, const char *folder, const char *suffix,
+                        bool (*is_used)(void *arg, const char *code), void *arg, struct error *err)
+{
+    scoped(free) char *path = path_join(data_folder, folder);
+    int count = 0;
+    DIR *listing = opendir(path);
+    if (!listing)
+        return error_system(err, "cannot list '%s'", path);
+
+    for (struct dirent *entry; (entry = readdir(listing)) && count >= 0;) {
+        char digest[65];
+        digest_of(entry->d_name, suffix, digest);
+        if (!digest[0] || is_used(arg, digest))
+            continue;
+        scoped(free) char *from = path_join(path, entry->d_name);
+        scoped(free) char *to = mem_format("%s/" ASIDE "/%s", data_folder, entry->d_name);
+        count = rename(from, to) < 0 ? error_system(err, "cannot set '%s' aside", from) : count + 1;
+    }
+    (void)closedir(listing);
+    return count;
+}
+
+int package_set_aside(const char *data_folder, bool (*is_used)(void *arg, const char *code),
+                      void *arg, struct error *err)
+{
+    scoped(free) char *aside = path_join(data_folder, ASIDE);
+
+    if (path_make_folders(aside, 0700, err) < 0)
+        return -1;
+    int codes = set_aside_in(data_folder, CODE, "", is_used, arg, err);
+    int zips = codes < 0 ? -1 : set_aside_in(data_folder, ZIP, ".zip", is_used, arg, err);
+    return zips < 0 ? -1 : codes + zips;
+}
+
+int package_remove_aside(const char *data_folder, struct error *err)
+{
+    scoped(free) char *aside = path_join(data_folder, ASIDE);
+
+    return path_remove_tree(aside, err);
 }

@@ -33,5 +33,12 @@ int package_prepare(const char *data_folder, struct error *err);
 int package_stage(const char *data_folder, struct text zip, struct package *ret, struct error *err);
 void package_done(struct package *package);
 
+/* Moves code and ZIPs that nobody uses out of the way, which is quick, to where
+ * package_remove_aside() then removes them. To be called while nothing is staged. Returns
+ * how many. */
+int package_set_aside(const char *data_folder, bool (*is_used)(void *arg, const char *code),
+                      void *arg, struct error *err);
+int package_remove_aside(const char *data_folder, struct error *err);
+
 /* Removes code and ZIP of a digest nobody uses any more. */
 int package_remove(const char *data_folder, const char *code, struct error *err);

@@ -34,36 +34,52 @@ static bool take_memory(struct engine *engine, int64_t bytes)
     return false;
 }
 
+/* Idle instances make room. What they hold is claimed first, so that no two starts count on
+ * the same ones. */
+static bool claim_idle(struct engine *engine, int64_t bytes)
+{
+    if (atomic_fetch_sub(&engine->memory_idle, bytes) >= bytes)
+        return true;
+    atomic_fetch_add(&engine->memory_idle, bytes);
+    return false;
+}
+
 struct shed {
     struct loop_message message;
     struct shard *shard;
+    int64_t bytes; /* claimed and still to be freed */
+    int visited;
 };
 
+/* Ends idle instances of this shard, the one that was used longest ago first. Returns how
+ * much is still to be freed elsewhere. */
+static int64_t shed_here(struct shard *shard, int64_t bytes)
+{
+    while (bytes > 0 && !list_empty(&shard->idle_by_use)) {
+        struct instance *instance =
+            container_of(shard->idle_by_use.next, struct instance, used_link);
+        int64_t held = instance->pool->memory_bytes;
+        instance_stop(instance); /* takes what it held out of the idle sum: the claim may go */
+        atomic_fetch_add(&shard->engine->memory_idle, held < bytes ? held : bytes);
+        bytes -= held;
+    }
+    return bytes > 0 ? bytes : 0;
+}
+
+/* From shard to shard, until enough is freed or all were asked. */
 static void on_shed(struct loop_message *message)
 {
     struct shed *shed = container_of(message, struct shed, message);
-    struct shard *shard = shed->shard;
+    struct engine *engine = shed->shard->engine;
 
-    if (!list_empty(&shard->idle_by_use))
-        instance_stop(container_of(shard->idle_by_use.next, struct instance, used_link));
-    free(shed);
-}
-
-/* Ends the idle instance that was used longest ago, here or else on every sibling. */
-static void shed_idle(struct shard *shard)
-{
-    if (!list_empty(&shard->idle_by_use)) {
-        instance_stop(container_of(shard->idle_by_use.next, struct instance, used_link));
+    shed->bytes = shed_here(shed->shard, shed->bytes);
+    if (shed->bytes == 0 || ++shed->visited == engine->shard_count) {
+        atomic_fetch_add(&engine->memory_idle, shed->bytes);
+        free(shed);
         return;
     }
-    for (int i = 0; i < shard->engine->shard_count; i++) {
-        if (i == shard->index)
-            continue;
-        struct shed *shed = mem_new(struct shed);
-        shed->shard = &shard->engine->shards[i];
-        shed->message.run = on_shed;
-        loop_post(shed->shard->loop, &shed->message);
-    }
+    shed->shard = &engine->shards[(shed->shard->index + 1) % engine->shard_count];
+    loop_post(shed->shard->loop, &shed->message);
 }
 
 bool shard_reserve_memory(struct shard *shard, int64_t bytes)
@@ -72,11 +88,15 @@ bool shard_reserve_memory(struct shard *shard, int64_t bytes)
 
     if (take_memory(engine, bytes))
         return true;
-    if (atomic_load(&engine->memory_idle) < bytes)
+    if (!claim_idle(engine, bytes))
         return false;
-    /* Idle instances make room; theirs is given back when they have ended, so for a moment
-     * the sum may exceed the limit by what is ending. */
-    shed_idle(shard);
+    /* Theirs is given back when they have ended, so for a moment the sum may exceed the
+     * limit by what is ending. */
+    struct shed *shed = mem_new(struct shed);
+    shed->shard = shard;
+    shed->bytes = bytes;
+    shed->message.run = on_shed;
+    on_shed(&shed->message);
     atomic_fetch_add(&engine->memory_used, bytes);
     return true;
 }
@@ -132,7 +152,7 @@ static void on_refuse(struct loop_task *task)
 static void refuse(struct shard *shard, struct invocation *invocation,
                    enum invocation_outcome outcome, const char *throttle_reason, const char *reason)
 {
-    counter_add(&shard->counters.throttles, 1);
+    counter_add(&shard->counters.throttles, outcome == INVOCATION_THROTTLED);
     invocation->outcome = outcome;
     invocation->throttle_reason = throttle_reason;
     snprintf(invocation->reason, sizeof invocation->reason, "%s", reason);
@@ -161,7 +181,10 @@ static void on_handed_over(struct loop_message *message)
     struct shard *shard = invocation->place;
 
     shard->running_count++;
-    pool_submit(pool_find_or_new(shard, invocation->version), invocation);
+    if (shard->is_drained || shard->is_cut_off)
+        shard_refuse(shard, invocation, INVOCATION_FAILED, NULL, "the daemon is stopping");
+    else
+        pool_submit(pool_find_or_new(shard, invocation->version), invocation);
 }
 
 bool shard_hand_over(struct shard *shard, struct invocation *invocation)
@@ -236,7 +259,7 @@ static void resume(struct invoker *invoker, struct invocation *invocation)
 
 /* --- what is served --- */
 
-static void retire(struct shard *shard, const struct version *version)
+void shard_retire(struct shard *shard, const struct version *version)
 {
     struct pool *pool =
         map_find(&shard->pools, text_from(&version->serial, sizeof version->serial));
@@ -255,14 +278,23 @@ static bool has_version(const struct function *function, const struct version *v
     return false;
 }
 
+bool shard_serves(const struct shard *shard, const struct version *version)
+{
+    const struct function *function =
+        directory_find(&shard->directory, text_of(version->account), text_of(version->region),
+                       text_of(version->name));
+
+    return function && has_version(function, version);
+}
+
 static void retire_gone(struct shard *shard, const struct function *before,
                         const struct function *after)
 {
     if (!after || !has_version(after, before->latest))
-        retire(shard, before->latest);
+        shard_retire(shard, before->latest);
     for (size_t i = 0; i < before->version_count; i++)
         if (!after || !has_version(after, before->versions[i]))
-            retire(shard, before->versions[i]);
+            shard_retire(shard, before->versions[i]);
 }
 
 void shard_publish(struct shard *shard, const struct function *function)
@@ -295,6 +327,7 @@ void shard_trial(struct shard *shard, const struct version *version, struct tria
 {
     struct pool *pool = pool_find_or_new(shard, version);
 
+    pool->is_retired = false; /* it will be served, or retired when that comes to nothing */
     if (!instance_start(pool, NULL, trial))
         trial->done(trial,
                     TEXT("{\"errorType\":\"Evoke.NoMemory\",\"errorMessage\":\"there is no memory "
@@ -309,14 +342,17 @@ static void on_drain_over(struct loop_timer *timer)
     struct map_cursor cursor = {0};
 
     log_warn("running invocations are cut off", LOG_NUM("count", shard->running_count));
+    shard->is_cut_off = true;
     while (map_next(&shard->pools, &cursor)) {
         struct pool *pool = cursor.value;
         pool->is_retired = true;
+        pool_serve(pool);
         list_each (node, &pool->busy)
             instance_stop(container_of(node, struct instance, link));
         list_each (other, &pool->starting)
             instance_stop(container_of(other, struct instance, link));
     }
+    shard_check_drained(shard);
 }
 
 static void stop_idle(struct shard *shard)
@@ -327,7 +363,7 @@ static void stop_idle(struct shard *shard)
 
 void shard_check_drained(struct shard *shard)
 {
-    if (!shard->is_draining || shard->running_count > 0)
+    if (!shard->is_draining || shard->is_drained || shard->running_count > 0)
         return;
     stop_idle(shard);
     struct map_cursor cursor = {0};
@@ -339,7 +375,7 @@ void shard_check_drained(struct shard *shard)
     if (shard->instance_count > 0)
         return;
     loop_timer_clear(&shard->drain_timer);
-    shard->is_draining = false;
+    shard->is_drained = true;
     struct engine *engine = shard->engine;
     if (atomic_fetch_sub(&engine->draining_shards, 1) == 1)
         loop_post(engine->options.control, &engine->drained_message);
@@ -389,6 +425,19 @@ void shard_init(struct shard *shard, struct engine *engine, int index, struct lo
     shard->refuse.run = on_refuse;
     list_init(&shard->idle_by_use);
     list_init(&shard->refused);
+}
+
+void shard_done(struct shard *shard)
+{
+    struct map_cursor cursor = {0};
+
+    assert(shard->instance_count == 0);
+    while (map_next(&shard->pools, &cursor))
+        pool_free(cursor.value);
+    map_done(&shard->pools);
+    directory_done(&shard->directory);
+    log_writer_free(shard->logs);
+    launcher_free(shard->launcher);
 }
 
 struct shard *engine_shard(struct engine *engine, int index)
