@@ -479,6 +479,11 @@ static void on_trial_done(struct trial *trial, struct text load_error)
 {
     struct loading *loading = container_of(trial, struct loading, trial);
 
+    if (loading->shard->is_draining && load_error.len > 0) {
+        /* It was stopped, or may have been: the next start of the daemon loads it again. */
+        free_loading(loading);
+        return;
+    }
     loading->load_error = text_dup(load_error);
     loading->message.run = on_loaded;
     loop_post(loading->engine->options.control, &loading->message);
