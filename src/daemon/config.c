@@ -92,10 +92,10 @@ static char *find_runtimes(void)
     char program[4096];
     ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
 
-    while (len > 0 && program[len] != '/')
+    while (len > 0 && program[len - 1] != '/')
         len--;
     for (size_t i = 0; len > 0 && i < COUNT_OF(places); i++) {
-        scoped(free) char *path = mem_format("%.*s/%s", (int)len, program, places[i]);
+        scoped(free) char *path = mem_format("%.*s%s", (int)len, program, places[i]);
         char *real = is_folder(path) ? realpath(path, NULL) : NULL;
         if (real)
             return real;

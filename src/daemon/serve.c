@@ -110,10 +110,10 @@ static char *find_init(void)
     char program[4096];
     ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
 
-    while (len > 0 && program[len] != '/')
+    while (len > 0 && program[len - 1] != '/')
         len--;
     for (size_t i = 0; len > 0 && i < COUNT_OF(places); i++) {
-        char *path = mem_format("%.*s/%s", (int)len, program, places[i]);
+        char *path = mem_format("%.*s%s", (int)len, program, places[i]);
         if (access(path, X_OK) == 0)
             return path;
         free(path);
