@@ -251,7 +251,6 @@ static inline void host_kill(struct host *host, uint64_t id)
         struct fake *fake = &host->fakes[i];
         if (fake->peer.id != id || fake->is_gone)
             continue;
-        fake->status = 0;
         (void)!write(fake->stop, &one, sizeof one);
     }
 }
