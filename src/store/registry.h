@@ -18,10 +18,12 @@
  */
 struct registry;
 
-/* Reads all documents of that kind; blocks; before the loops run. */
+/* Reads all documents of that kind; blocks; before the loops run. The store and the loop
+ * outlive it. */
 struct registry *registry_open(struct store *store, struct loop *control, const char *kind,
                                struct error *err);
-void registry_free(struct registry *registry); /* NULL does nothing */
+/* After the control loop has ended: changes that wait are never told. */
+void registry_free(struct registry *registry);
 DEFINE_SCOPED(struct registry *, registry_free)
 
 /* Borrowed until the next change of that key; json_incref() keeps it. NULL: absent. */
@@ -33,12 +35,19 @@ void registry_each(const struct registry *registry, struct text prefix, struct t
                    bool (*each)(void *arg, struct text key, const json_t *document), void *arg);
 size_t registry_count(const struct registry *registry);
 
-/* One or several puts and deletes that are stored together. Embedded in what waits. */
+/*
+ * One or several puts and deletes, at most STORE_CHANGES_MAX, of one registry or several of
+ * the same store, that are stored together. {0} but for done; embedded in what waits. What
+ * is added to it in one callback of the control loop belongs together: it goes to the store
+ * at the end of the loop's iteration.
+ */
 struct registry_change {
-    /* On the control thread, never before the call has returned. */
+    /* On the control thread, never before the call has returned. When failed, memory is
+     * again as it was before the change, unless a later change has set the same key. */
     void (*done)(struct registry_change *change, bool failed, const struct error *err);
     /* private */
-    struct registry *registry;
+    struct store *store;
+    struct loop_task complete;
     struct store_write write;
     struct registry_undo *undo;
 };
