@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/crypto.h"
 #include "gateway/gateway_priv.h"
-#include "gateway/scan.h"
+#include "base/scan.h"
 
 #define SCRATCH_KEPT_BYTES (64 << 10) /* between two decoded bodies */
 

@@ -2,7 +2,7 @@
 #include <jansson.h>
 
 #include "gateway/gateway_priv.h"
-#include "gateway/scan.h"
+#include "base/scan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gateway/scan.h"
+#include "base/scan.h"
 
 #include "base/buffer.h"
 #include "base/json.h"
@@ -202,4 +202,34 @@ TEST(a_name_is_the_same_however_it_is_escaped)
     CHECK(scan_document(TEXT("\"\\u0062ody\""), NULL, NULL, &value));
     CHECK(scan_is(&value, TEXT("body")) && !scan_is(&value, TEXT("Body")));
     CHECK_TEXT(value.text, "\\u0062ody");
+}
+
+TEST(a_long_name_is_compared_whole)
+{
+    char json[6 * 64 + 3] = "\"";
+    struct scan_value value;
+
+    for (size_t i = 0; i < 64; i++)
+        memcpy(json + 1 + 6 * i, "\\u0061", 6);
+    json[6 * 64 + 1] = '"';
+    CHECK(scan_document(text_of(json), NULL, NULL, &value));
+    CHECK(scan_is(&value, TEXT("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                               "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")));
+    CHECK(!scan_is(&value, TEXT("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")));
+    CHECK(!scan_is(&value, TEXT("a")));
+}
+
+TEST(a_string_is_decoded_beside_the_input)
+{
+    scoped(buffer_done) struct buffer out = {0};
+    struct scan_value value;
+
+    buffer_add_literal(&out, "<");
+    CHECK(scan_document(TEXT("\"a\\nb\""), NULL, NULL, &value));
+    scan_add_decoded(&value, &out);
+    CHECK_TEXT(buffer_text(&out), "<a\nb");
+    CHECK_TEXT(value.text, "a\\nb");
+    CHECK(scan_document(TEXT("\"\""), NULL, NULL, &value));
+    scan_add_decoded(&value, &out);
+    CHECK_TEXT(buffer_text(&out), "<a\nb");
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gateway/scan.h"
+#include "base/scan.h"
 
 #include <stdint.h>
+
+#include "base/mem.h"
+#include "base/scoped.h"
 
 /*
  * A function takes the input from `at` and returns where it stopped, NULL when the input
@@ -347,14 +350,24 @@ static size_t decode(char *to, const char *from, size_t len)
 
 bool scan_is(const struct scan_value *string, struct text literal)
 {
-    char decoded[64];
+    char few[64];
 
     if (!string->has_escapes)
         return text_equal(string->text, literal);
-    if (string->text.len > sizeof decoded)
+    /* "\u0041" is the longest way to write a byte. */
+    if (string->text.len / 6 > literal.len)
         return false;
+    scoped(free) char *many = string->text.len > sizeof few ? mem_alloc(string->text.len) : NULL;
+    char *decoded = many ? many : few;
     return text_equal(text_from(decoded, decode(decoded, string->text.at, string->text.len)),
                       literal);
+}
+
+void scan_add_decoded(const struct scan_value *string, struct buffer *out)
+{
+    char *to = buffer_room(out, string->text.len);
+
+    buffer_added(out, decode(to, string->text.at, string->text.len));
 }
 
 struct text scan_unescape(const struct scan_value *string)

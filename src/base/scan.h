@@ -4,13 +4,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buffer.h"
 #include "base/text.h"
 
 /*
  * Reads JSON (RFC 8259) where it stands: values are spans of the input, nothing is built.
  * What is skipped is checked as thoroughly as what is read, except for the UTF-8 within
- * strings. A function's answer is read with it: a document tree of a 6 MB string costs
- * more than everything else the gateway does.
+ * strings. Answers of functions and events are read with it: a document tree of a 6 MB
+ * string costs more than everything else that is done with it.
  */
 
 #define SCAN_DEPTH_MAX 128
@@ -53,3 +54,6 @@ bool scan_is(const struct scan_value *string, struct text literal);
 /* The string's bytes; with escapes they are decoded over the input, which the caller must
  * own and not need any more as JSON. Half a surrogate pair becomes U+FFFD. */
 struct text scan_unescape(const struct scan_value *string);
+
+/* Appends the string's bytes and leaves the input as it is. */
+void scan_add_decoded(const struct scan_value *string, struct buffer *out);
