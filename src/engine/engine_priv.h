@@ -80,7 +80,9 @@ struct pool {
     struct list waiting; /* invocations without an instance, oldest first */
     int waiting_count;
     double duration_us, init_us; /* moving averages; 0: unknown */
-    double quick_us;             /* a drifting minimum of durations; 0: unknown */
+    double quick_us;             /* the least duration of the last seconds; 0: unknown */
+    double least_us, least_before_us; /* of this window and the one before */
+    int64_t window_us;           /* when this window began */
     bool is_retired;
     struct loop_timer watch; /* while events queue behind others */
     int64_t memory_bytes;    /* what one instance takes of the engine's memory */

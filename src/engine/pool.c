@@ -5,10 +5,12 @@
 #include "base/mem.h"
 
 /*
- * Where an invocation goes. In this order: the instance used last that is idle; a busy
- * one whose ring has room, when waiting there is expected to be quicker than waking or
- * starting another; a sibling shard that has an idle one; a new one. What waits behind a
- * call that turns out to be slow is taken back by the watch and given to others.
+ * Where an invocation goes. In this order: a busy instance whose ring has room, when
+ * waiting there is expected to be quicker than waking or starting another; the instance
+ * used last that is idle; a sibling shard that has an idle one; a new one. Without a ring
+ * nothing waits in an instance: there it waits here, for the same reason, until a busy one
+ * asks for its next event (which then travels in one packet with what ended the last). What
+ * waits for a call that turns out to be slow is given to others by the watch.
  *
  * Expectation is a moving average of this pool's own durations. Until there is one, each
  * invocation gets an instance of its own, as with Lambda.
@@ -20,6 +22,7 @@
 #define QUEUE_US 1000     /* the longest expected wait behind a busy instance */
 #define SHARE_US 250      /* the longest expected wait for an instance to become free */
 #define PATIENCE_US 20000 /* the longest real wait before another is started after all */
+#define WINDOW_US 1000000 /* for how long the quickest call counts */
 #define WATCH_MS 2        /* how often queued events are looked at */
 #define CANDIDATES 4      /* busy instances looked at */
 
@@ -68,15 +71,28 @@ void pool_free(struct pool *pool)
     free(pool);
 }
 
+/* Of two durations, of which 0 is none. */
+static double least(double a, double b)
+{
+    return a > 0 && (a < b || b <= 0) ? a : b;
+}
+
 void pool_measured(struct pool *pool, int64_t duration_us)
 {
-    double sample = (double)duration_us;
+    /* Less than the clock can tell is still known to be quick: 0 means unknown. */
+    double sample = duration_us > 0 ? (double)duration_us : 0.5;
 
     pool->duration_us = pool->duration_us > 0 ? pool->duration_us * 0.9 + sample * 0.1 : sample;
     /* What it takes when it is not kept waiting by its siblings for a core: durations grow
-     * with the number of instances that share one, and would ask for ever more. */
-    double drifted = pool->quick_us * 1.02;
-    pool->quick_us = pool->quick_us > 0 && drifted < sample ? drifted : sample;
+     * with the number of instances that share one, and would ask for ever more of them. */
+    int64_t now_us = loop_now_us(pool->shard->loop);
+    if (now_us - pool->window_us >= WINDOW_US) {
+        pool->window_us = now_us;
+        pool->least_before_us = pool->least_us;
+        pool->least_us = 0;
+    }
+    pool->least_us = least(pool->least_us, sample);
+    pool->quick_us = least(pool->least_before_us, pool->least_us);
 }
 
 /* How long an event given to this busy instance now would wait, in us. */
@@ -114,6 +130,17 @@ static struct instance *choose_busy(struct pool *pool, const struct invocation *
         }
     }
     return chosen;
+}
+
+/* Whether the last of count invocations that wait here is expected to be served soon by
+ * those who are busy, so that no idle one is woken for it. */
+static bool is_served_soon(const struct pool *pool, int count)
+{
+    if (list_empty(&pool->busy) || pool->quick_us <= 0)
+        return false;
+    const struct instance *busy = container_of(pool->busy.next, struct instance, link);
+    return !environment_is_ring(busy->environment) &&
+           (double)count * pool->quick_us / pool->busy_count < WAKE_US;
 }
 
 static struct instance *choose(struct pool *pool, const struct invocation *invocation)
@@ -189,19 +216,50 @@ static void scale(struct pool *pool)
         loop_timer_set(pool->shard->loop, &pool->watch, WATCH_MS);
 }
 
+/* Gives the one that has waited longest to whoever can take it. */
+static bool serve_oldest(struct pool *pool)
+{
+    if (list_empty(&pool->waiting))
+        return false;
+    struct invocation *invocation = container_of(pool->waiting.next, struct invocation, link);
+    struct instance *instance = choose(pool, invocation);
+    if (!instance)
+        return false;
+    list_remove(&invocation->link);
+    pool->waiting_count--;
+    counter_add(&pool->shard->counters.queued, -1);
+    give(pool, instance, invocation);
+    return true;
+}
+
+static void serve_late(struct pool *pool)
+{
+    while (!is_served_soon(pool, pool->waiting_count) && serve_oldest(pool))
+        continue;
+}
+
+static void serve_all(struct pool *pool)
+{
+    while (serve_oldest(pool))
+        continue;
+    scale(pool);
+}
+
 void pool_submit(struct pool *pool, struct invocation *invocation)
 {
-    struct instance *instance = list_empty(&pool->waiting) ? choose(pool, invocation) : NULL;
+    bool waits = !list_empty(&pool->waiting) || is_served_soon(pool, 1);
+    struct instance *instance = waits ? NULL : choose(pool, invocation);
 
     if (instance) {
         give(pool, instance, invocation);
         return;
     }
-    if (pool->idle_count == 0 && shard_hand_over(pool->shard, invocation))
+    if (!waits && pool->idle_count == 0 && shard_hand_over(pool->shard, invocation))
         return;
     list_push(&pool->waiting, &invocation->link);
     pool->waiting_count++;
     counter_add(&pool->shard->counters.queued, 1);
+    serve_late(pool);
     scale(pool);
 }
 
@@ -216,16 +274,8 @@ void pool_serve(struct pool *pool)
 {
     if (pool->shard->is_cut_off)
         pool_refuse(pool, INVOCATION_FAILED, NULL, "the daemon is stopping");
-    while (!list_empty(&pool->waiting)) {
-        struct invocation *invocation = container_of(pool->waiting.next, struct invocation, link);
-        struct instance *instance = choose(pool, invocation);
-        if (!instance)
-            break;
-        list_remove(&invocation->link);
-        pool->waiting_count--;
-        counter_add(&pool->shard->counters.queued, -1);
-        give(pool, instance, invocation);
-    }
+    if (serve_oldest(pool))
+        serve_late(pool);
     scale(pool);
 }
 
@@ -254,7 +304,7 @@ static void on_watch(struct loop_timer *timer)
         relieve(pool, instance);
         is_queued = is_queued || environment_load(instance->environment) > 1;
     }
-    pool_serve(pool);
+    serve_all(pool);
     if (pool->waiting_count > pool->starting_count) {
         /* Whoever is expected to be quick was not. */
         struct invocation *oldest = container_of(pool->waiting.next, struct invocation, link);

@@ -71,7 +71,9 @@ struct burst {
     struct pending *pending;
     const char *const *payloads;
     size_t count;
-    size_t queued; /* how many were in the ring of the one busy instance then */
+    int64_t quick_us;
+    size_t queued;     /* how many were in the ring of the one busy instance then */
+    int busy, waiting; /* instances and invocations then */
 };
 
 static struct pool *pool_of(struct world *world, int shard, const char *name)
@@ -89,23 +91,25 @@ static void do_burst(struct world *world, void *arg)
     struct burst *burst = arg;
     struct pool *pool = pool_of(world, 0, "f");
 
-    pool->duration_us = pool->quick_us = 50;
+    pool->duration_us = pool->quick_us = pool->least_us = (double)burst->quick_us;
     for (size_t i = 0; i < burst->count; i++)
         invoke_here(world, &burst->pending[i]);
     if (!list_empty(&pool->busy))
         burst->queued =
             environment_load(container_of(pool->busy.next, struct instance, link)->environment);
+    burst->busy = pool->busy_count;
+    burst->waiting = pool->waiting_count;
 }
 
-static size_t send_burst(struct world *world, struct pending *pending, const char *const *payloads,
-                         size_t count)
+static struct burst send_burst(struct world *world, struct pending *pending,
+                               const char *const *payloads, size_t count, int64_t quick_us)
 {
-    struct burst burst = {pending, payloads, count, 0};
+    struct burst burst = {pending, payloads, count, quick_us, 0, 0, 0};
 
     for (size_t i = 0; i < count; i++)
         begin(world, &pending[i], "f", payloads[i], 0);
     call_on(world, world->loops[0], do_burst, &burst);
-    return burst.queued;
+    return burst;
 }
 
 TEST(events_wait_behind_a_quick_one_and_are_rescued_from_a_slow_one)
@@ -115,7 +119,7 @@ TEST(events_wait_behind_a_quick_one_and_are_rescued_from_a_slow_one)
     struct pending pending[4] = {0};
 
     deploy(world, "f", "");
-    CHECK(send_burst(world, pending, payloads, 4) == 4);
+    CHECK(send_burst(world, pending, payloads, 4, 50).queued == 4);
     /* The first is slower than those before: the others do not wait for it. */
     for (int i = 1; i < 4; i++) {
         finish(&pending[i]);
@@ -128,6 +132,57 @@ TEST(events_wait_behind_a_quick_one_and_are_rescued_from_a_slow_one)
     world_end(world);
 }
 
+static void do_measure_nothing(struct world *world, void *arg)
+{
+    struct pool *pool = pool_of(world, 0, "f");
+
+    pool_measured(pool, 0);
+    *(double *)arg = pool->quick_us;
+}
+
+TEST(a_call_too_quick_for_the_clock_is_known_to_be_quick)
+{
+    struct world *world = world_start();
+    double quick_us = 0;
+
+    deploy(world, "f", "");
+    call_on(world, world->loops[0], do_measure_nothing, &quick_us);
+    CHECK(quick_us > 0 && quick_us < 1);
+    world_end(world);
+}
+
+/* Three at once for three idle instances without a ring. */
+static struct burst burst_without_ring(int64_t quick_us)
+{
+    static const char *const payloads[] = {"a", "b", "c"};
+    struct world *world = world_start();
+    struct pending pending[3] = {0};
+
+    deploy(world, "f", "api");
+    (void)send_burst(world, pending, payloads, 3, 0);
+    for (int i = 0; i < 3; i++)
+        finish(&pending[i]);
+    wait_metric(world, "evoke_instances{state=\"idle\"}", 3);
+
+    memset(pending, 0, sizeof pending);
+    struct burst burst = send_burst(world, pending, payloads, 3, quick_us);
+    for (int i = 0; i < 3; i++) {
+        finish(&pending[i]);
+        CHECK(pending[i].outcome == INVOCATION_OK && strcmp(pending[i].response, payloads[i]) == 0);
+    }
+    world_end(world);
+    return burst;
+}
+
+TEST(without_a_ring_events_wait_for_a_quick_one_that_is_busy)
+{
+    struct burst quick = burst_without_ring(20), slow = burst_without_ring(5000);
+
+    CHECK_MSG(quick.busy == 1 && quick.waiting == 2, "%d busy, %d waiting", quick.busy,
+              quick.waiting);
+    CHECK_MSG(slow.busy == 3 && slow.waiting == 0, "%d busy, %d waiting", slow.busy, slow.waiting);
+}
+
 TEST(an_exit_in_the_middle_is_the_running_ones_error_only)
 {
     static const char *const payloads[] = {"gate-exit", "a", "b"};
@@ -135,7 +190,7 @@ TEST(an_exit_in_the_middle_is_the_running_ones_error_only)
     struct pending pending[3] = {0};
 
     deploy(world, "f", "");
-    CHECK(send_burst(world, pending, payloads, 3) == 3);
+    CHECK(send_burst(world, pending, payloads, 3, 50).queued == 3);
     open_gate(world->gate, 1);
     for (int i = 0; i < 3; i++)
         finish(&pending[i]);
@@ -172,7 +227,7 @@ TEST(a_timeout_ends_the_instance_and_frees_those_behind)
     struct pending pending[2] = {{.want_log = true}};
 
     deploy(world, "f", "");
-    CHECK(send_burst(world, pending, payloads, 2) == 2);
+    CHECK(send_burst(world, pending, payloads, 2, 50).queued == 2);
     finish(&pending[1]);
     CHECK(pending[1].outcome == INVOCATION_OK);
     finish(&pending[0]);
@@ -546,7 +601,7 @@ TEST(draining_ends_in_time_whatever_is_under_way)
     invoke_on(world, &bound, "h", "hang", 0);
     wait_metric(world, "evoke_instances{state=\"busy\"}", 1);
     invoke_on(world, &waiting, "h", "a", 0);
-    CHECK(send_burst(world, pending, payloads, 3) >= 1);
+    CHECK(send_burst(world, pending, payloads, 3, 50).queued >= 1);
     world_begin_drain(world, 1);
     for (int i = 0; i < 3; i++) {
         finish(&pending[i]);
