@@ -3,7 +3,7 @@
 
 #include "api/event_stream.h"
 #include "api/json_check.h"
-#include "api/lineage.h"
+#include "model/lineage.h"
 
 /*
  * Invoke and InvokeWithResponseStream. Both stay on the shard; only a function that this
@@ -11,7 +11,6 @@
  * when the client goes away: its answer is dropped then.
  */
 
-#define HOPS_MAX 16              /* functions calling each other in one request: Lambda's number */
 #define CHECK_INLINE (256 << 10) /* bytes of payload checked on the loop; more in the pool */
 
 struct invoke {
@@ -334,7 +333,7 @@ static bool read_trace(struct call *call, struct invoke *invoke)
 
     if (call->caller == KEY_INSTANCE)
         invoke->hops = lineage_hops(header) + 1;
-    if (invoke->hops > HOPS_MAX) {
+    if (invoke->hops > LIMIT_HOPS) {
         call_fail(call, "RecursiveInvocationException",
                   "Lambda has detected your function being invoked in a recursive loop with other "
                   "AWS resources and stopped your function's invocation.");

@@ -15,7 +15,6 @@
 #define ANSWER_FIELDS_MAX 128        /* headers and cookies a function may answer with */
 #define PRELUDE_BYTES_MAX (16 << 10) /* Lambda: of a streamed answer's head */
 #define OWN_FIELDS_MAX 16            /* what the gateway adds to them */
-#define HOPS_MAX 16                  /* Lambda: functions that call each other, in a loop or not */
 
 struct gateway {
     struct gateway_options options; /* its strings are the gateway's own */

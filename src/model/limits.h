@@ -38,6 +38,12 @@
 #define LIMIT_POLICY_BYTES 20480    /* Lambda: a resource policy */
 #define LIMIT_CALLS 64              /* names under `calls` in function.yaml */
 
+/* Asynchronous invocation */
+#define LIMIT_ASYNC_RETRIES 2       /* Lambda: after the first attempt, unless configured */
+#define LIMIT_ASYNC_AGE_S 21600     /* Lambda: seconds an event is tried, unless configured */
+#define LIMIT_ASYNC_AGE_MIN_S 60    /* Lambda: the least that may be configured */
+#define LIMIT_HOPS 16               /* Lambda: functions causing each other in one chain */
+
 /* Instances */
 #define LIMIT_PROCESSES 1024        /* Lambda: processes and threads */
 #define LIMIT_INIT_MS 10000         /* Lambda: initialisation */

@@ -2,7 +2,7 @@
 #include "api/api_priv.h"
 #include "api/json_check.h"
 #include "api/log_filter.h"
-#include "api/lineage.h"
+#include "model/lineage.h"
 #include "base/json.h"
 
 #include <stdint.h>

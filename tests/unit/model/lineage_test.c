@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/lineage.h"
+#include "model/lineage.h"
 
 #include "base/scoped.h"
 #include "test.h"
