@@ -86,6 +86,7 @@ struct action {
 extern const struct action lambda_function_actions[], lambda_code_actions[], lambda_url_actions[];
 extern const struct action lambda_permission_actions[], lambda_tag_actions[];
 extern const struct action lambda_version_actions[], lambda_invoke_actions[];
+extern const struct action lambda_event_invoke_actions[], lambda_concurrency_actions[];
 extern const struct action lambda_unserved_actions[];
 extern const struct action logs_actions[], sts_actions[], admin_actions[];
 

@@ -26,6 +26,11 @@ static const struct param tracing_members[] = {
     {PARAM_BODY, PARAM_STRING, "Mode", "mode", .values = "Active, PassThrough"},
     {0},
 };
+static const struct param dead_letter_members[] = {
+    {PARAM_BODY, PARAM_STRING, "TargetArn", "targetArn",
+     .pattern = "(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()", .matches = name_is_dead_letter},
+    {0},
+};
 static const struct param storage_members[] = {
     {PARAM_BODY, PARAM_INT, "Size", "size", .required = true, .min = LIMIT_TMP_MB_MIN,
      .max = LIMIT_TMP_MB_MAX},
@@ -58,6 +63,8 @@ const struct param config_params[] = {
     {PARAM_BODY, PARAM_INT, "MemorySize", "memorySize", .min = LIMIT_MEMORY_MB_MIN,
      .max = LIMIT_MEMORY_MB_MAX},
     {PARAM_BODY, PARAM_OBJECT, "Environment", "environment", .members = environment_members},
+    {PARAM_BODY, PARAM_OBJECT, "DeadLetterConfig", "deadLetterConfig",
+     .members = dead_letter_members},
     {PARAM_BODY, PARAM_OBJECT, "TracingConfig", "tracingConfig", .members = tracing_members},
     {PARAM_BODY, PARAM_OBJECT, "EphemeralStorage", "ephemeralStorage", .members = storage_members},
     {PARAM_BODY, PARAM_OBJECT, "SnapStart", "snapStart", .members = snap_start_members},
@@ -159,6 +166,11 @@ static void write_settings(struct writer *writer, const struct function_config *
     write_int(writer, "Timeout", config->timeout_s);
     write_int(writer, "MemorySize", config->memory_mb);
     write_environment(writer, config);
+    if (*config->dead_letter) {
+        write_open(writer, "DeadLetterConfig", '{');
+        write_string(writer, "TargetArn", config->dead_letter);
+        write_close(writer, '}');
+    }
     write_open(writer, "TracingConfig", '{');
     write_string(writer, "Mode", config->tracing_mode);
     write_close(writer, '}');
@@ -238,7 +250,6 @@ static const struct unserved {
     const char *harmless;
 } unserved[] = {
     {"VpcConfig", "SubnetIds", ""},
-    {"DeadLetterConfig", "TargetArn", ""},
     {"KMSKeyArn", NULL, ""},
     {"Layers", NULL, ""},
     {"FileSystemConfigs", NULL, ""},
@@ -345,6 +356,25 @@ static bool set_logging(struct call *call, struct function_config *config)
     return true;
 }
 
+/* An empty DeadLetterConfig changes nothing, an empty TargetArn takes it away. */
+static bool set_dead_letter(struct call *call, struct function_config *config)
+{
+    struct text arn = json_text(json_object_get(call->input, "DeadLetterConfig"), "TargetArn");
+
+    if (!text_is_set(arn))
+        return true;
+    if (arn.len && text_find_text(arn, TEXT(":sqs:")) == arn.len &&
+        text_find_text(arn, TEXT(":sns:")) == arn.len) {
+        call_fail(call, "InvalidParameterValueException",
+                  "The DeadLetterConfig target must be a queue: %.*s is none.", TEXT_ARG(arn));
+        return false;
+    }
+    if (arn.len && !lambda_check_destination(call, arn))
+        return false;
+    model_set(&config->dead_letter, arn);
+    return true;
+}
+
 bool config_apply_request(struct call *call, struct function_config *config, struct text name)
 {
     const json_t *input = call->input;
@@ -372,7 +402,7 @@ bool config_apply_request(struct call *call, struct function_config *config, str
     }
     if (text_is_set(mode) || !*config->tracing_mode)
         model_set(&config->tracing_mode, text_is_set(mode) ? mode : TEXT("PassThrough"));
-    return set_logging(call, config);
+    return set_logging(call, config) && set_dead_letter(call, config);
 }
 
 /* --- what the file gives --- */

@@ -61,6 +61,11 @@ static void get_function(struct call *call)
     config_write(&writer, "Configuration", function, version, arn_flag(&target));
     write_location(call, &writer, version);
     write_tags(&writer, function);
+    if (function->reserved_concurrency >= 0) {
+        write_open(&writer, "Concurrency", '{');
+        write_int(&writer, "ReservedConcurrentExecutions", function->reserved_concurrency);
+        write_close(&writer, '}');
+    }
     write_close(&writer, '}');
     call_reply(call, 200);
 }
@@ -271,7 +276,7 @@ static void get_account_settings(struct call *call)
     write_int(&writer, "CodeSizeUnzipped", LIMIT_UNZIPPED_BYTES);
     write_int(&writer, "CodeSizeZipped", LIMIT_ZIP_BYTES);
     write_int(&writer, "ConcurrentExecutions", concurrency);
-    write_int(&writer, "UnreservedConcurrentExecutions", concurrency);
+    write_int(&writer, "UnreservedConcurrentExecutions", lambda_unreserved(api, NULL));
     write_close(&writer, '}');
     write_open(&writer, "AccountUsage", '{');
     write_int(&writer, "TotalCodeSize", bytes);

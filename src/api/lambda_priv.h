@@ -112,6 +112,14 @@ void config_apply_manifest(struct function_config *config, const struct manifest
  * answered. Sets version->resolved_runtime. */
 bool config_check(struct call *call, struct version *version);
 
+/* --- events: lambda_event_invoke.c, lambda_concurrency.c --- */
+
+/* Whether events can be sent to arn: a queue, bus or function of this account and region.
+ * False: answered. */
+bool lambda_check_destination(struct call *call, struct text arn);
+/* What reservations leave to functions without one; `except` (may be NULL) does not count. */
+int64_t lambda_unreserved(const struct api *api, const struct function *except);
+
 /* --- function URLs and permissions, also made by function.yaml --- */
 
 void url_make(struct function_url *url, enum url_auth auth, enum invoke_mode mode);

@@ -253,6 +253,38 @@ bool name_is_arn(struct text text)
     return skip(&text, TEXT(":")) && !text_contains(text, '\n');
 }
 
+/* kafka://([^.]([a-zA-Z0-9\-_.]{0,248})) */
+static bool is_kafka_topic(struct text text)
+{
+    return skip(&text, TEXT("kafka://")) && text.len > 0 && text.len <= 249 && text.at[0] != '.' &&
+           (text.len == 1 || consists_of(text_skip(text, 1), is_word, "."));
+}
+
+bool name_is_destination(struct text text)
+{
+    return text.len == 0 || is_kafka_topic(text) || name_is_arn(text);
+}
+
+static bool is_dotted_service_char(char c)
+{
+    return is_lower(c) || is_digit(c) || c == '-' || c == '.';
+}
+
+/* (arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|() */
+bool name_is_dead_letter(struct text text)
+{
+    if (text.len == 0)
+        return true;
+    if (!skip(&text, TEXT("arn:")))
+        return false;
+    skip_partition(&text);
+    if (!skip(&text, TEXT(":")))
+        return false;
+    size_t service = run(text, is_dotted_service_char);
+    text = text_skip(text, service);
+    return service > 0 && skip(&text, TEXT(":")) && !text_contains(text, '\n');
+}
+
 static bool is_hex(char c)
 {
     return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');

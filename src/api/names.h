@@ -32,6 +32,8 @@ bool name_is_qualifier(struct text text);
 bool name_is_url_qualifier(struct text text);
 bool name_is_role_arn(struct text text);
 bool name_is_arn(struct text text);
+bool name_is_destination(struct text text); /* an ARN, kafka://NAME, or empty */
+bool name_is_dead_letter(struct text text); /* an ARN of any service, or empty */
 bool name_is_taggable(struct text text);
 bool name_is_statement_id(struct text text);
 bool name_is_namespaced_statement_id(struct text text);

@@ -12,6 +12,8 @@ static const struct action *const tables[] = {
     lambda_url_actions,
     lambda_permission_actions,
     lambda_tag_actions,
+    lambda_event_invoke_actions,
+    lambda_concurrency_actions,
     logs_actions,
     sts_actions,
     admin_actions,

@@ -26,6 +26,30 @@ static bool take_unit(struct engine *engine)
     return false;
 }
 
+static void give_unit(struct engine *engine, struct invocation *invocation)
+{
+    atomic_fetch_sub_explicit(&engine->concurrency_used, 1, memory_order_relaxed);
+    if (invocation->holds_quota)
+        atomic_fetch_sub_explicit(&invocation->version->quota->running, 1, memory_order_relaxed);
+    invocation->holds_quota = false;
+}
+
+/* Those that began before there was a limit do not count: nothing is counted without one. */
+static bool take_quota(struct invocation *invocation)
+{
+    struct quota *quota = invocation->version->quota;
+    int limit = atomic_load_explicit(&quota->limit, memory_order_relaxed);
+
+    if (limit < 0)
+        return true;
+    if (atomic_fetch_add_explicit(&quota->running, 1, memory_order_relaxed) < limit) {
+        invocation->holds_quota = true;
+        return true;
+    }
+    atomic_fetch_sub_explicit(&quota->running, 1, memory_order_relaxed);
+    return false;
+}
+
 static bool take_memory(struct engine *engine, int64_t bytes)
 {
     if (atomic_fetch_add(&engine->memory_used, bytes) + bytes <= engine->memory_limit)
@@ -126,7 +150,7 @@ void shard_finish(struct shard *shard, struct invocation *invocation)
     counter_add(&counters->invocations, 1);
     counter_add(&counters->duration_us_sum, us);
     counter_add(&counters->duration_bucket[bucket], 1);
-    atomic_fetch_sub_explicit(&shard->engine->concurrency_used, 1, memory_order_relaxed);
+    give_unit(shard->engine, invocation);
     shard->running_count--;
 
     if (invocation->home == shard->loop) {
@@ -168,7 +192,7 @@ static void refuse(struct shard *shard, struct invocation *invocation,
 void shard_refuse(struct shard *shard, struct invocation *invocation,
                   enum invocation_outcome outcome, const char *throttle_reason, const char *reason)
 {
-    atomic_fetch_sub_explicit(&shard->engine->concurrency_used, 1, memory_order_relaxed);
+    give_unit(shard->engine, invocation);
     shard->running_count--;
     refuse(shard, invocation, outcome, throttle_reason, reason);
 }
@@ -222,6 +246,12 @@ static void invoke(struct invoker *invoker, struct invocation *invocation)
     if (!take_unit(shard->engine)) {
         refuse(shard, invocation, INVOCATION_THROTTLED, "ConcurrentInvocationLimitExceeded",
                "Rate Exceeded.");
+        return;
+    }
+    if (!take_quota(invocation)) {
+        give_unit(shard->engine, invocation);
+        refuse(shard, invocation, INVOCATION_THROTTLED,
+               "ReservedFunctionConcurrentInvocationLimitExceeded", "Rate Exceeded.");
         return;
     }
     shard->running_count++;
@@ -306,6 +336,8 @@ void shard_publish(struct shard *shard, const struct function *function)
         (void)function_ref(before);
 
     directory_put(&shard->directory, function);
+    atomic_store_explicit(&function->latest->quota->limit, (int)function->reserved_concurrency,
+                          memory_order_relaxed);
     if (before)
         retire_gone(shard, before, function);
     function_unref(before);

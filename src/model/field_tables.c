@@ -67,6 +67,7 @@ const struct field config_fields[] = {
     STRING(function_config, system_log_level),
     STRING(function_config, log_group),
     STRING(function_config, tracing_mode),
+    STRING(function_config, dead_letter),
     INT(function_config, given_by_api, 0),
     BOOL(function_config, host_network),
     STRINGS(function_config, calls, call_count),
@@ -114,6 +115,16 @@ const struct field permission_fields[] = {
     {0},
 };
 
+const struct field event_invoke_fields[] = {
+    STRING(event_invoke, qualifier),
+    INT(event_invoke, max_retries, -1),
+    INT(event_invoke, max_age_s, -1),
+    STRING(event_invoke, on_success),
+    STRING(event_invoke, on_failure),
+    INT(event_invoke, modified_ms, 0),
+    {0},
+};
+
 const struct field function_fields[] = {
     STRING(function, account),
     STRING(function, region),
@@ -128,6 +139,8 @@ const struct field function_fields[] = {
     STRING(function, update_reason_code),
     STRING(function, route),
     CHARS(function, policy_revision_id),
+    BOOL(function, may_recurse),
+    INT(function, reserved_concurrency, -1),
     PAIRS(function, tags, tag_count),
     INT(function, created_ms, 0),
     {0},

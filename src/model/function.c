@@ -36,6 +36,16 @@ static void copy_permissions(struct function *copy, const struct function *funct
         fields_copy(permission_fields, &copy->permissions[i], &function->permissions[i]);
 }
 
+static void copy_event_invokes(struct function *copy, const struct function *function)
+{
+    if (!function->event_invoke_count)
+        return;
+    copy->event_invokes = mem_zalloc(function->event_invoke_count * sizeof *copy->event_invokes);
+    copy->event_invoke_count = function->event_invoke_count;
+    for (size_t i = 0; i < function->event_invoke_count; i++)
+        fields_copy(event_invoke_fields, &copy->event_invokes[i], &function->event_invokes[i]);
+}
+
 static void share_versions(struct function *copy, const struct function *function)
 {
     copy->latest = share(function->latest);
@@ -55,6 +65,7 @@ struct function *function_edit(const struct function *function)
     fields_copy(url_fields, &copy->url, &function->url);
     fields_copy(cors_fields, &copy->url.cors, &function->url.cors);
     copy_permissions(copy, function);
+    copy_event_invokes(copy, function);
     share_versions(copy, function);
     return copy;
 }
@@ -74,6 +85,9 @@ static void free_function(struct function *function)
     for (size_t i = 0; i < function->permission_count; i++)
         fields_done(permission_fields, &function->permissions[i]);
     free(function->permissions);
+    for (size_t i = 0; i < function->event_invoke_count; i++)
+        fields_done(event_invoke_fields, &function->event_invokes[i]);
+    free(function->event_invokes);
     fields_done(cors_fields, &function->url.cors);
     fields_done(url_fields, &function->url);
     fields_done(function_fields, function);
@@ -103,6 +117,65 @@ const struct version *function_version(const struct function *function, struct t
         if (text_equal(text_of(function->versions[i]->number), qualifier))
             return function->versions[i];
     return NULL;
+}
+
+static struct text qualifier_or_latest(struct text qualifier)
+{
+    return qualifier.len ? qualifier : TEXT("$LATEST");
+}
+
+/* Where it is, or where it belongs. */
+static size_t event_invoke_place(const struct function *function, struct text qualifier)
+{
+    size_t i = 0;
+
+    while (i < function->event_invoke_count &&
+           text_compare(text_of(function->event_invokes[i].qualifier), qualifier) < 0)
+        i++;
+    return i;
+}
+
+const struct event_invoke *function_event_invoke(const struct function *function,
+                                                 struct text qualifier)
+{
+    qualifier = qualifier_or_latest(qualifier);
+    size_t i = event_invoke_place(function, qualifier);
+
+    return i < function->event_invoke_count &&
+                   text_equal(text_of(function->event_invokes[i].qualifier), qualifier)
+               ? &function->event_invokes[i]
+               : NULL;
+}
+
+struct event_invoke *function_set_event_invoke(struct function *function, struct text qualifier)
+{
+    qualifier = qualifier_or_latest(qualifier);
+    size_t at = event_invoke_place(function, qualifier), count = function->event_invoke_count;
+
+    if (function_event_invoke(function, qualifier))
+        return &function->event_invokes[at];
+    function->event_invokes =
+        mem_realloc(function->event_invokes, (count + 1) * sizeof *function->event_invokes);
+    struct event_invoke *made = &function->event_invokes[at];
+    memmove(made + 1, made, (count - at) * sizeof *made);
+    memset(made, 0, sizeof *made);
+    fields_init(event_invoke_fields, made);
+    model_set(&made->qualifier, qualifier);
+    function->event_invoke_count++;
+    return made;
+}
+
+void function_remove_event_invoke(struct function *function, struct text qualifier)
+{
+    qualifier = qualifier_or_latest(qualifier);
+    size_t at = event_invoke_place(function, qualifier);
+
+    if (!function_event_invoke(function, qualifier))
+        return;
+    struct event_invoke *gone = &function->event_invokes[at];
+    fields_done(event_invoke_fields, gone);
+    memmove(gone, gone + 1, (function->event_invoke_count - at - 1) * sizeof *gone);
+    function->event_invoke_count--;
 }
 
 static struct tag *find_tag(struct function *function, struct text key)

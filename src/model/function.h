@@ -54,6 +54,7 @@ struct function_config {
     char *application_log_level, *system_log_level; /* "" with LOG_FORMAT_TEXT */
     char *log_group;      /* "/aws/lambda/<name>" unless set */
     char *tracing_mode;   /* "PassThrough" or "Active" */
+    char *dead_letter;    /* ARN: where events go whose last attempt failed; "" without */
     int64_t given_by_api; /* 1 << enum config_key: function.yaml does not change these */
     bool host_network;    /* function.yaml: network: host */
     char **calls;         /* function.yaml: functions it may call, by name */
@@ -61,6 +62,14 @@ struct function_config {
 };
 
 #define VERSION_SHARDS_MAX 64
+
+/* How many invocations of one function may run at a time, shared by all its versions and
+ * snapshots: the one thing about them that changes. Any thread. */
+struct quota {
+    atomic_int refs;
+    atomic_int limit;   /* -1: no other than the account's */
+    atomic_int running; /* of those that began under a limit */
+};
 
 /* One version: code and configuration that do not change. The identity of instances:
  * an instance never serves two versions. */
@@ -79,6 +88,7 @@ struct version {
     char revision_id[37];
     int64_t modified_ms;
     char *published_description; /* of a published version, "" */
+    struct quota *quota;   /* counted; the function's */
     atomic_int idle_on[VERSION_SHARDS_MAX]; /* idle instances on each shard: a hint for the others */
 };
 
@@ -113,6 +123,15 @@ struct permission {
     bool has_invoked_via_function_url;
 };
 
+/* How events for one qualifier of a function are tried, and what follows from them. */
+struct event_invoke {
+    char *qualifier;     /* "$LATEST", a version's number or an alias */
+    int64_t max_retries; /* -1: not given, LIMIT_ASYNC_RETRIES */
+    int64_t max_age_s;   /* -1: not given, LIMIT_ASYNC_AGE_S */
+    char *on_success, *on_failure; /* ARNs; "" without */
+    int64_t modified_ms;
+};
+
 struct function {
     atomic_int refs;
     char *account, *region, *name, *arn;
@@ -129,6 +148,10 @@ struct function {
     struct permission *permissions;
     size_t permission_count;
     char policy_revision_id[37];
+    struct event_invoke *event_invokes; /* by qualifier, bytewise */
+    size_t event_invoke_count;
+    bool may_recurse;             /* its loops are not stopped: RecursiveLoop Allow */
+    int64_t reserved_concurrency; /* of all its versions together; -1: the account's */
     struct tag *tags;
     size_t tag_count;
     int64_t created_ms;
@@ -136,6 +159,8 @@ struct function {
 
 struct version *version_new(void); /* one reference, all strings "" */
 struct version *version_copy(const struct version *version); /* new, with a serial of 0 */
+/* Makes it share the quota of another version of its function. */
+void version_join(struct version *version, const struct version *other);
 const struct version *version_ref(const struct version *version);
 void version_unref(const struct version *version); /* NULL does nothing */
 DEFINE_SCOPED(struct version *, version_unref)
@@ -156,6 +181,14 @@ const struct version *function_version(const struct function *function, struct t
 /* Whether its `calls` list that function: until roles exist, what its instances may call. */
 bool version_may_call(const struct version *version, struct text name);
 const char *version_variable(const struct version *version, struct text name); /* or NULL */
+
+/* The one for a qualifier (empty: $LATEST), or NULL. */
+const struct event_invoke *function_event_invoke(const struct function *function,
+                                                 struct text qualifier);
+/* The same to be changed; a new one with nothing given when there is none. Borrowed until the
+ * next call of this or of function_remove_event_invoke(). */
+struct event_invoke *function_set_event_invoke(struct function *function, struct text qualifier);
+void function_remove_event_invoke(struct function *function, struct text qualifier);
 
 /* The tags: sets (replacing) or removes one. */
 void function_set_tag(struct function *function, struct text key, struct text value);

@@ -40,6 +40,19 @@ static json_t *permissions_to_json(const struct function *function)
     return array;
 }
 
+static json_t *event_invokes_to_json(const struct function *function)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < function->event_invoke_count; i++) {
+        json_t *json = json_object();
+
+        fields_to_json(event_invoke_fields, &function->event_invokes[i], json);
+        json_array_append_new(array, json);
+    }
+    return array;
+}
+
 static json_t *url_to_json(const struct function_url *url)
 {
     json_t *json = json_object(), *cors = json_object();
@@ -58,6 +71,7 @@ json_t *function_to_json(const struct function *function)
     fields_to_json(function_fields, function, json);
     json_object_set_new(json, "url", url_to_json(&function->url));
     json_object_set_new(json, "permissions", permissions_to_json(function));
+    json_object_set_new(json, "event_invokes", event_invokes_to_json(function));
     if (function->latest)
         json_object_set_new(json, "latest", version_to_json(function->latest));
     json_object_set_new(json, "versions", versions_to_json(function));
@@ -102,6 +116,8 @@ static int versions_from_json(struct function *function, const json_t *json, str
 
         if (!version)
             return -1;
+        if (function->latest)
+            version_join(version, function->latest);
         function->versions[function->version_count++] = version;
     }
     return 0;
@@ -119,6 +135,22 @@ static int permissions_from_json(struct function *function, const json_t *json, 
         fields_init(permission_fields, permission);
         if (fields_from_json(permission_fields, permission, json_array_get(permissions, i), err) <
             0)
+            return -1;
+    }
+    return 0;
+}
+
+static int event_invokes_from_json(struct function *function, const json_t *json, struct error *err)
+{
+    const json_t *given = json_object_get(json, "event_invokes");
+    size_t count = json_array_size(given);
+
+    function->event_invokes = count ? mem_zalloc(count * sizeof *function->event_invokes) : NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct event_invoke *one = &function->event_invokes[function->event_invoke_count++];
+
+        fields_init(event_invoke_fields, one);
+        if (fields_from_json(event_invoke_fields, one, json_array_get(given, i), err) < 0)
             return -1;
     }
     return 0;
@@ -147,6 +179,7 @@ struct function *function_from_json(const json_t *json, struct error *err)
     if (fields_from_json(function_fields, function, json, err) < 0 ||
         url_from_json(&function->url, json, err) < 0 ||
         permissions_from_json(function, json, err) < 0 ||
+        event_invokes_from_json(function, json, err) < 0 ||
         versions_from_json(function, json, err) < 0)
         return NULL;
     if (!function->account[0] || !function->region[0] || !function->name[0]) {

@@ -71,6 +71,7 @@ struct invocation {
     int64_t deadline_ms;           /* wall clock */
     uint32_t state;
     int hand_overs;                /* between shards */
+    bool holds_quota;              /* counted among those its function's quota allows */
     bool outlived_instance;        /* given back by one that ended before it had begun */
     bool start_logged;
 };

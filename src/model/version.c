@@ -9,12 +9,35 @@ static struct version *counted(const struct version *version)
     return (struct version *)(uintptr_t)version;
 }
 
+static struct quota *quota_new(void)
+{
+    struct quota *quota = mem_new(struct quota);
+
+    atomic_init(&quota->refs, 1);
+    atomic_init(&quota->limit, -1);
+    return quota;
+}
+
+static void quota_unref(struct quota *quota)
+{
+    if (atomic_fetch_sub_explicit(&quota->refs, 1, memory_order_acq_rel) == 1)
+        free(quota);
+}
+
+void version_join(struct version *version, const struct version *other)
+{
+    atomic_fetch_add_explicit(&other->quota->refs, 1, memory_order_relaxed);
+    quota_unref(version->quota);
+    version->quota = other->quota;
+}
+
 struct version *version_new(void)
 {
     struct version *version = mem_new(struct version);
 
     atomic_init(&version->refs, 1);
     version->serial = version_next_serial();
+    version->quota = quota_new();
     fields_init(version_fields, version);
     fields_init(config_fields, &version->config);
     return version;
@@ -25,6 +48,7 @@ struct version *version_copy(const struct version *version)
     struct version *copy = version_new();
 
     copy->serial = 0;
+    version_join(copy, version);
     fields_copy(version_fields, copy, version);
     fields_copy(config_fields, &copy->config, &version->config);
     return copy;
@@ -45,6 +69,7 @@ void version_unref(const struct version *version)
     struct version *last = counted(version);
     fields_done(version_fields, last);
     fields_done(config_fields, &last->config);
+    quota_unref(last->quota);
     free(last);
 }
 

@@ -254,7 +254,7 @@ def differences(expected, actual, known, path=""):
         return found
     if isinstance(expected, str) and expected == _key_word(path):
         return []
-    if isinstance(expected, str) and isinstance(actual, (str, int)):
+    if isinstance(expected, str) and isinstance(actual, (str, int, float)):
         if _text_matches(expected, str(actual), known):
             return []
     elif expected == actual:
@@ -281,6 +281,7 @@ def _key_word(path):
 
 
 WORDS = {
+    "datetime": r"\d{10}(\.\d+)?|\d{4}-\d\d-\d\dT[\d:.]+(\+\d+|Z)?",
     "date": r"\d{4}-\d\d-\d\dT[\d:.]+(\+\d+|Z)?",
     "lambda-url": r"http://[a-z0-9]{32}\..*/",
     "<uuid>": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",

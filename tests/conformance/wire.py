@@ -13,6 +13,8 @@ import botocore.credentials
 FUNCTIONS = "/2015-03-31/functions"
 FUNCTION = FUNCTIONS + "/{FunctionName}"
 URL = "/2021-10-31/functions/{FunctionName}/url"
+EVENT_INVOKE = "/2019-09-25/functions/{FunctionName}/event-invoke-config"
+RECURSION = "/2024-08-31/functions/{FunctionName}/recursion-config"
 TAGS = "/2017-03-31/tags/{Resource}"
 
 # op: (method, path), or the target of a JSON 1.1 action
@@ -40,6 +42,16 @@ ACTIONS = {
     "tag_resource": ("POST", TAGS),
     "untag_resource": ("DELETE", TAGS),
     "list_tags": ("GET", TAGS),
+    "put_function_event_invoke_config": ("PUT", EVENT_INVOKE),
+    "update_function_event_invoke_config": ("POST", EVENT_INVOKE),
+    "get_function_event_invoke_config": ("GET", EVENT_INVOKE),
+    "delete_function_event_invoke_config": ("DELETE", EVENT_INVOKE),
+    "list_function_event_invoke_configs": ("GET", EVENT_INVOKE + "/list"),
+    "put_function_concurrency": ("PUT", "/2017-10-31/functions/{FunctionName}/concurrency"),
+    "get_function_concurrency": ("GET", "/2019-09-30/functions/{FunctionName}/concurrency"),
+    "delete_function_concurrency": ("DELETE", "/2017-10-31/functions/{FunctionName}/concurrency"),
+    "put_function_recursion_config": ("PUT", RECURSION),
+    "get_function_recursion_config": ("GET", RECURSION),
     "get_account_settings": ("GET", "/2016-08-19/account-settings"),
     "describe_log_groups": "Logs_20140328.DescribeLogGroups",
     "describe_log_streams": "Logs_20140328.DescribeLogStreams",

@@ -79,6 +79,12 @@ static struct function *a_function(void)
     permission->principal_org_id = mem_strdup("");
     permission->has_invoked_via_function_url = permission->invoked_via_function_url = true;
     function_set_tag(function, TEXT("team"), TEXT("blue"));
+    function_set_event_invoke(function, TEXT("2"))->max_age_s = 60;
+    struct event_invoke *latest = function_set_event_invoke(function, TEXT_NONE);
+    latest->max_retries = 0;
+    model_set(&latest->on_failure, TEXT("arn:aws:sqs:us-east-1:000000000000:dead"));
+    function->may_recurse = true;
+    function->reserved_concurrency = 0;
     return function;
 }
 
@@ -104,8 +110,32 @@ TEST(a_function_survives_json)
     CHECK_TEXT(text_of(version_variable(back->latest, TEXT("UTF"))), "\u00e4\u20ac");
     CHECK_TEXT(text_of(back->latest->config.calls[1]), "store");
     CHECK_TEXT(text_of(back->permissions[0].function_url_auth_type), "NONE");
+    CHECK(back->event_invoke_count == 2);
+    CHECK(function_event_invoke(back, TEXT("$LATEST"))->max_retries == 0);
+    CHECK(function_event_invoke(back, TEXT("2"))->max_retries == -1);
+    CHECK(back->may_recurse && back->reserved_concurrency == 0);
+    CHECK(back->versions[1]->quota == back->latest->quota);
     CHECK(back->latest->serial != function->latest->serial);
     CHECK(back->latest->serial != back->versions[0]->serial);
+}
+
+TEST(event_settings_are_found_by_qualifier)
+{
+    scoped(function_unref) struct function *function = function_new();
+    static const char *const qualifiers[] = {"7", "$LATEST", "live", "12"};
+
+    CHECK(!function_event_invoke(function, TEXT_NONE));
+    for (int64_t i = 0; i < 4; i++)
+        function_set_event_invoke(function, text_of(qualifiers[i]))->max_age_s = 100 + i;
+    CHECK(function->event_invoke_count == 4);
+    for (int64_t i = 0; i < 4; i++)
+        CHECK(function_event_invoke(function, text_of(qualifiers[i]))->max_age_s == 100 + i);
+    CHECK(function_event_invoke(function, TEXT_NONE)->max_age_s == 101);
+
+    function_remove_event_invoke(function, TEXT("12"));
+    function_remove_event_invoke(function, TEXT("gone"));
+    CHECK(function->event_invoke_count == 3 && !function_event_invoke(function, TEXT("12")));
+    CHECK(function_event_invoke(function, TEXT("live"))->max_age_s == 102);
 }
 
 TEST(an_edit_leaves_the_original_alone_and_shares_versions)
@@ -124,6 +154,8 @@ TEST(an_edit_leaves_the_original_alone_and_shares_versions)
     function_set_tag(edit, TEXT("tier"), TEXT("1"));
     model_set(&edit->url.cors.allow_origins[0], TEXT("x"));
     model_set(&edit->permissions[0].action, TEXT("y"));
+    function_remove_event_invoke(edit, TEXT("2"));
+    model_set(&function_set_event_invoke(edit, TEXT_NONE)->on_failure, TEXT("z"));
     scoped(json_decref) json_t *after = function_to_json(function);
     CHECK(json_equal(before, after));
 }
