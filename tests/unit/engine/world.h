@@ -823,3 +823,9 @@ static inline void wait_metric(struct world *world, const char *name, int64_t wa
         sched_yield();
     }
 }
+
+/* Until it holds. */
+#define WAIT_FOR(condition)                                                                        \
+    for (int64_t until_ = clock_mono_us() + PEER_PATIENCE_MS * INT64_C(1000); !(condition);        \
+         sched_yield())                                                                            \
+    CHECK_MSG(clock_mono_us() < until_, "in vain: %s", #condition)
