@@ -30,24 +30,25 @@ struct event_store;
 /* Kinds of lanes and what follows the slash. */
 #define LANE_FUNCTION "function" /* ACCOUNT/REGION/NAME: asynchronous invocations */
 #define LANE_QUEUE "queue"       /* ACCOUNT/REGION/NAME: messages of the built-in queue */
-#define LANE_TARGET "target"     /* ACCOUNT/REGION/...: what has no lane of its own: API
-                                    destinations, log groups, and retries of those */
-#define LANE_ARCHIVE "archive"   /* ACCOUNT/REGION/NAME: events kept for replay */
-#define LANE_MAX 400             /* bytes of a whole lane name */
+#define LANE_TARGET                                                                    \
+    "target"                   /* ACCOUNT/REGION/...: what has no lane of its own: API \
+                                  destinations, log groups, and retries of those */
+#define LANE_ARCHIVE "archive" /* ACCOUNT/REGION/NAME: events kept for replay */
+#define LANE_MAX 400           /* bytes of a whole lane name */
 
-#define EVENT_NOTE_MAX 65536      /* bytes */
-#define EVENT_BODY_MAX (8 << 20)  /* bytes */
+#define EVENT_NOTE_MAX 65536     /* bytes */
+#define EVENT_BODY_MAX (8 << 20) /* bytes */
 
 /* A record as its receiver holds it. It belongs to the receiver, which frees it with
  * event_free(); freeing deletes nothing on disk. */
 struct event {
-    struct list link;    /* the owner's; first in the store's own hands */
-    uint64_t id;         /* order of arrival over all lanes; rises, never used again */
+    struct list link; /* the owner's; first in the store's own hands */
+    uint64_t id;      /* order of arrival over all lanes; rises, never used again */
     char *lane;
-    int64_t arrived_ms;  /* wall clock */
-    int64_t due_ms;      /* wall clock; the store keeps it and does nothing with it */
-    struct buffer note;  /* what the lane's owner must remember about it: see model/note.h */
-    struct buffer body;  /* unless has_body is false: then event_store_read() gets it */
+    int64_t arrived_ms; /* wall clock */
+    int64_t due_ms;     /* wall clock; the store keeps it and does nothing with it */
+    struct buffer note; /* what the lane's owner must remember about it: see model/note.h */
+    struct buffer body; /* unless has_body is false: then event_store_read() gets it */
     size_t body_len;
     bool has_body;
 };
@@ -77,20 +78,21 @@ struct event_store_options {
 struct event_store *event_store_open(const struct event_store_options *options, struct error *err);
 /* One for each kind, before the loops run. A kind with records and no receiver keeps them. */
 void event_store_subscribe(struct event_store *store, struct event_receiver *receiver);
-/* Tells the receivers what was left, by messages to their loops. Once, before new puts. */
+/* Tells the receivers what was left, by messages to their loops. Once. What is put before it
+ * is told by it, after what was left. */
 void event_store_start(struct event_store *store);
 void event_store_close(struct event_store *store); /* finishes what was queued, then closes */
 DEFINE_SCOPED(struct event_store *, event_store_close)
 
 enum event_action {
     EVENT_PUT,    /* lane, due_ms, note, body -> id */
-    EVENT_SET,    /* id: new due_ms and note; the body stays */
+    EVENT_SET,    /* id: new due_ms and note; the body stays. Gone already: nothing is done */
     EVENT_DELETE, /* id; one that is gone already is no error */
 };
 struct event_change {
     enum event_action action;
-    uint64_t id;              /* SET, DELETE: given; PUT: filled when done */
-    struct text lane;         /* PUT; borrowed until done, as are note and body */
+    uint64_t id;      /* SET, DELETE: given; PUT: filled when done */
+    struct text lane; /* PUT; borrowed until done, as are note and body */
     int64_t due_ms;
     struct text note, body;
 };
