@@ -305,7 +305,7 @@ static void describe_streams(struct call *call)
 
 /* --- events, kept in order --- */
 
-struct event {
+struct log_event {
     int64_t at_ms;
     uint64_t offset;
     size_t stream; /* index */
@@ -314,7 +314,7 @@ struct event {
 };
 
 struct events {
-    struct event *all;
+    struct log_event *all;
     size_t count, capacity, bytes;
 };
 
@@ -331,8 +331,8 @@ static void events_add(struct events *events, const struct log_record *record, s
         events->capacity = events->capacity ? events->capacity * 2 : 64;
         events->all = mem_realloc(events->all, events->capacity * sizeof *events->all);
     }
-    events->all[events->count++] = (struct event){record->at_ms, record->offset, stream,
-                                                  text_dup(record->message), record->message.len};
+    events->all[events->count++] = (struct log_event){
+        record->at_ms, record->offset, stream, text_dup(record->message), record->message.len};
     events->bytes += record->message.len;
 }
 
@@ -346,7 +346,7 @@ static void events_drop_first(struct events *events, size_t count)
     memmove(events->all, events->all + count, events->count * sizeof *events->all);
 }
 
-static void write_message(struct writer *writer, const struct event *event)
+static void write_message(struct writer *writer, const struct log_event *event)
 {
     write_int(writer, "timestamp", event->at_ms);
     write_text(writer, "message", text_from(event->message, event->len));
@@ -500,7 +500,7 @@ struct search {
 
 static int by_time(const void *a, const void *b)
 {
-    const struct event *left = a, *right = b;
+    const struct log_event *left = a, *right = b;
 
     if (left->at_ms != right->at_ms)
         return left->at_ms < right->at_ms ? -1 : 1;
@@ -580,7 +580,7 @@ static int read_search_token(struct text token, struct search *search, struct er
 }
 
 /* Digits only, and the same whenever the event is read: clients tell events apart by it. */
-static void write_event_id(struct writer *writer, const struct event *event, const char *stream)
+static void write_event_id(struct writer *writer, const struct log_event *event, const char *stream)
 {
     static const uint64_t seed[2] = {0x65766f6b65, 0x6c6f6773};
     scoped(free) char *id = mem_format("%013" PRId64 "%020" PRIu64 "%020" PRIu64, event->at_ms,
@@ -607,7 +607,7 @@ static void write_search(struct writer *writer, const struct search *search)
     write_open(writer, "searchedLogStreams", '[');
     write_close(writer, ']');
     if (search->more && events->count > 0) {
-        const struct event *last = &events->all[events->count - 1];
+        const struct log_event *last = &events->all[events->count - 1];
         scoped(free) char *token =
             mem_format("%" PRId64 "/%" PRIu64 "/%s", last->at_ms, last->offset,
                        search->streams->all[last->stream].name);

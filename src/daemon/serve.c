@@ -21,6 +21,7 @@
 #include "engine/engine.h"
 #include "engine/package.h"
 #include "gateway/gateway.h"
+#include "store/event_store.h"
 
 /*
  * The wiring. Order matters: the spawner is forked while there is one thread; the store
@@ -52,6 +53,7 @@ struct daemon {
     int *sockets;
     struct interpreters *interpreters;
     struct store *store;
+    struct event_store *events;
     struct keyring *keyring;
     struct log_store *logs;
     struct loop *control, **loops;
@@ -144,11 +146,14 @@ static int launch_spawner(struct daemon *daemon, struct error *err)
 static int open_state(struct daemon *daemon, struct error *err)
 {
     const char *data = daemon->settings->data;
+    const struct event_store_options events = {.folder = data,
+                                               .max_bytes = daemon->settings->events_max_bytes};
 
     daemon->store = store_open(data, err);
     daemon->keyring = daemon->store ? keyring_open(data, err) : NULL;
     daemon->logs = daemon->keyring ? log_store_open(data, err) : NULL;
-    return daemon->logs ? 0 : -1;
+    daemon->events = daemon->logs ? event_store_open(&events, err) : NULL;
+    return daemon->events ? 0 : -1;
 }
 
 /* --- building --- */
@@ -199,6 +204,7 @@ static int build(struct daemon *daemon, struct error *err)
     const struct engine_options options = {
         .settings = &daemon->config.settings,
         .store = daemon->store,
+        .events = daemon->events,
         .logs = daemon->logs,
         .keyring = daemon->keyring,
         .interpreters = daemon->interpreters,
@@ -244,6 +250,7 @@ static void on_ready(void *arg)
     struct daemon *daemon = arg;
     struct error err;
 
+    event_store_start(daemon->events);
     if (write_address_file(daemon, &err) < 0)
         log_warn("commands will not find this daemon by themselves", LOG_ERROR(&err));
     printf("evoke ready api=http://%s gateway=http://%s data=%s\n",
@@ -382,6 +389,7 @@ static void take_down(struct daemon *daemon)
 {
     for (int i = 0; i < daemon->shards; i++)
         loop_join(daemon->loops[i]);
+    event_store_close(daemon->events);
     store_close(daemon->store);
     scoped(free) char *path = path_join(daemon->settings->data, "daemon.json");
     (void)unlink(path);
@@ -454,8 +462,9 @@ const struct command command_serve = {
     .name = "serve",
     .usage = "",
     .summary = "run the daemon",
-    .help = "Settings come from defaults, then the file of --config FILE (lines \"name = value\"),\n"
-            "then the command line.\n",
+    .help =
+        "Settings come from defaults, then the file of --config FILE (lines \"name = value\"),\n"
+        "then the command line.\n",
     .options = settings_options,
     .run = run,
 };

@@ -152,6 +152,25 @@ static void add_instances(const struct engine *engine, struct buffer *out)
         (long long)counts.frozen);
 }
 
+static void add_events(const struct engine *engine, struct buffer *out)
+{
+    struct event_counters events = event_store_counters(engine->options.events);
+
+    add_counter(out, "evoke_events_puts_total", "counter", "Events put into a lane.",
+                (int64_t)events.puts);
+    add_counter(out, "evoke_events_deletes_total", "counter", "Events that were done with.",
+                (int64_t)events.deletes);
+    add_counter(out, "evoke_events_commits_total", "counter",
+                "Commits that writes of events shared.", (int64_t)events.commits);
+    add_counter(out, "evoke_events_failures_total", "counter",
+                "Writes of events that were refused.", (int64_t)events.failures);
+    add_counter(out, "evoke_events", "gauge", "Events that wait in a lane.", events.live_records);
+    add_counter(out, "evoke_events_bytes", "gauge", "Bytes of events that wait.",
+                events.live_bytes);
+    add_counter(out, "evoke_events_disk_bytes", "gauge", "Bytes of the files they are in.",
+                events.disk_bytes);
+}
+
 void engine_metrics(const struct engine *engine, struct buffer *out)
 {
     struct engine_counts counts = engine_counts(engine);
@@ -180,6 +199,7 @@ void engine_metrics(const struct engine *engine, struct buffer *out)
                 (int64_t)store.writes);
     add_counter(out, "evoke_store_commits_total", "counter", "Commits they shared.",
                 (int64_t)store.commits);
+    add_events(engine, out);
     add_instances(engine, out);
     add_histogram(engine, out);
 }

@@ -15,6 +15,7 @@
 #include "model/keyring.h"
 #include "model/origin.h"
 #include "sandbox/spawner.h"
+#include "store/event_store.h"
 #include "store/log_store.h"
 #include "store/store.h"
 
@@ -32,6 +33,7 @@ struct shard;
 struct engine_options {
     struct settings *settings; /* outlives the engine */
     struct store *store;
+    struct event_store *events;
     struct log_store *logs;
     struct keyring *keyring;
     struct interpreters *interpreters;

@@ -37,6 +37,8 @@ const struct option settings_options[] = {
      "how long running invocations may take after SIGTERM"},
     {"log-retention", OPTION_MILLIS, AT(log_retention_ms), "336h", HOUR_MS, 3653 * DAY_MS,
      "DURATION", "function logs whose last message is older are removed"},
+    {"events-max-bytes", OPTION_BYTES, AT(events_max_bytes), "8G", 1 << 20, 0, "SIZE",
+     "events that may wait to be delivered, together; more are refused with 503"},
     {"cpu-min", OPTION_INT, AT(cpu_min_percent), "100", 1, 1000, "PERCENT",
      "share of one core that an instance of the smallest memory size may use"},
     {"access-log", OPTION_BOOL, AT(access_log), "true", 0, 0, NULL,

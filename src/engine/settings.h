@@ -24,6 +24,7 @@ struct settings {
     int64_t freeze_after_ms; /* an idle instance is frozen after it; 0: never */
     int64_t drain_ms;        /* how long running invocations may take at SIGTERM */
     int64_t log_retention_ms;
+    int64_t events_max_bytes; /* that may wait in lanes */
     int64_t cpu_min_percent; /* what an instance of the smallest memory gets, of one core */
     bool access_log;         /* one line a request in DIR/access.log */
     char *log_level, *log_format;

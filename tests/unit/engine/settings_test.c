@@ -25,6 +25,7 @@ TEST(the_defaults_are_valid)
     CHECK(settings.idle_timeout_ms == 600000 && settings.freeze_after_ms == 100);
     CHECK(settings.drain_ms == 30000 && settings.cpu_min_percent == 100);
     CHECK(settings.log_retention_ms == INT64_C(14) * 24 * 3600 * 1000);
+    CHECK(settings.events_max_bytes == INT64_C(8) << 30);
     CHECK(settings.access_log);
 }
 

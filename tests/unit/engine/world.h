@@ -47,6 +47,7 @@ struct world {
     struct settings settings;
     struct interpreters *interpreters;
     struct store *store;
+    struct event_store *events;
     struct keyring *keyring;
     struct log_store *logs;
     struct loop *control, *loops[SHARDS];
@@ -371,7 +372,10 @@ static inline void world_run(struct world *world)
     world->store = store_open(world->folder, &err);
     world->keyring = keyring_open(world->folder, &err);
     world->logs = log_store_open(world->folder, &err);
-    CHECK(world->store && world->keyring && world->logs);
+    const struct event_store_options events = {
+        .folder = world->folder, .max_bytes = 1 << 30, .segment_bytes = 1 << 20};
+    world->events = event_store_open(&events, &err);
+    CHECK(world->store && world->keyring && world->logs && world->events);
     world->interpreters = interpreters_find("/nowhere");
     world->control = loop_new("control");
     for (int i = 0; i < world->settings.shards; i++) {
@@ -381,6 +385,7 @@ static inline void world_run(struct world *world)
     const struct engine_options options = {
         .settings = &world->settings,
         .store = world->store,
+        .events = world->events,
         .logs = world->logs,
         .keyring = world->keyring,
         .interpreters = world->interpreters,
@@ -509,6 +514,7 @@ static inline void world_stop(struct world *world)
         loop_stop(world->loops[i]);
         loop_join(world->loops[i]);
     }
+    event_store_close(world->events);
     store_close(world->store);
     loop_stop(world->control);
     loop_join(world->control);
@@ -823,9 +829,3 @@ static inline void wait_metric(struct world *world, const char *name, int64_t wa
         sched_yield();
     }
 }
-
-/* Until it holds. */
-#define WAIT_FOR(condition)                                                                        \
-    for (int64_t until_ = clock_mono_us() + PEER_PATIENCE_MS * INT64_C(1000); !(condition);        \
-         sched_yield())                                                                            \
-    CHECK_MSG(clock_mono_us() < until_, "in vain: %s", #condition)
