@@ -41,7 +41,8 @@ static const char *too_deep(struct text source)
     return NULL;
 }
 
-static json_t *fail_depth(struct text source, const char *where, struct error *err)
+static json_t *fail_at(struct text source, const char *where, const char *reason, int number,
+                       struct error *err)
 {
     const char *line_start = source.at;
     int line = 1;
@@ -51,8 +52,8 @@ static json_t *fail_depth(struct text source, const char *where, struct error *e
             line++;
             line_start = at + 1;
         }
-    error_set(err, ERROR_INVALID, "line %d, column %d: nested deeper than %d", line,
-              (int)(where - line_start) + 1, JSON_DEPTH_MAX);
+    error_set(err, ERROR_INVALID, "line %d, column %d: %s %d", line, (int)(where - line_start) + 1,
+              reason, number);
     return NULL;
 }
 
@@ -63,9 +64,12 @@ json_t *json_parse(struct text source, struct error *err)
 
     if (source.len == 0)
         source = TEXT("");
-    const char *where = too_deep(source);
+    const char *where = memchr(source.at, '\0', source.len);
+    if (where) /* jansson takes one behind a number for the end of the input */
+        return fail_at(source, where, "a byte with the value", 0, err);
+    where = too_deep(source);
     if (where)
-        return fail_depth(source, where, err);
+        return fail_at(source, where, "nested deeper than", JSON_DEPTH_MAX, err);
     json_t *json = json_loadb(source.at, source.len, flags, &reason);
     if (!json)
         error_set(err, ERROR_INVALID, "line %d, column %d: %s", reason.line, reason.column,

@@ -34,7 +34,10 @@ TEST(errors_name_line_and_column)
         {{"\"\\ud800\"", 8}, "line 1, column"},
         {{"01", 2}, "line 1, column"},
         {{"nul", 3}, "line 1, column"},
-        {{"[]\0", 3}, "line 1, column"},
+        {{"[]\0", 3}, "line 1, column 3: a byte with the value 0"},
+        {{"\n-66\0", 5}, "line 2, column 4: a byte with the value 0"},
+        {{"1\0000", 3}, "line 1, column 2: a byte with the value 0"},
+        {{"\"\0\"", 3}, "line 1, column 2: a byte with the value 0"},
         {{"\"a\nb\"", 5}, "line 1, column"},
         {{"99999999999999999999", 20}, "line 1, column"},
     };
