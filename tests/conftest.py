@@ -42,7 +42,7 @@ def make_daemon(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def no_hang():
+def no_hang(request):
     """A test that hangs fails with its stack instead of stopping the run."""
     import faulthandler
     import signal
@@ -52,7 +52,8 @@ def no_hang():
         raise TimeoutError("the test took longer than its limit")
 
     before = signal.signal(signal.SIGALRM, fail)
-    signal.alarm(int(os.environ.get("EVOKE_TEST_LIMIT_S", "120")))
+    limit_s = 3600 if request.node.get_closest_marker("soak") else 120
+    signal.alarm(int(os.environ.get("EVOKE_TEST_LIMIT_S", limit_s)))
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)

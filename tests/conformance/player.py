@@ -169,7 +169,7 @@ class Player:
         return evoke_daemon.make_zip({handler.split(".")[0] + ".js": "exports.handler = () => 1;"})
 
     def check_lambda_logs(self, params, args):
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         lines = []
         while time.monotonic() < deadline:
             answer = self.client.call("filter_log_events",

@@ -5,7 +5,7 @@ import pathlib
 import time
 
 import pytest
-from evoke_daemon import make_zip, processes_below
+from evoke_daemon import make_zip, processes_below, wait_until
 
 CODE = '''
 import glob, os, time
@@ -47,14 +47,6 @@ def tree(daemon):
 def used_ms(pid):
     stat = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(stat[11]) + int(stat[12])) * 10
-
-
-def wait_until(condition, what):
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if condition():
-            return
-    raise AssertionError(f"{what} did not come true")
 
 
 @pytest.fixture

@@ -1,21 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 of the daemon under load: no acknowledged deployment is lost, no process is left
 behind, and it starts again at once."""
-import pathlib
 import random
 import threading
 import time
 
 import botocore.exceptions
 import pytest
-from evoke_daemon import make_zip, processes_below
-
-
-def alive(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
+from evoke_daemon import alive, make_zip, processes_below, wait_until
 
 
 class Load:
@@ -95,11 +87,7 @@ def kill_again_and_again(make_daemon, times):
         stop.set()
         for thread in threads:
             thread.join()
-        deadline = time.monotonic() + 10
-        while any(map(alive, below)) and time.monotonic() < deadline:
-            stop.wait(0.001)
-        left = [pid for pid in below if alive(pid)]
-        assert not left, f"orphans: {left}"
+        wait_until(lambda: not any(map(alive, below)), "the end of all orphans")
         began = time.monotonic()
         daemon.start()
         starts.append(time.monotonic() - began)

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Functions that take all they can get: forks, memory of every kind, the processor. Each is
-stopped at its limit, the caller is told, the daemon stays small, and the neighbours quick."""
+stopped at its limit, the caller is told, the daemon stays small, and the neighbours go on."""
 import base64
 import concurrent.futures
 import re
-import statistics
-import time
 
 import pytest
-from evoke_daemon import processes_below
+from evoke_daemon import processes_below, wait_until
 
 MEMORY_MB, TIMEOUT_S = 128, 3
 CODE = {"main.py": '''
@@ -117,25 +115,20 @@ def daemon(daemon):
     return daemon
 
 
-def neighbour_ms(daemon, until=None, count=0):
-    """What calls to a neighbour take while until is not done, or for count calls."""
-    took, client = [], daemon.boto("lambda")
-    while not until.done() if until else len(took) < count:
-        began = time.monotonic()
+def ask_neighbour(daemon, until):
+    """How often a neighbour answered before until was done."""
+    answers, client = 0, daemon.boto("lambda")
+    while not until.done():
         assert client.invoke(FunctionName="neighbour", Payload='{"do":"echo"}')["Payload"].read()
-        took.append((time.monotonic() - began) * 1000)
-    return took
+        answers += 1
+    return answers
 
 
 def gone(daemon, before):
-    """Waits until no process is left of what was started meanwhile: not long, though all of
-    them together had little of the processor."""
-    deadline = time.monotonic() + 1
-    while time.monotonic() < deadline:
-        left = set(processes_below(daemon.process.pid)) - before
-        if len(left) <= 4:  # the reaper and the function of a fresh instance, and a neighbour's
-            return
-    raise AssertionError(f"{len(left)} processes are left")
+    """Waits until no process is left of what was started meanwhile, but the reaper and the
+    function of a fresh instance, and a neighbour's."""
+    wait_until(lambda: len(set(processes_below(daemon.process.pid)) - before) <= 4,
+               "the end of all processes")
 
 
 @pytest.mark.parametrize("do", MEMORY)
@@ -155,18 +148,18 @@ def test_memory_of_every_kind_is_limited(daemon, do):
 
 
 @pytest.mark.parametrize("do", HOGS)
-def test_hogs_end_at_their_deadline_and_neighbours_keep_their_pace(daemon, do):
+def test_hogs_end_at_their_deadline_and_neighbours_go_on(daemon, do):
+    """(How soon, and how quick a neighbour is beside them: bench/isolation.py.)"""
     before = set(processes_below(daemon.process.pid))
-    alone = statistics.median(neighbour_ms(daemon, count=100))
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        began = time.monotonic()
         hog = pool.submit(daemon.invoke, do, {"do": do})
-        took, most = neighbour_ms(daemon, until=hog), 0
+        answers = ask_neighbour(daemon, until=hog)
         payload, answer = hog.result()
-        ended = time.monotonic() - began
-    assert answer.get("FunctionError") or payload in REFUSALS
-    assert ended < TIMEOUT_S + 0.5, ended
-    assert len(took) > 10 and statistics.median(took) < max(4 * alone, 20), (alone, took)
+    if "FunctionError" in answer:
+        assert payload["errorType"] in ("Sandbox.Timedout", "Runtime.ExitError"), payload
+    else:
+        assert payload in REFUSALS
+    assert answers > 0
     gone(daemon, before)
     assert daemon.invoke(do, {"do": "echo"})[0] == {"do": "echo"}
 

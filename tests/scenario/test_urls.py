@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import select
 import shutil
 import socket
 import struct
@@ -11,6 +12,7 @@ import time
 import urllib.parse
 
 import pytest
+from evoke_daemon import wait_until
 
 CODE = {"main.py": '''
 import base64, json, time
@@ -562,11 +564,13 @@ def test_a_client_that_leaves_does_not_stop_the_function(daemon, url):
     daemon.get(url)
     with Wire(daemon) as wire:
         wire.send(get_line(url, "?do=slow&mark=left-behind"))
-        time.sleep(0.2)
+        wait_until(lambda: b'evoke_instances{state="busy"} 1' in
+                   daemon.get("/metrics", which="api")[2], "a busy instance")
         # Reset, not closed: the daemon learns of it at once.
         wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    assert wait_for(lambda: "still here: left-behind" in logged(daemon, "f"))
-    assert wait_for(lambda: [line for line in access_lines(daemon) if "mark=left-behind" in line])
+    wait_until(lambda: "still here: left-behind" in logged(daemon, "f"), "its line")
+    wait_until(lambda: [line for line in access_lines(daemon) if "mark=left-behind" in line],
+               "the line of the access log")
     line, = [line for line in access_lines(daemon) if "mark=left-behind" in line]
     assert '" 499 ' in line
     assert daemon.get(url)[0] == 200
@@ -576,10 +580,9 @@ def test_slow_functions_do_not_hold_up_others(daemon, url):
     daemon.get(url)
     with Wire(daemon) as slow:
         slow.send(get_line(url, "?do=sleep&s=2"))
-        began = time.monotonic()
         for _ in range(5):
             assert daemon.get(url)[0] == 200
-        assert time.monotonic() - began < 1.5
+        assert not select.select([slow.socket], [], [], 0)[0], "it has answered before the others"
         assert slow.answer()[2] == b"slept"
 
 
@@ -587,8 +590,8 @@ def test_a_function_beyond_its_timeout_is_502(daemon):
     daemon.create("late", CODE, Timeout=1)
     path = daemon.open_url("late")
     began = time.monotonic()
-    assert daemon.get(path + "?do=sleep&s=5")[0] == 502
-    assert 0.9 < time.monotonic() - began < 4
+    assert daemon.get(path + "?do=sleep&s=60")[0] == 502
+    assert time.monotonic() - began > 0.9
     assert daemon.get(path)[0] == 200
 
 
@@ -605,20 +608,10 @@ def logged(daemon, name):
     return "".join(event["message"] for event in events)
 
 
-def wait_for(condition, limit_s=20):
-    """Whether it comes true in time."""
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
 def test_each_request_is_one_line_of_the_access_log(daemon, url):
     headers = {"User-Agent": 'mark-1 "quoted"\t', "Referer": "http://from/"}
     answer = daemon.get(url + "logged?do=size&bytes=5", headers=headers)
-    wait_for(lambda: any("/logged?" in line for line in access_lines(daemon)))
+    wait_until(lambda: any("/logged?" in line for line in access_lines(daemon)), "the line")
     line, = [line for line in access_lines(daemon) if "/logged?" in line]
     match = re.fullmatch(
         r'(\S+) - (\S+) \[([^]]+)\] "GET (\S+) HTTP/1\.1" 200 5 "http://from/" "(.*)" (\S+) (\S+) (\d+\.\d+)', line)

@@ -233,6 +233,23 @@ def make_zip(files):
     return out.getvalue()
 
 
+def alive(pid):
+    """Whether a process is there and has not ended."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def wait_until(condition, what, seconds=60):
+    """Asks again and again: for what nobody announces. The limit is for what never comes."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come true in {seconds} s"
+        select.select([], [], [], 0.01)
+
+
 def processes_below(pid):
     """Pids of all descendants of a process, found through /proc."""
     children = {}
