@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/api_priv.h"
 
-#include "api/json_check.h"
+#include "base/json_check.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "http/uri.h"

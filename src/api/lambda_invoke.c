@@ -2,7 +2,7 @@
 #include "api/lambda_priv.h"
 
 #include "api/event_stream.h"
-#include "api/json_check.h"
+#include "base/json_check.h"
 #include "model/lineage.h"
 
 /*

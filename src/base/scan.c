@@ -23,9 +23,14 @@ struct input {
 
 static const char *skip_value(struct input *input, const char *at, struct scan_value *ret);
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
 static const char *skip_blanks(const char *at, const char *end)
 {
-    while (at < end && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r'))
+    while (at < end && is_blank(*at))
         at++;
     return at;
 }
@@ -376,4 +381,31 @@ struct text scan_unescape(const struct scan_value *string)
         return string->text;
     char *at = (char *)(uintptr_t)string->text.at;
     return text_from(at, decode(at, at, string->text.len));
+}
+
+/* at: at a string's opening quote; behind its closing one. */
+static const char *string_end(const char *at, const char *end)
+{
+    for (at = skip_plain(at + 1, end); at < end && *at != '"'; at = skip_plain(at, end))
+        at += end - at < 2 ? 1 : 2;
+    return at < end ? at + 1 : end;
+}
+
+void scan_add_json(const struct scan_value *value, struct buffer *out)
+{
+    const char *at = value->text.at, *end = at + value->text.len;
+
+    if (value->kind == SCAN_STRING) {
+        buffer_add_char(out, '"');
+        buffer_add_text(out, value->text);
+        buffer_add_char(out, '"');
+        return;
+    }
+    while (at < end) {
+        const char *start = at;
+        while (at < end && !is_blank(*at))
+            at = *at == '"' ? string_end(at, end) : at + 1;
+        buffer_add(out, start, (size_t)(at - start));
+        at = skip_blanks(at, end);
+    }
 }

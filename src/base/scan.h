@@ -57,3 +57,6 @@ struct text scan_unescape(const struct scan_value *string);
 
 /* Appends the string's bytes and leaves the input as it is. */
 void scan_add_decoded(const struct scan_value *string, struct buffer *out);
+
+/* Appends a scanned value as JSON, without the blanks between its parts. */
+void scan_add_json(const struct scan_value *value, struct buffer *out);

@@ -9,6 +9,7 @@
 /* Payloads (bytes) */
 #define LIMIT_PAYLOAD 6291556       /* Lambda: 6 MB and 100 bytes, request and response */
 #define LIMIT_PAYLOAD_ASYNC 1048576 /* Lambda: event invocations */
+#define LIMIT_TRANSFORMED 1048576   /* what an input transformation makes; as asynchronous events */
 #define LIMIT_STREAM_RESPONSE (200ll << 20) /* Lambda: a streamed response */
 #define LIMIT_API_BODY (70ll << 20) /* a 50 MB ZIP in base64 within JSON */
 #define LIMIT_LOG_TAIL 4096         /* Lambda: LogType=Tail gives the last 4 KB */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/api_priv.h"
-#include "api/json_check.h"
+#include "base/json_check.h"
 #include "api/log_filter.h"
 #include "model/lineage.h"
 #include "base/json.h"

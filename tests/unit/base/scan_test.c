@@ -233,3 +233,25 @@ TEST(a_string_is_decoded_beside_the_input)
     scan_add_decoded(&value, &out);
     CHECK_TEXT(buffer_text(&out), "<a\nb");
 }
+
+TEST(json_is_written_without_blanks)
+{
+    static const struct {
+        const char *json, *want;
+    } cases[] = {
+        {" { \"a b\" : [ 1 , \"\\\" c\" ] ,\n\t\"d\":{ } }\r\n",
+         "{\"a b\":[1,\"\\\" c\"],\"d\":{}}"},
+        {"\"a \\n\"", "\"a \\n\""},
+        {"\"\"", "\"\""},
+        {" 1.50 ", "1.50"},
+        {"[\"x\\\\\" , null]", "[\"x\\\\\",null]"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        scoped(buffer_done) struct buffer out = {0};
+        struct scan_value value;
+        CHECK(scan_document(text_of(cases[i].json), NULL, NULL, &value));
+        scan_add_json(&value, &out);
+        CHECK_TEXT(buffer_text(&out), cases[i].want);
+    }
+}

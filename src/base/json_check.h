@@ -13,3 +13,10 @@
  *      at [Source: (byte[])"{"a":}"; line: 1, column: 6]
  */
 bool json_check(struct text source, struct buffer *why);
+
+/* The same for a text within a request, whose place is all AWS tells:
+ *
+ *     [Source: (String)"{'a'}"; line: 1, column: 3]
+ *
+ * With many, one value or several, one after the other. */
+bool json_check_text(struct text source, bool many, struct buffer *where);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/json_check.h"
+#include "base/json_check.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -11,6 +11,7 @@
 struct check {
     const char *start, *at, *end;
     struct buffer *why;
+    bool is_text; /* Jackson reads a String, and only the place is told */
     size_t depth;
     uint8_t is_object[DEPTH_MAX / 8 + 1]; /* a bit a level */
     const char *opened[DEPTH_MAX];        /* where each level began */
@@ -27,11 +28,12 @@ static void add_place(const struct check *check, const char *at)
         line += *c == '\n';
     }
     column += at > check->end; /* Jackson's reader is one ahead of the token it refuses */
-    buffer_add_literal(check->why, "[Source: (byte[])\"");
+    buffer_add_format(check->why, "[Source: (%s)\"", check->is_text ? "String" : "byte[]");
     buffer_add(check->why, check->start, shown);
     buffer_add_char(check->why, '"');
     if (len > shown)
-        buffer_add_format(check->why, "[truncated %zu bytes]", len - shown);
+        buffer_add_format(check->why, "[truncated %zu %s]", len - shown,
+                          check->is_text ? "chars" : "bytes");
     buffer_add_format(check->why, "; line: %lld, column: %lld]", (long long)line,
                       (long long)column);
 }
@@ -42,6 +44,10 @@ __attribute__((format(printf, 3, 4))) static bool fail(struct check *check, cons
     char text[300];
     va_list arguments;
 
+    if (check->is_text) {
+        add_place(check, at);
+        return false;
+    }
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
@@ -82,6 +88,8 @@ static bool fail_end(struct check *check)
 {
     bool object = in_object(check);
 
+    if (check->is_text)
+        return fail(check, check->end, "%s", "");
     buffer_add_format(check->why,
                       "Unexpected end-of-input: expected close marker for %s (start "
                       "marker at ",
@@ -219,7 +227,9 @@ static bool check_literal(struct check *check)
     if (text_equal(token, TEXT("true")) || text_equal(token, TEXT("false")) ||
         text_equal(token, TEXT("null")))
         return true;
-    return fail(check, check->at + 1, "Unrecognized token '%.*s': was expecting " EXPECTED_VALUE,
+    /* Jackson's reader of bytes has read one further than its reader of strings. */
+    return fail(check, check->at + !check->is_text,
+                "Unrecognized token '%.*s': was expecting " EXPECTED_VALUE,
                 (int)(token.len > 100 ? 100 : token.len), token.at);
 }
 
@@ -304,22 +314,49 @@ static bool check_between(struct check *check)
     return true;
 }
 
+static void begin(struct check *check, struct text source, struct buffer *why)
+{
+    check->start = check->at = source.len ? source.at : "";
+    check->end = check->start + source.len;
+    check->why = why;
+    check->is_text = false;
+    check->depth = 0;
+}
+
+/* One value of the root, and the blanks behind it. */
+static bool check_root(struct check *check)
+{
+    bool open;
+
+    do {
+        if (check->depth > 0 && in_object(check) && !check_name(check))
+            return false;
+        if (!check_value(check, &open) || (!open && !check_between(check)))
+            return false;
+    } while (check->depth > 0);
+    skip_blanks(check);
+    return true;
+}
+
 bool json_check(struct text source, struct buffer *why)
 {
     struct check check;
-    bool open;
 
-    check.start = check.at = source.len ? source.at : "";
-    check.end = check.start + source.len;
-    check.why = why;
-    check.depth = 0;
+    begin(&check, source, why);
+    return check_root(&check) && (check.at == check.end ||
+                                  fail_char(&check, "Expected space separating root-level values"));
+}
+
+bool json_check_text(struct text source, bool many, struct buffer *where)
+{
+    struct check check;
+
+    begin(&check, source, where);
+    check.is_text = true;
     do {
-        if (check.depth > 0 && in_object(&check) && !check_name(&check))
+        if (!check_root(&check))
             return false;
-        if (!check_value(&check, &open) || (!open && !check_between(&check)))
-            return false;
-    } while (check.depth > 0);
-    skip_blanks(&check);
+    } while (many && check.at < check.end);
     return check.at == check.end ||
            fail_char(&check, "Expected space separating root-level values");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/json_check.h"
+#include "base/json_check.h"
 
 #include "base/json.h"
 #include "test.h"
@@ -119,4 +119,31 @@ TEST(a_long_source_is_cut_off_in_the_message)
     CHECK(!json_check(buffer_text(&source), &why));
     CHECK(text_find_text(buffer_text(&why),
                          TEXT("\"[truncated 101 bytes]; line: 1, column: 602]")) < why.len);
+}
+
+TEST(of_a_text_in_a_request_only_the_place_is_told)
+{
+    static const struct {
+        const char *source, *place;
+    } cases[] = {
+        {"env:dev", "line: 1, column: 4]"},  {"{'db_name':1}", "line: 1, column: 3]"},
+        {"{\"a\":1", "line: 1, column: 7]"}, {"{\"a\":\n1,}", "line: 2, column: 4]"},
+        {"", "line: 1, column: 1]"},         {"1 2", "line: 1, column: 4]"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        scoped(buffer_done) struct buffer where = {0}, want = {0};
+        buffer_add_format(&want, "[Source: (String)\"%s\"; %s", cases[i].source, cases[i].place);
+        CHECK(!json_check_text(text_of(cases[i].source), /* many= */ false, &where));
+        CHECK_TEXT(buffer_text(&where), want.at);
+    }
+}
+
+TEST(several_values_may_follow_each_other_where_that_is_asked_for)
+{
+    scoped(buffer_done) struct buffer where = {0};
+
+    CHECK(json_check_text(TEXT("\"a\"\n\"b\" {} 1"), /* many= */ true, &where));
+    CHECK(!json_check_text(TEXT("\"a\" b"), /* many= */ true, &where));
+    CHECK(!json_check_text(TEXT(""), /* many= */ true, &where));
 }
