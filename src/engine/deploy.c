@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "loop/broadcast.h"
 
 /*
  * Changes of functions, on the control thread. A change is applied to the master at once
@@ -18,28 +19,19 @@
  *     engine_save   -> stored -> published -> answered
  */
 
-/* --- publication: one message to every shard, counted back --- */
+/* --- publication to every shard --- */
 
-struct publication;
-struct notice {
-    struct loop_message message;
-    struct publication *publication;
-    struct shard *shard;
-};
 struct publication {
     struct engine *engine;
     const struct function *function; /* counted; NULL: remove key */
     char *key;
-    atomic_int missing;
-    struct loop_message complete;
     void (*done)(struct publication *publication);
     void *owner;
-    struct notice notices[];
 };
 
-static void on_complete(struct loop_message *message)
+static void on_published_everywhere(void *arg)
 {
-    struct publication *publication = container_of(message, struct publication, complete);
+    struct publication *publication = arg;
 
     if (publication->done)
         publication->done(publication);
@@ -48,39 +40,29 @@ static void on_complete(struct loop_message *message)
     free(publication);
 }
 
-static void on_notice(struct loop_message *message)
+static void apply_publication(void *arg, int index)
 {
-    struct notice *notice = container_of(message, struct notice, message);
-    struct publication *publication = notice->publication;
+    struct publication *publication = arg;
+    struct shard *shard = &publication->engine->shards[index];
 
     if (publication->function)
-        shard_publish(notice->shard, publication->function);
+        shard_publish(shard, publication->function);
     else
-        shard_unpublish(notice->shard, text_of(publication->key));
-    if (atomic_fetch_sub(&publication->missing, 1) == 1)
-        loop_post(publication->engine->options.control, &publication->complete);
+        shard_unpublish(shard, text_of(publication->key));
 }
 
 static void publish(struct engine *engine, const struct function *function, const char *key,
                     void (*done)(struct publication *publication), void *owner)
 {
-    int count = engine->shard_count;
-    struct publication *publication =
-        mem_zalloc(sizeof *publication + (size_t)count * sizeof publication->notices[0]);
+    struct publication *publication = mem_new(struct publication);
 
     publication->engine = engine;
     publication->function = function ? function_ref(function) : NULL;
     publication->key = mem_strdup(key);
-    publication->missing = count;
-    publication->complete.run = on_complete;
     publication->done = done;
     publication->owner = owner;
-    for (int i = 0; i < count; i++) {
-        publication->notices[i].publication = publication;
-        publication->notices[i].shard = &engine->shards[i];
-        publication->notices[i].message.run = on_notice;
-        loop_post(engine->shards[i].loop, &publication->notices[i].message);
-    }
+    loop_broadcast(engine->options.shard_loops, engine->shard_count, apply_publication,
+                   on_published_everywhere, publication);
 }
 
 /* --- entries --- */
