@@ -80,12 +80,15 @@ static void check_string(struct report *report, const struct param *param, const
 {
     const struct text *shown = param->sensitive ? NULL : &value;
 
-    check_limits(report, param, place, shown, java_length(value));
+    if (!param->pattern_first)
+        check_limits(report, param, place, shown, java_length(value));
     if (param->matches && !param->matches(value)) {
         begin_error(report, place, shown);
         buffer_add_format(&report->errors, "Member must satisfy regular expression pattern: %s",
                           param->pattern);
     }
+    if (param->pattern_first)
+        check_limits(report, param, place, shown, java_length(value));
     if (param->values && !is_one_of(value, param->values)) {
         begin_error(report, place, shown);
         buffer_add_format(&report->errors, "Member must satisfy enum value set: [%s]",
@@ -112,7 +115,9 @@ static const char *type_error(const struct param *param, const json_t *json)
     case JSON_ARRAY:
         return "Start of list found where not expected";
     case JSON_STRING:
-        return param->type == PARAM_INT    ? "STRING_VALUE can not be converted to an Integer"
+        return param->type == PARAM_INT ? "STRING_VALUE can not be converted to an Integer"
+               : param->type == PARAM_NUMBER
+                   ? "STRING_VALUE can not be converted to milliseconds since epoch"
                : param->type == PARAM_BOOL ? "STRING_VALUE can not be converted to a Boolean"
                                            : "Unexpected field type";
     case JSON_INTEGER:
@@ -138,6 +143,8 @@ static bool has_type(const struct param *param, const json_t *json)
         return json_is_string(json);
     case PARAM_INT:
         return json_is_integer(json);
+    case PARAM_NUMBER:
+        return json_is_number(json);
     case PARAM_BOOL:
         return json_is_boolean(json);
     case PARAM_LIST:
@@ -151,6 +158,8 @@ static bool has_type(const struct param *param, const json_t *json)
 
 static void check_members(struct report *report, const struct param *params, const json_t *object,
                           const char *prefix);
+static void check_json(struct report *report, const struct param *param, const char *place,
+                       json_t *json);
 
 /* "[Member must have length less than or equal to 6, ..., Member must not be null]": how AWS
  * tells what the values of a list and of a map must be. */
@@ -179,9 +188,77 @@ static bool element_is_valid(const struct param *element, struct text value)
     return ignored.count == 0;
 }
 
+/* As Java's toString() shows a value: "[Target(id=a, arn=null)]". */
+static void add_java(struct buffer *out, const struct param *param, const json_t *json)
+{
+    const json_t *element;
+    const char *key;
+    size_t index, first = out->len;
+
+    if (json_is_string(json)) {
+        buffer_add(out, json_string_value(json), json_string_length(json));
+    } else if (json_is_array(json)) {
+        buffer_add_char(out, '[');
+        json_array_foreach(json, index, element)
+        {
+            if (index > 0)
+                buffer_add_literal(out, ", ");
+            add_java(out, param->members, element);
+        }
+        buffer_add_char(out, ']');
+    } else if (json_is_object(json) && param && param->type == PARAM_OBJECT) {
+        buffer_add_format(out, "%s(", param->java_name ? param->java_name : "");
+        for (const struct param *row = param->members; row->place != PARAM_END; row++) {
+            buffer_add_format(out, "%s%s=", row == param->members ? "" : ", ", row->at);
+            add_java(out, row, json_object_get(json, row->name));
+        }
+        buffer_add_char(out, ')');
+    } else if (json_is_object(json)) {
+        buffer_add_char(out, '{');
+        json_object_foreach((json_t *)(uintptr_t)json, key, element)
+        {
+            buffer_add_format(out, "%s%s=", out->len > first + 1 ? ", " : "", key);
+            add_java(out, NULL, element);
+        }
+        buffer_add_char(out, '}');
+    } else if (json_is_integer(json)) {
+        buffer_add_int(out, json_integer_value(json));
+    } else if (json_is_real(json)) {
+        buffer_add_format(out, "%.15g", json_real_value(json));
+    } else {
+        buffer_add_text(out, text_of(json_is_true(json) ? "true" : json ? "false" : "null"));
+    }
+}
+
+/* Each element has a place of its own: "targets.1.member.id". */
+static void check_objects(struct report *report, const struct param *param, const char *place,
+                          const json_t *list)
+{
+    scoped(buffer_done) struct buffer shown = {0};
+    char element_place[PLACE_MAX];
+    json_t *element;
+    size_t index;
+
+    if (param->max > 0 && json_array_size(list) > (size_t)param->max)
+        add_java(&shown, param, list);
+    else
+        buffer_add_literal(&shown, "[]"); /* what is too short is empty */
+    struct text value = buffer_text(&shown);
+    check_limits(report, param, place, &value, (int64_t)json_array_size(list));
+    json_array_foreach(list, index, element)
+    {
+        snprintf(element_place, sizeof element_place, "%s.%zu.member", place, index + 1);
+        check_json(report, param->members, element_place, element);
+    }
+}
+
 static void check_list(struct report *report, const struct param *param, const char *place,
                        const json_t *list)
 {
+    if (param->members && param->members->type == PARAM_OBJECT) {
+        check_objects(report, param, place, list);
+        return;
+    }
     scoped(buffer_done) struct buffer shown = {0};
     bool valid = true;
     size_t index;
@@ -262,6 +339,7 @@ static void check_json(struct report *report, const struct param *param, const c
         check_int(report, param, place, json_integer_value(json));
         break;
     case PARAM_BOOL:
+    case PARAM_NUMBER:
         break;
     case PARAM_LIST:
         check_list(report, param, place, json);

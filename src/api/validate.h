@@ -24,7 +24,15 @@ enum param_place {
     PARAM_BODY,
     PARAM_ALSO, /* here stand the rows of members */
 };
-enum param_type { PARAM_STRING, PARAM_INT, PARAM_BOOL, PARAM_LIST, PARAM_MAP, PARAM_OBJECT };
+enum param_type {
+    PARAM_STRING,
+    PARAM_INT,
+    PARAM_NUMBER, /* of seconds, maybe with a fraction: a time */
+    PARAM_BOOL,
+    PARAM_LIST,
+    PARAM_MAP,
+    PARAM_OBJECT,
+};
 
 struct param {
     enum param_place place;
@@ -40,7 +48,9 @@ struct param {
                                              a row whose name does not count */
     bool (*key_matches)(struct text key); /* of a map, with key_pattern */
     const char *key_pattern;
-    bool sensitive; /* its value is not repeated in messages */
+    bool sensitive;        /* its value is not repeated in messages */
+    bool pattern_first;    /* told before the limits: each service of AWS has its order */
+    const char *java_name; /* of an object within a list: how AWS's Java shows it */
 };
 
 /* Where values come from. get() gives the decoded value of a query, path or header
