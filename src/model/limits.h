@@ -50,3 +50,7 @@
 #define LIMIT_INIT_MS 10000         /* Lambda: initialisation */
 #define LIMIT_CONCURRENCY 1000      /* Lambda: an account's default */
 #define LIMIT_LOG_LINE (256 << 10)  /* bytes of one log message; CloudWatch's event size */
+
+/* Events */
+#define LIMIT_CLOUD_ATTRIBUTES 64   /* of one CloudEvent; looking one up is linear */
+#define LIMIT_CLOUD_BATCH 1000      /* CloudEvents in one request */
