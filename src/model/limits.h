@@ -24,6 +24,10 @@
 #define LIMIT_ZIP_DEPTH 64              /* folders deep */
 #define LIMIT_YAML_BYTES (64 << 10)     /* function.yaml */
 
+/* Events */
+#define LIMIT_EVENT_DEPTH 1000      /* levels of a matched event: stack of the scanner */
+#define LIMIT_PATTERN_BYTES 16384   /* EventBridge: an event pattern of 4096 characters */
+
 /* Configuration */
 #define LIMIT_FUNCTION_NAME 64      /* Lambda */
 #define LIMIT_FUNCTION_ARN 170      /* Lambda: any form of FunctionName in a request */

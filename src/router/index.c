@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "router/index.h"
+
+#include "base/mem.h"
+#include "router/matcher.h"
+#include "router/pattern.h"
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* A keyed hash of the multiply-and-fold family: the seed is random, so that nobody outside
+ * can choose texts that collide. */
+static uint64_t hash_bytes(uint64_t state, struct text text)
+{
+    const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t word = 0;
+    size_t left = text.len;
+    const char *at = text.at;
+
+    for (; left >= 8; left -= 8, at += 8) {
+        memcpy(&word, at, 8);
+        state = mix(state ^ word, odd);
+    }
+    word = (uint64_t)text.len << 56;
+    for (size_t i = 0; i < left; i++)
+        word ^= (uint64_t)(unsigned char)at[i] << (8 * i);
+    return mix(state ^ word, odd ^ state);
+}
+
+uint64_t index_hash(uint64_t seed, uint32_t field, unsigned kind, struct text text)
+{
+    return hash_bytes(seed ^ ((uint64_t)field << 8 | kind) * UINT64_C(0xd6e8feb86659fd93), text);
+}
+
+uint64_t index_name_hash(uint64_t seed, struct text name)
+{
+    return hash_bytes(~seed, name);
+}
+
+const struct index_needle *index_find_needle(const struct index *index, uint32_t field,
+                                             enum needle_kind kind, struct text text)
+{
+    uint64_t hash = index_hash(index->seed, field, kind, text);
+
+    for (uint64_t i = hash;; i++) {
+        const struct index_slot *slot = &index->slots[i & index->slot_mask];
+        if (slot->item == 0)
+            return NULL;
+        if (slot->tag != (uint32_t)(hash >> 32))
+            continue;
+        const struct index_needle *needle = &index->needles[slot->item - 1];
+        if (needle->hash == hash && needle->field == field && needle->kind == kind &&
+            text_equal(text_from(needle->at, needle->len), text))
+            return needle;
+    }
+}
+
+uint32_t index_find_rule(const struct index *index, uint64_t id)
+{
+    uint32_t low = 0, high = index->rule_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (index->rules[index->by_id[middle]].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == index->rule_count || index->rules[index->by_id[low]].id != id)
+        return INDEX_NONE;
+    return index->by_id[low];
+}
+
+struct index *index_ref(struct index *index)
+{
+    atomic_fetch_add_explicit(&index->references, 1, memory_order_relaxed);
+    return index;
+}
+
+void index_unref(struct index *index)
+{
+    if (!index || atomic_fetch_sub_explicit(&index->references, 1, memory_order_acq_rel) != 1)
+        return;
+    void *const arrays[] = {index->nodes,
+                            index->children,
+                            index->child_slots,
+                            index->fields,
+                            index->needles,
+                            index->slots,
+                            index->targets,
+                            index->ranges,
+                            index->atoms,
+                            index->conditions,
+                            index->clauses,
+                            index->lengths,
+                            index->buts,
+                            index->atom_conditions,
+                            index->condition_clauses,
+                            index->clause_conditions,
+                            index->always,
+                            index->by_id};
+    for (size_t i = 0; i < COUNT_OF(arrays); i++)
+        free(arrays[i]);
+    for (uint32_t i = 0; i < index->rule_count; i++)
+        pattern_unref(index->rules[i].pattern);
+    free(index->rules);
+    arena_done(&index->arena);
+    free(index);
+}

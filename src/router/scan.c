@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "router/scan.h"
+
+#include "base/simd.h"
+#include "model/limits.h"
+#include "router/utf8.h"
+
+/*
+ * Compiled twice, with other instructions and another name for its function. Objects and
+ * arrays that rules look into are read name by name; whatever no rule uses is skipped a block
+ * of 64 bytes at a time, looking only for strings and brackets. Nothing is copied but strings
+ * with escapes.
+ *
+ * Reading on past the last used field cannot be saved: a name may come twice, and a rule may
+ * ask that another be absent.
+ *
+ * A function takes the input from `at` and returns where it stopped, NULL when the input is
+ * not JSON there or too deep.
+ */
+#if !defined(SCAN_EVENT)
+#define SCAN_EVENT scan_event_plain
+#endif
+
+/* Where the event is in each index's trie. */
+struct place {
+    uint32_t nodes[EVALUATION_LAYERS]; /* INDEX_NONE: no rule uses this */
+};
+
+struct scan {
+    const char *end;
+    struct match_scratch *scratch;
+    uint32_t depth;
+    bool is_too_deep;
+    bool is_strict; /* nothing is skipped */
+};
+
+struct name {
+    struct text text;
+    bool is_plain; /* without dots and escapes */
+};
+
+static const char *scan_value(struct scan *scan, const char *at, struct place place,
+                              uint32_t member);
+
+static inline const char *skip_blanks(const char *at, const char *end)
+{
+    while (at < end && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r'))
+        at++;
+    return at;
+}
+
+/* From behind the opening quote to the first byte that is not plain; *ret_dots has dots. */
+static inline const char *skip_plain(const char *at, const char *end, bool *ret_dots)
+{
+    for (; end - at >= SIMD_RUN; at += SIMD_RUN) {
+        struct simd_stops found = simd_find_stops(at);
+        if (found.stops) {
+            int stop = __builtin_ctz(found.stops);
+            *ret_dots |= (found.dots & ((1u << stop) - 1)) != 0;
+            return at + stop;
+        }
+        *ret_dots |= found.dots != 0;
+    }
+    for (; at < end && *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20; at++)
+        *ret_dots |= *at == '.';
+    return at;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The four hex digits at `at`, or -1. */
+static int32_t read_unit(const char *at, const char *end)
+{
+    int32_t unit = 0;
+
+    if (end - at < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        int digit = hex_digit(at[i]);
+        if (digit < 0)
+            return -1;
+        unit = unit << 4 | digit;
+    }
+    return unit;
+}
+
+/* Behind "\u". Half a surrogate pair is U+FFFD. */
+static const char *decode_unicode(const char *at, const char *end, char **to)
+{
+    int32_t unit = read_unit(at, end);
+
+    if (unit < 0)
+        return NULL;
+    at += 4;
+    if (unit >= 0xd800 && unit < 0xdc00 && end - at >= 6 && at[0] == '\\' && at[1] == 'u') {
+        int32_t low = read_unit(at + 2, end);
+        if (low >= 0xdc00 && low <= 0xdfff) {
+            *to = utf8_put(*to,
+                           0x10000 + ((uint32_t)(unit - 0xd800) << 10) + (uint32_t)(low - 0xdc00));
+            return at + 6;
+        }
+    }
+    *to = utf8_put(*to, unit >= 0xd800 && unit <= 0xdfff ? 0xfffd : (uint32_t)unit);
+    return at;
+}
+
+/* Behind the backslash. */
+static const char *decode_escape(const char *at, const char *end, char **to)
+{
+    static const char names[] = "\"\\/bfnrt", codes[] = "\"\\/\b\f\n\r\t";
+
+    if (at == end)
+        return NULL;
+    if (*at == 'u')
+        return decode_unicode(at + 1, end, to);
+    const char *found = *at ? strchr(names, *at) : NULL;
+    if (!found)
+        return NULL;
+    *(*to)++ = codes[found - names];
+    return at + 1;
+}
+
+/* A string with escapes: what is plain up to `stop` and the rest, decoded. */
+static const char *read_escaped(struct scan *scan, const char *start, struct text *ret)
+{
+    const char *at = start;
+    bool dots = false;
+    char *decoded = NULL, *to = NULL;
+
+    for (;;) {
+        const char *stop = skip_plain(at, scan->end, &dots);
+        if (stop == scan->end || (unsigned char)*stop < 0x20)
+            return NULL;
+        if (!decoded) {
+            const char *close = stop;
+            while (close < scan->end && *close != '"')
+                close += *close == '\\' ? 2 : 1;
+            if (close >= scan->end)
+                return NULL;
+            decoded = to = arena_alloc(&scan->scratch->texts, (size_t)(close - start) + 1);
+        }
+        memcpy(to, at, (size_t)(stop - at));
+        to += stop - at;
+        if (*stop == '"') {
+            *ret = text_from(decoded, (size_t)(to - decoded));
+            return stop + 1;
+        }
+        at = decode_escape(stop + 1, scan->end, &to);
+        if (!at)
+            return NULL;
+    }
+}
+
+/* at: behind the opening quote. */
+static inline const char *read_string(struct scan *scan, const char *at, struct name *ret)
+{
+    bool has_dots = false;
+    const char *stop = skip_plain(at, scan->end, &has_dots);
+
+    if (__builtin_expect(stop < scan->end && *stop == '"', 1)) {
+        *ret = (struct name){text_from(at, (size_t)(stop - at)), !has_dots};
+        return stop + 1;
+    }
+    ret->is_plain = false;
+    return stop < scan->end && *stop == '\\' ? read_escaped(scan, at, &ret->text) : NULL;
+}
+
+static inline const char *skip_string(const char *at, const char *end)
+{
+    bool dots;
+
+    for (;;) {
+        at = skip_plain(at, end, &dots);
+        if (at >= end)
+            return NULL;
+        if (*at == '"')
+            return at + 1;
+        at += *at == '\\' ? 2 : 1;
+    }
+}
+
+/* Where we are in what is skipped, between blocks. */
+struct skipping {
+    uint64_t in_string;  /* all bits or none */
+    uint64_t is_escaped; /* the next byte: 1 or 0 */
+    int64_t depth;
+};
+
+/* Characters behind an odd number of backslashes. */
+static uint64_t find_escaped(uint64_t backslashes, uint64_t *is_escaped)
+{
+    const uint64_t even = UINT64_C(0x5555555555555555);
+    uint64_t starts, runs;
+
+    if (!backslashes) {
+        uint64_t escaped = *is_escaped;
+        *is_escaped = 0;
+        return escaped;
+    }
+    backslashes &= ~*is_escaped;
+    uint64_t behind = backslashes << 1 | *is_escaped;
+    starts = backslashes & ~even & ~behind;
+    *is_escaped = __builtin_add_overflow(starts, backslashes, &runs);
+    return (even ^ runs << 1) & behind;
+}
+
+/* The bit of the bracket that closes the outermost one, or SIMD_BLOCK. */
+static inline int skip_block(struct skipping *skipping, const char *block)
+{
+    struct simd_json json = simd_classify(block);
+
+    if (json.backslashes | skipping->is_escaped)
+        json.quotes &= ~find_escaped(json.backslashes, &skipping->is_escaped);
+    uint64_t strings = simd_parity(json.quotes) ^ skipping->in_string;
+    skipping->in_string = (uint64_t)((int64_t)strings >> 63);
+    json.opens &= ~strings;
+    json.closes &= ~strings;
+    int64_t closing = __builtin_popcountll(json.closes);
+    if (closing < skipping->depth) {
+        skipping->depth += __builtin_popcountll(json.opens) - closing;
+        return SIMD_BLOCK;
+    }
+    for (uint64_t left = json.closes, before = 0; left; left &= left - 1) {
+        int at = __builtin_ctzll(left);
+        uint64_t opens = json.opens & ((UINT64_C(1) << at) - 1);
+        if (skipping->depth + __builtin_popcountll(opens) - (int64_t)++before == 0)
+            return at;
+    }
+    skipping->depth += __builtin_popcountll(json.opens) - closing;
+    return SIMD_BLOCK;
+}
+
+/* at: behind its opening bracket. */
+static const char *skip_container(const char *at, const char *end)
+{
+    struct skipping skipping = {.depth = 1};
+    char last[SIMD_BLOCK];
+
+    for (; end - at >= SIMD_BLOCK; at += SIMD_BLOCK) {
+        int close = skip_block(&skipping, at);
+        if (close < SIMD_BLOCK)
+            return at + close + 1;
+    }
+    memset(last, ' ', sizeof last);
+    memcpy(last, at, (size_t)(end - at));
+    int close = skip_block(&skipping, last);
+    return close < SIMD_BLOCK ? at + close + 1 : NULL;
+}
+
+static const char *skip_scalar(const char *at, const char *end)
+{
+    const char *start = at;
+
+    while (at < end && *at != ',' && *at != '}' && *at != ']' && (unsigned char)*at > ' ')
+        at++;
+    return at > start ? at : NULL;
+}
+
+static inline const char *skip_value(const char *at, const char *end)
+{
+    if (at == end)
+        return NULL;
+    if (*at == '"')
+        return skip_string(at + 1, end);
+    if (*at == '{' || *at == '[')
+        return skip_container(at + 1, end);
+    return skip_scalar(at, end);
+}
+
+static const char *skip_digits(const char *at, const char *end)
+{
+    const char *start = at;
+
+    while (at < end && *at >= '0' && *at <= '9')
+        at++;
+    return at > start ? at : NULL;
+}
+
+static const char *skip_number(const char *at, const char *end)
+{
+    at += *at == '-';
+    at = at < end && *at == '0' ? at + 1 : skip_digits(at, end);
+    if (at && at < end && *at == '.')
+        at = skip_digits(at + 1, end);
+    if (at && at < end && (*at == 'e' || *at == 'E')) {
+        at++;
+        at += at < end && (*at == '+' || *at == '-');
+        at = skip_digits(at, end);
+    }
+    return at;
+}
+
+static const char *skip_word(const char *at, const char *end)
+{
+    static const struct text words[] = {TEXT("true"), TEXT("false"), TEXT("null")};
+    struct text rest = text_from(at, (size_t)(end - at));
+
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (text_starts(rest, words[i]))
+            return at + words[i].len;
+    return NULL;
+}
+
+static inline bool is_field(const struct scan *scan, struct place place)
+{
+    for (int i = 0; i < EVALUATION_LAYERS; i++)
+        if (place.nodes[i] != INDEX_NONE &&
+            scan->scratch->layers[i].index->nodes[place.nodes[i]].field != INDEX_NONE)
+            return true;
+    return false;
+}
+
+static inline bool has_children(const struct scan *scan, struct place place)
+{
+    for (int i = 0; i < EVALUATION_LAYERS; i++)
+        if (place.nodes[i] != INDEX_NONE &&
+            scan->scratch->layers[i].index->nodes[place.nodes[i]].children.count)
+            return true;
+    return false;
+}
+
+static inline void add_value(struct scan *scan, struct place place, const struct value *value)
+{
+    for (unsigned i = 0; i < EVALUATION_LAYERS; i++) {
+        if (place.nodes[i] == INDEX_NONE)
+            continue;
+        uint32_t field = scan->scratch->layers[i].index->nodes[place.nodes[i]].field;
+        if (field != INDEX_NONE)
+            evaluation_add(scan->scratch, i, field, value);
+    }
+}
+
+static const char *scan_scalar(struct scan *scan, const char *at, struct place place,
+                               uint32_t member)
+{
+    bool is_number = *at == '-' || (*at >= '0' && *at <= '9');
+    const char *stop = is_number ? skip_number(at, scan->end) : skip_word(at, scan->end);
+
+    if (stop) {
+        struct value value = {is_number ? VALUE_NUMBER : VALUE_WORD,
+                              text_from(at, (size_t)(stop - at)), member};
+        add_value(scan, place, &value);
+    }
+    return stop;
+}
+
+static inline const char *scan_string(struct scan *scan, const char *at, struct place place,
+                                      uint32_t member)
+{
+    struct name string;
+    const char *stop = read_string(scan, at + 1, &string);
+
+    if (stop) {
+        struct value value = {VALUE_STRING, string.text, member};
+        add_value(scan, place, &value);
+    }
+    return stop;
+}
+
+static const struct index_child *find_hashed(const struct index *index,
+                                             const struct index_node *node, struct text name)
+{
+    for (uint64_t i = index_name_hash(index->seed, name);; i++) {
+        uint32_t slot = index->child_slots[node->slots + (i & node->slot_mask)];
+        if (slot == 0)
+            return NULL;
+        const struct index_child *child = &index->children[slot - 1];
+        if (text_equal(text_from(child->name, child->len), name))
+            return child;
+    }
+}
+
+/* Of a name within the event. */
+static inline uint64_t head_of(struct text name, const char *end)
+{
+    uint64_t head = 0;
+
+    if (name.len < 8 && end - name.at >= 8 && name.len > 0) {
+        memcpy(&head, name.at, 8);
+        return head & (UINT64_MAX >> (64 - 8 * name.len));
+    }
+    memcpy(&head, name.at, name.len < 8 ? name.len : 8);
+    return head;
+}
+
+static inline uint32_t find_child(const struct index *index, uint32_t number, struct text name,
+                                  uint64_t head)
+{
+    const struct index_node *node = &index->nodes[number];
+
+    if (!(node->lengths >> (name.len & 63) & 1))
+        return INDEX_NONE;
+    if (node->slot_mask) {
+        const struct index_child *child = find_hashed(index, node, name);
+        return child ? child->node : INDEX_NONE;
+    }
+    const struct index_child *child = &index->children[node->children.start];
+    for (uint32_t i = 0; i < node->children.count; i++, child++)
+        if (child->head == head && child->len == name.len &&
+            (name.len <= 8 || memcmp(child->name, name.at, name.len) == 0))
+            return child->node;
+    return INDEX_NONE;
+}
+
+static inline struct place step(const struct scan *scan, struct place place, struct text name)
+{
+    struct place next;
+    uint64_t head = head_of(name, scan->end);
+
+    for (int i = 0; i < EVALUATION_LAYERS; i++)
+        next.nodes[i] = place.nodes[i] == INDEX_NONE ? INDEX_NONE
+                                                     : find_child(scan->scratch->layers[i].index,
+                                                                  place.nodes[i], name, head);
+    return next;
+}
+
+/* Dots join names, wherever they are: {"a.b": 1} has the field a.b as {"a": {"b": 1}} has. */
+static struct place step_by_dots(const struct scan *scan, struct place place, struct text name)
+{
+    for (;;) {
+        size_t dot = text_find(name, '.');
+        struct text first = text_slice(name, 0, dot);
+        struct place next;
+        uint64_t head = 0;
+        memcpy(&head, first.at, first.len < 8 ? first.len : 8);
+        for (int i = 0; i < EVALUATION_LAYERS; i++)
+            next.nodes[i] =
+                place.nodes[i] == INDEX_NONE
+                    ? INDEX_NONE
+                    : find_child(scan->scratch->layers[i].index, place.nodes[i], first, head);
+        place = next;
+        if (dot == name.len)
+            return place;
+        name = text_skip(name, dot + 1);
+    }
+}
+
+static inline bool is_used(struct place place)
+{
+    bool used = false;
+
+    for (int i = 0; i < EVALUATION_LAYERS; i++)
+        used |= place.nodes[i] != INDEX_NONE;
+    return used;
+}
+
+/* A name, its colon, its value. */
+static inline const char *scan_member(struct scan *scan, const char *at, struct place place,
+                                      uint32_t member)
+{
+    struct name name;
+
+    if (at == scan->end || *at != '"')
+        return NULL;
+    at = read_string(scan, at + 1, &name);
+    if (!at)
+        return NULL;
+    at = skip_blanks(at, scan->end);
+    if (at == scan->end || *at != ':')
+        return NULL;
+    at = skip_blanks(at + 1, scan->end);
+    place = name.is_plain ? step(scan, place, name.text) : step_by_dots(scan, place, name.text);
+    return is_used(place) || scan->is_strict ? scan_value(scan, at, place, member)
+                                             : skip_value(at, scan->end);
+}
+
+/* at: behind its brace. */
+static const char *scan_object(struct scan *scan, const char *at, struct place place,
+                               uint32_t member)
+{
+    at = skip_blanks(at, scan->end);
+    if (at < scan->end && *at == '}')
+        return at + 1;
+    for (;;) {
+        at = scan_member(scan, at, place, member);
+        if (!at)
+            return NULL;
+        at = skip_blanks(at, scan->end);
+        if (at == scan->end)
+            return NULL;
+        if (*at == '}')
+            return at + 1;
+        if (*at != ',')
+            return NULL;
+        at = skip_blanks(at + 1, scan->end);
+    }
+}
+
+/* Its elements are values of the field that the array is a value of; those that hold others
+ * are members. */
+static const char *scan_array(struct scan *scan, const char *at, struct place place,
+                              uint32_t member)
+{
+    uint32_t array = ++scan->scratch->array_count;
+
+    at = skip_blanks(at, scan->end);
+    if (at < scan->end && *at == ']')
+        return at + 1;
+    for (;;) {
+        if (at == scan->end)
+            return NULL;
+        bool holds_others = *at == '{' || *at == '[';
+        at =
+            scan_value(scan, at, place,
+                       holds_others ? evaluation_add_member(scan->scratch, member, array) : member);
+        if (!at)
+            return NULL;
+        at = skip_blanks(at, scan->end);
+        if (at == scan->end)
+            return NULL;
+        if (*at == ']')
+            return at + 1;
+        if (*at != ',')
+            return NULL;
+        at = skip_blanks(at + 1, scan->end);
+    }
+}
+
+static const char *scan_container(struct scan *scan, const char *at, struct place place,
+                                  uint32_t member)
+{
+    if (scan->depth == LIMIT_EVENT_DEPTH) {
+        scan->is_too_deep = true;
+        return NULL;
+    }
+    scan->depth++;
+    const char *stop = *at == '{' ? scan_object(scan, at + 1, place, member)
+                                  : scan_array(scan, at + 1, place, member);
+    scan->depth--;
+    return stop;
+}
+
+/* The value of a place that some rule uses. */
+static const char *scan_value(struct scan *scan, const char *at, struct place place,
+                              uint32_t member)
+{
+    if (at == scan->end)
+        return NULL;
+    if (*at == '[' || (*at == '{' && (scan->is_strict || has_children(scan, place))))
+        return scan_container(scan, at, place, member);
+    if (*at == '{' || !(scan->is_strict || is_field(scan, place)))
+        return skip_value(at, scan->end);
+    return *at == '"' ? scan_string(scan, at, place, member) : scan_scalar(scan, at, place, member);
+}
+
+int SCAN_EVENT(struct text event, struct match_scratch *scratch, struct error *err)
+{
+    struct scan scan = {
+        .end = event.at + event.len, .scratch = scratch, .is_strict = scratch->is_strict};
+    struct place root;
+
+    for (int i = 0; i < EVALUATION_LAYERS; i++)
+        root.nodes[i] = scratch->layers[i].index ? 0 : INDEX_NONE;
+    const char *at = skip_blanks(event.at, scan.end);
+    if (at == scan.end || *at != '{')
+        return error_set(err, ERROR_INVALID, "the event is not a JSON object");
+    at = scan_container(&scan, at, root, 0);
+    if (scan.is_too_deep)
+        return error_set(err, ERROR_LIMIT, "the event nests deeper than %d", LIMIT_EVENT_DEPTH);
+    if (!at || skip_blanks(at, scan.end) < scan.end)
+        return error_set(err, ERROR_INVALID, "the event is not valid JSON");
+    return 0;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "router/pattern.h"
+
+#include "test.h"
+
+TEST(a_pattern_that_is_wrong_is_refused_with_its_reason)
+{
+    static const struct {
+        const char *pattern, *reason;
+    } cases[] = {
+        {"", "Filter is not an object"},
+        {"[1]", "Filter is not an object"},
+        {"{}", "Empty objects are not allowed"},
+        {"{\"a\":{}}", "Empty objects are not allowed"},
+        {"{\"a\":[]}", "Empty arrays are not allowed"},
+        {"{\"a\":1}", "\"a\" must be an object or an array"},
+        {"{\"a\":[[1]]}", "Match value must be String, number, true, false, or null"},
+        {"{\"a\":[{\"x\":1}]}", "Unrecognized match type x"},
+        {"{\"a\":[{\"prefix\":1}]}", "prefix match pattern must be a string"},
+        {"{\"a\":[{\"prefix\":\"x\",\"y\":1}]}", "Only one key allowed in match expression"},
+        {"{\"a\":[{\"cidr\":1}]}", "prefix match pattern must be a string"},
+        {"{\"a\":[{\"cidr\":\"1.2.3.4\"}]}", "Malformed CIDR, one '/' required"},
+        {"{\"a\":[{\"cidr\":\"1.2.3.4/x\"}]}", "Malformed CIDR, mask bits must be an integer"},
+        {"{\"a\":[{\"cidr\":\"1.2.3.4/32\"}]}", "IPv4 mask bits must be < 32"},
+        {"{\"a\":[{\"cidr\":\"1.2.3.x/2\"}]}", "Nonstandard IP address: 1.2.3.x"},
+        {"{\"a\":[{\"cidr\":\"1.2.3.400/2\"}]}", "Invalid IP address: 1.2.3.400"},
+        {"{\"a\":[{\"numeric\":[\">\",5,\"<\",1]}]}", "Bottom must be less than top"},
+        {"{\"a\":[{\"numeric\":[\"~\",5]}]}", "Unrecognized numeric range operator: ~"},
+        {"{\"a\":[{\"numeric\":[\"=\",1e400]}]}", "Cannot compare number : 1e400"},
+        {"{\"a\":[{\"wildcard\":\"a**b\"}]}", "Consecutive wildcard characters at pos 2"},
+        {"{\"a\":[{\"wildcard\":\"a\\\\x\"}]}", "Invalid escape character at pos 2"},
+        {"{\"a\":[{\"anything-but\":[]}]}",
+         "Inside anything but list, either all values are number or string, mixed type is not "
+         "supported"},
+        {"{\"$or\":[{\"a\":[1]}]}", "There must have at least 2 Objects in $or relationship."},
+        {"{\"$or\":1}", "It must be an Array followed with $or."},
+        {"{\"$or\":[1,2]}", "Only JSON object is allowed in array of $or relationship."},
+        {"{\"$or\":[{\"prefix\":[1]},{\"a\":[1]}]}",
+         "prefix is Ruler reserved fieldName which cannot be used inside $or."},
+        {"{\"a\":[1]",
+         "Unexpected end-of-input: expected close marker for Object (start marker at [Source: "
+         "(String)\"{\"a\":[1]\"; line: 1, column: 1])"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct error err = {0};
+        struct pattern *pattern = pattern_compile(text_of(cases[i].pattern), NULL, &err);
+        CHECK_MSG(!pattern, "%s was accepted", cases[i].pattern);
+        CHECK_MSG(strcmp(err.text, cases[i].reason) == 0, "%s: '%s'", cases[i].pattern, err.text);
+        CHECK(err.code == ERROR_INVALID);
+    }
+}
+
+TEST(the_message_says_where_in_the_pattern)
+{
+    static const struct {
+        const char *pattern, *message;
+    } cases[] = {
+        {"{\"time\": [{\"prefix\": 123}]}",
+         "prefix match pattern must be a string\n at [Source: (String)\"{\"time\": [{\"prefix\": "
+         "123}]}\"; line: 1, column: 25]"},
+        {"{\"a\": [{\"anything-but\": {\"suffix\": \"\"}}]}",
+         "Null prefix/suffix not allowed\n at [Source: (String)\"{\"a\": [{\"anything-but\": "
+         "{\"suffix\": \"\"}}]}\"; line: 1, column: 38]"},
+        {"{\"a\": [{\"anything-but\": {\"suffix\": [null]}}]}",
+         "prefix/suffix match pattern must be a string\n at [Source: (String)\"{\"a\": "
+         "[{\"anything-but\": {\"suffix\": [null]}}]}\"; line: 1, column: 41]\n at [Source: "
+         "(String)\"{\"a\": [{\"anything-but\": {\"suffix\": [null]}}]}\"; line: 1, column: 41]"},
+        {"{\"a\":\n [{\"cidr\": \"bad\"}]}", "Malformed CIDR, one '/' required"},
+        {"{\"a\":\n []}", "Empty arrays are not allowed\n at [Source: (String)\"{\"a\":\n []}\"; "
+                          "line: 2, column: 4]"},
+        {"this is not JSON",
+         "Unrecognized token 'this': was expecting (JSON String, Number, Array, Object or token "
+         "'null', 'true' or 'false')\n at [Source: (String)\"this is not JSON\"; line: 1, column: "
+         "5]"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct error err = {0};
+        scoped(buffer_done) struct buffer message = {0};
+        CHECK(!pattern_compile(text_of(cases[i].pattern), &message, &err));
+        struct text got = buffer_text(&message),
+                    intro = TEXT("Event pattern is not valid. Reason: ");
+        CHECK(text_starts(got, intro));
+        CHECK_TEXT(text_skip(got, intro.len), cases[i].message);
+    }
+}
+
+TEST(what_or_multiplies_is_bounded)
+{
+    scoped(buffer_done) struct buffer source = {0};
+    struct error err = {0};
+
+    buffer_add_char(&source, '{');
+    for (int i = 0; i < 40; i++)
+        buffer_add_format(&source, "%s\"%d\":{\"$or\":[{\"a\":[1]},{\"b\":[1]}]}", i ? "," : "", i);
+    buffer_add_char(&source, '}');
+    CHECK(!pattern_compile(buffer_text(&source), NULL, &err));
+    CHECK(text_starts(text_of(err.text), TEXT("Rule is too complex")));
+}
