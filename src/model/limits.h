@@ -58,3 +58,6 @@
 /* Events */
 #define LIMIT_CLOUD_ATTRIBUTES 64   /* of one CloudEvent; looking one up is linear */
 #define LIMIT_CLOUD_BATCH 1000      /* CloudEvents in one request */
+#define LIMIT_CESQL_BYTES 4096      /* of an expression */
+#define LIMIT_CESQL_DEPTH 128       /* brackets and signs within each other; bounds recursion */
+#define LIMIT_CESQL_STRING 1048576  /* bytes that CONCAT may make */
