@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/connection_priv.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#define DIRECT_BODY_MIN (16 << 10) /* sent from where it is, not gathered */
+
+static struct connection *of_stream(struct http_stream *stream)
+{
+    struct connection *connection = container_of(stream, struct connection, stream);
+
+    assert(connection->live);
+    return connection;
+}
+
+struct buffer *connection_output(struct connection *c)
+{
+    if (!c->out.capacity)
+        c->out = buffer_take(&c->server->pool->output);
+    return &c->out;
+}
+
+/* How much of count was sent, by its return value; false when the client is gone. */
+static bool sent(struct connection *c, ssize_t count, size_t *ret_count)
+{
+    *ret_count = count > 0 ? (size_t)count : 0;
+    if (count > 0)
+        c->sent_us = connection_now_us(c);
+    else if (count < 0 && errno != EAGAIN && errno != EINTR)
+        c->broken = true;
+    return !c->broken;
+}
+
+void connection_flush(struct connection *c)
+{
+    size_t count;
+
+    if (c->out.len == 0 || c->broken || c->closed)
+        return;
+    if (sent(c, send(c->io.fd, c->out.at, c->out.len, MSG_NOSIGNAL | MSG_DONTWAIT), &count))
+        buffer_consume(&c->out, count);
+}
+
+/* Gathered, or when it is large sent from where it is, as far as the socket takes it. */
+static void put_body(struct connection *c, struct text body)
+{
+    size_t count;
+
+    c->stream.sent_bytes += (int64_t)body.len;
+    if (body.len < DIRECT_BODY_MIN || c->broken) {
+        buffer_add_text(connection_output(c), body);
+        return;
+    }
+    struct iovec parts[] = {{c->out.at, c->out.len}, {(void *)(uintptr_t)body.at, body.len}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = COUNT_OF(parts)};
+    if (!sent(c, sendmsg(c->io.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT), &count))
+        return;
+    size_t gathered = count < c->out.len ? count : c->out.len;
+    buffer_consume(&c->out, gathered);
+    if (count - gathered < body.len)
+        buffer_add_text(connection_output(c), text_skip(body, count - gathered));
+}
+
+/* Whether the connection can stay after this answer. */
+static bool may_stay(const struct connection *c)
+{
+    /* Unsent so far, the body may come or not: nobody can tell where the next head is. */
+    if (c->expecting || !c->keep_alive || c->server->draining)
+        return false;
+    return c->reading != READ_BODY || c->body_left <= DROP_MAX;
+}
+
+static void put_head(struct connection *c, int status, const struct http_field *fields,
+                     size_t count, int64_t content_length)
+{
+    bool bodiless = response_has_no_body(status);
+    bool unknown = content_length < 0 && !bodiless;
+    bool http_1_0 = c->stream.request.http_1_0;
+    struct response_head head = {
+        .status = status < 200 || status > 999 ? 500 : status,
+        .fields = fields,
+        .count = count,
+        .content_length = bodiless ? -1 : content_length,
+        .chunked = unknown && !http_1_0,
+        .keep_alive = may_stay(c) && !(unknown && http_1_0),
+        .http_1_0 = http_1_0,
+    };
+
+    assert(c->writing == WRITE_NONE);
+    response_write_head(c->server->pool, connection_output(c), &head);
+    c->keep_alive = head.keep_alive;
+    c->stream.status = head.status;
+    c->write_left = content_length;
+    if (bodiless || c->stream.request.method == METHOD_HEAD)
+        c->writing = WRITE_NO_BODY;
+    else if (unknown)
+        c->writing = http_1_0 ? WRITE_UNTIL_CLOSE : WRITE_CHUNKED;
+    else
+        c->writing = WRITE_LENGTH;
+}
+
+static void put_chunk(struct connection *c, struct text chunk)
+{
+    c->stream.sent_bytes += (int64_t)chunk.len;
+    response_write_chunk(connection_output(c), chunk);
+}
+
+/* The answer is complete. A body that is not is dropped to keep the connection. */
+static void finish_answer(struct connection *c)
+{
+    c->writing = WRITE_NONE;
+    c->body_received = 0;
+    c->body_began_us = connection_now_us(c);
+    if (!c->keep_alive)
+        connection_stop_reading(c);
+    connection_end_stream(c, c->broken);
+}
+
+/* After a call of the application: what does not happen on the way to settle(). */
+static void left(struct connection *c, bool send_now)
+{
+    if (c->entered || c->closed)
+        return;
+    if (send_now || c->out.len >= OUT_LOW)
+        connection_flush(c);
+    loop_defer(c->server->loop, &c->task);
+}
+
+static void respond(struct http_stream *stream, int status, const struct http_field *fields,
+                    size_t count, struct text body)
+{
+    struct connection *c = of_stream(stream);
+
+    put_head(c, status, fields, count, (int64_t)body.len);
+    if (c->writing == WRITE_LENGTH && body.len > 0)
+        put_body(c, body);
+    finish_answer(c);
+    left(c, true);
+}
+
+static void begin(struct http_stream *stream, int status, const struct http_field *fields,
+                  size_t count, int64_t content_length)
+{
+    struct connection *c = of_stream(stream);
+
+    put_head(c, status, fields, count, content_length);
+    left(c, false);
+}
+
+static bool write_piece(struct http_stream *stream, struct text chunk)
+{
+    struct connection *c = of_stream(stream);
+
+    assert(c->writing != WRITE_NONE);
+    if (c->writing == WRITE_LENGTH && (int64_t)chunk.len > c->write_left)
+        chunk.len = (size_t)c->write_left; /* more would be read as the next answer */
+    if (chunk.len == 0 || c->writing == WRITE_NO_BODY)
+        return true;
+    if (c->writing == WRITE_CHUNKED)
+        put_chunk(c, chunk);
+    else
+        put_body(c, chunk);
+    c->write_left -= c->writing == WRITE_LENGTH ? (int64_t)chunk.len : 0;
+    left(c, false);
+    c->told_full = c->out.len >= OUT_HIGH;
+    return !c->told_full;
+}
+
+static void cut(struct http_stream *stream)
+{
+    struct connection *c = of_stream(stream);
+
+    connection_flush(c);
+    /* Where the end of the connection would be the end of the body, only a reset tells. */
+    c->reset = c->writing == WRITE_UNTIL_CLOSE;
+    connection_close_now(c);
+}
+
+static void end(struct http_stream *stream, const struct http_field *trailers, size_t count)
+{
+    struct connection *c = of_stream(stream);
+
+    assert(c->writing != WRITE_NONE);
+    if (c->writing == WRITE_LENGTH && c->write_left > 0) {
+        cut(stream);
+        return;
+    }
+    if (c->writing == WRITE_CHUNKED)
+        response_write_last_chunk(connection_output(c), trailers, count);
+    finish_answer(c);
+    left(c, true);
+}
+
+static void resume(struct http_stream *stream)
+{
+    struct connection *c = of_stream(stream);
+
+    if (!c->paused)
+        return;
+    c->paused = false;
+    c->received_us = connection_now_us(c);
+    c->body_began_us += c->received_us - c->paused_us;
+    left(c, false);
+}
+
+void connection_refuse(struct connection *c, int status, const char *reason)
+{
+    static const struct http_field fields[] = {
+        {TEXT("Content-Type"), TEXT("text/plain; charset=utf-8")},
+    };
+    struct text body = text_of(reason);
+
+    if (c->writing != WRITE_NONE) {
+        c->reset = c->writing == WRITE_UNTIL_CLOSE;
+        c->broken = true;
+        return;
+    }
+    c->keep_alive = false;
+    put_head(c, status, fields, COUNT_OF(fields), (int64_t)body.len);
+    if (c->writing == WRITE_LENGTH)
+        put_body(c, body);
+    c->writing = WRITE_NONE;
+    connection_stop_reading(c);
+    if (c->live)
+        connection_end_stream(c, true);
+}
+
+const struct http_transport connection_transport = {
+    .respond = respond,
+    .begin = begin,
+    .write = write_piece,
+    .end = end,
+    .abort = cut,
+    .resume = resume,
+};

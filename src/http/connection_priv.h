@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "http/http_priv.h"
+
+/*
+ * A connection reads heads into a block and bodies through it (or through the pool's
+ * scratch when their length is known), hands one request at a time to the application,
+ * and gathers answers in `out`.
+ *
+ * Everything that happens enters by on_ready, on_task or on_timer ("entered"), does what
+ * is possible, and ends in settle(), which sends what was gathered (one send for all
+ * answers to pipelined requests) and brings watching, deadline and memory in line with
+ * the state. Calls of the application from elsewhere send at once where an answer is
+ * complete, and leave the rest to on_task: so a call of the application never leads to
+ * another request being handed to it before it returns.
+ *
+ * Deadlines move without touching the timer: it is set anew when it fires early, or when
+ * a deadline is earlier than it.
+ */
+
+#define OUT_HIGH (64 << 10) /* gathered beyond this: the client is slow */
+#define OUT_LOW (16 << 10)
+#define DROP_MAX (256 << 10) /* of a body nobody wants, to keep the connection */
+
+enum reading {
+    READ_HEAD,
+    READ_BODY,
+    READ_DONE,    /* the request is complete; the next is not looked at yet */
+    READ_NOTHING, /* no further request will be read */
+    READ_LINGER,  /* the answer is out; what comes is dropped until the client closes */
+};
+
+enum writing {
+    WRITE_NONE,
+    WRITE_LENGTH,
+    WRITE_CHUNKED,
+    WRITE_UNTIL_CLOSE,
+    WRITE_NO_BODY,
+};
+
+struct connection {
+    struct http_stream stream;
+    struct loop_io io;
+    struct loop_timer timer;
+    struct loop_task task;
+    struct list link;
+    struct http_server *server;
+    const struct http_app *app;
+    void *context;
+
+    struct input_block *block;
+    uint32_t start, end; /* what is unread in the block */
+    uint32_t floor;      /* what is before it belongs to the head of the stream */
+    enum reading reading;
+    struct request_parser parser;
+    struct chunked chunked;
+    int64_t body_left;     /* of a known length */
+    int64_t body_received; /* or dropped */
+
+    struct buffer out;
+    enum writing writing;
+    int64_t write_left; /* of a known length */
+
+    int64_t received_us, sent_us, body_began_us, paused_us, linger_us;
+    int64_t timer_due_us;
+
+    bool live;       /* the application has the stream */
+    bool entered;    /* settle() will follow */
+    bool paused;     /* the application does not want more body */
+    bool expecting;  /* the client waits for 100 Continue */
+    bool keep_alive; /* of the request under way */
+    bool told_full;  /* http_write() said false */
+    bool stuck;      /* the socket took nothing when last asked */
+    bool unread;     /* closing before the request was read */
+    bool ended;      /* no more input comes */
+    bool closing;    /* once `out` is sent */
+    bool broken;     /* nothing more can be sent or received */
+    bool reset;      /* close so that the client sees an error */
+    bool closed;
+};
+
+static inline int64_t connection_now_us(const struct connection *c)
+{
+    return loop_now_us(c->server->loop);
+}
+
+/* --- connection_http1.c: its life --- */
+
+/* The exchange is over for the application. */
+void connection_end_stream(struct connection *c, bool reset);
+void connection_close_now(struct connection *c);
+
+/* --- connection_output.c: answers --- */
+
+extern const struct http_transport connection_transport;
+struct buffer *connection_output(struct connection *c); /* what is gathered */
+void connection_flush(struct connection *c);
+/* Answers for the application, which may have the stream already, and ends the
+ * connection. Where an answer has begun, cutting it off is all that is left. */
+void connection_refuse(struct connection *c, int status, const char *reason);
+
+/* --- connection_request.c: heads and bodies, from what is in the block --- */
+
+/* As far as the input goes; not while the client does not take its answers. */
+void connection_advance(struct connection *c);
+/* A piece of a body whose length is known. */
+void connection_read_known(struct connection *c, struct text piece);
+void connection_stop_reading(struct connection *c);
+
+/* --- connection_input.c: from the socket into the block --- */
+
+bool connection_wants_input(const struct connection *c);
+void connection_receive(struct connection *c);
