@@ -202,7 +202,10 @@ static char *put_line(char *at, const struct access_entry *entry)
     at = put(put_word(at, entry->agent), TEXT("\" "));
     at = put(put_word(at, entry->function), TEXT(" "));
     at = put(put_word(at, entry->request_id), TEXT(" "));
-    return put(put_duration(at, entry->us > 0 ? entry->us : 0), TEXT("\n"));
+    at = put_duration(at, entry->us > 0 ? entry->us : 0);
+    if (entry->refusal.len > 0)
+        at = put(put_word(put(at, TEXT(" \"")), entry->refusal), TEXT("\""));
+    return put(at, TEXT("\n"));
 }
 
 /* The words, and the most that stands around them. */
@@ -210,7 +213,7 @@ static size_t line_room(const struct access_entry *entry)
 {
     return 4 * (entry->peer.len + entry->user.len + entry->method.len + entry->target.len +
                 entry->referer.len + entry->agent.len + entry->function.len +
-                entry->request_id.len) +
+                entry->request_id.len + entry->refusal.len) +
            entry->time.len + FRAME_BYTES;
 }
 

@@ -14,10 +14,11 @@
  * ID 1.234
  *
  * the function, the request id, and the milliseconds from the first byte of the head to the
- * end of the answer. Bytes that could forge a line are written as \xHH. Lines gather in
- * memory and are appended to the file by the pool every 100 ms or 64 KiB; the file is
- * opened anew each time, so it may be moved away. When the disk does not keep up, lines are
- * dropped and counted in the daemon's log. Several logs (one a shard) may share a file.
+ * end of the answer; then, of a request that was no HTTP we serve, why, in quotes. Bytes that could
+ * forge a line are written as \xHH. Lines gather in memory and are appended to the file by the pool
+ * every 100 ms or 64 KiB; the file is opened anew each time, so it may be moved away. When the disk
+ * does not keep up, lines are dropped and counted in the daemon's log. Several logs (one a shard)
+ * may share a file.
  */
 struct access_log;
 
@@ -26,7 +27,8 @@ struct access_entry {
     struct text time;       /* common log format */
     struct text method, target, referer, agent;
     struct text function, request_id;
-    int status; /* 0: the client left before there was an answer; written as 499 */
+    struct text refusal; /* empty: the request was understood */
+    int status;          /* 0: the client left before there was an answer; written as 499 */
     int64_t bytes;
     int64_t us;
 };

@@ -327,6 +327,29 @@ static void log_access(const struct exchange *exchange)
     access_log_add(exchange->gateway->log, &entry);
 }
 
+static void on_refused(const struct http_stream *stream, const char *reason)
+{
+    const struct origin *origin = stream->context;
+    struct gateway *gateway = origin->service;
+    const struct http_request *request = &stream->request;
+    char peer[INET6_ADDRSTRLEN];
+
+    if (!gateway->log)
+        return;
+    format_peer(&stream->peer, peer);
+    const struct access_entry entry = {
+        .peer = text_of(peer),
+        .time = text_of(time_now(gateway, clock_now_ms())),
+        .method = request->method_text,
+        .target = request->target,
+        .refusal = text_of(reason),
+        .status = stream->status,
+        .bytes = stream->sent_bytes,
+        .us = loop_now_us(stream->loop) - stream->began_us,
+    };
+    access_log_add(gateway->log, &entry);
+}
+
 /* The invocation, if it still runs, goes on without a client. */
 static void on_close(struct http_stream *stream, bool reset)
 {
@@ -347,4 +370,5 @@ const struct http_app gateway_app = {
     .on_end = on_end,
     .on_writable = on_writable,
     .on_close = on_close,
+    .on_refused = on_refused,
 };

@@ -272,7 +272,10 @@ void connection_open(struct listener *listener, int fd, const struct sockaddr_st
 
     c->server = listener->server;
     c->app = listener->app;
-    c->context = listener->context;
+    c->stream.transport = &connection_transport;
+    c->stream.app = listener->app;
+    c->stream.context = listener->context;
+    c->stream.loop = c->server->loop;
     c->stream.peer = *peer;
     c->io.ready = on_ready;
     c->io.closed = on_closed;

@@ -205,6 +205,14 @@ static void resume(struct http_stream *stream)
     left(c, false);
 }
 
+/* What is left of the stream before, if nothing was read of a head since. */
+static void forget_last(struct connection *c)
+{
+    c->stream.sent_bytes = 0;
+    if (c->parser.scanned == 0)
+        c->stream.request = (struct http_request){0};
+}
+
 void connection_refuse(struct connection *c, int status, const char *reason)
 {
     static const struct http_field fields[] = {
@@ -218,6 +226,8 @@ void connection_refuse(struct connection *c, int status, const char *reason)
         return;
     }
     c->keep_alive = false;
+    if (!c->live)
+        forget_last(c);
     put_head(c, status, fields, COUNT_OF(fields), (int64_t)body.len);
     if (c->writing == WRITE_LENGTH)
         put_body(c, body);
@@ -225,6 +235,8 @@ void connection_refuse(struct connection *c, int status, const char *reason)
     connection_stop_reading(c);
     if (c->live)
         connection_end_stream(c, true);
+    else if (c->app->on_refused)
+        c->app->on_refused(&c->stream, reason);
 }
 
 const struct http_transport connection_transport = {

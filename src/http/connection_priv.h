@@ -47,7 +47,6 @@ struct connection {
     struct list link;
     struct http_server *server;
     const struct http_app *app;
-    void *context;
 
     struct input_block *block;
     uint32_t start, end; /* what is unread in the block */

@@ -18,11 +18,7 @@ static void init_stream(struct connection *c)
 {
     struct http_stream *stream = &c->stream;
 
-    stream->transport = &connection_transport;
-    stream->app = c->app;
-    stream->context = c->context;
     stream->owner = NULL;
-    stream->loop = c->server->loop;
     stream->is_half_closed = c->ended;
     stream->body_max = c->server->limits.body_max;
     stream->status = 0;

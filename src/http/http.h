@@ -76,6 +76,12 @@ struct http_app {
     /* The exchange is over: answered in full (reset false), or the client went away or
      * broke the protocol (reset true). Release what belongs to it. */
     void (*on_close)(struct http_stream *stream, bool reset);
+    /* A request whose head is malformed or did not come in time: it was answered, was and
+     * will be no stream of the application's, and the connection ends. What is known of it
+     * can be read: context, peer, began_us, status, sent_bytes, and what was understood of
+     * request (the method may be missing, fields be some of its own). reason is a sentence
+     * that lasts. Optional. */
+    void (*on_refused)(const struct http_stream *stream, const char *reason);
 };
 
 /* The transport's side; one table per protocol. */

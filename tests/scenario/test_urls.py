@@ -608,6 +608,20 @@ def logged(daemon, name):
     return "".join(event["message"] for event in events)
 
 
+def test_what_is_no_request_is_a_line_of_the_access_log_too(daemon):
+    for bytes_, line in [
+            (b"GET /no-host HTTP/1.1\r\n\r\n", '"GET /no-host HTTP/1.1" 400 # "-" "-" - - # "There is no Host."'),
+            (b"\x16\x03\x01 hello", '"- - HTTP/1.1" 400 # "-" "-" - - # "This is not HTTP."'),
+            (b"GET /long HTTP/1.1\r\nX: " + b"x" * 20000,
+             '"GET /long HTTP/1.1" 431 # "-" "-" - - # "The headers are too long."')]:
+        with Wire(daemon) as wire:
+            wire.send(bytes_)
+            assert wire.answer()[0] == int(line.split('" ')[1][:3])
+        pattern = re.escape(line).replace(r"\#", r"[0-9.]+")
+        wait_until(lambda: any(re.fullmatch(r"127\.0\.0\.1 - - \[[^]]+\] " + pattern, there)
+                               for there in access_lines(daemon)), pattern)
+
+
 def test_each_request_is_one_line_of_the_access_log(daemon, url):
     headers = {"User-Agent": 'mark-1 "quoted"\t', "Referer": "http://from/"}
     answer = daemon.get(url + "logged?do=size&bytes=5", headers=headers)

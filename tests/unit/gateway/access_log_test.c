@@ -76,6 +76,27 @@ TEST(a_line_is_written_in_the_combined_format)
     done(&place);
 }
 
+TEST(a_refused_request_says_why)
+{
+    struct access_entry refused = {.peer = plain.peer,
+                                   .time = plain.time,
+                                   .method = TEXT("\x16\x03"),
+                                   .refusal = TEXT("The Transfer-Encoding is not \"chunked\"."),
+                                   .status = 400,
+                                   .bytes = 17,
+                                   .us = 42};
+    struct place place;
+
+    init(&place);
+    access_log_add(place.log, &refused);
+    access_log_flush(place.log);
+    check_file(&place,
+               "192.0.2.7 - - [31/Jan/2026:12:00:00 +0000] \"\\x16\\x03 - HTTP/1.1\" 400 17 "
+               "\"-\" \"-\" - - 0.042 \"The Transfer-Encoding is not "
+               "\\x22chunked\\x22.\"\n");
+    done(&place);
+}
+
 TEST(no_client_can_forge_a_line)
 {
     struct access_entry forged = plain;
