@@ -45,6 +45,7 @@ struct engine *engine_new(const struct engine_options *options, struct error *er
     if (store_each(options->store, "function", read_function, engine, err) < 0)
         return NULL;
     collect_find_unused(engine);
+    async_subscribe(engine);
     for (int i = 0; i < engine->shard_count; i++)
         shard_init(&engine->shards[i], engine, i, options->shard_loops[i],
                    options->spawner_sockets[i]);

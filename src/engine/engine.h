@@ -33,7 +33,7 @@ struct shard;
 struct engine_options {
     struct settings *settings; /* outlives the engine */
     struct store *store;
-    struct event_store *events;
+    struct event_store *events; /* started by who made it, once ready() was called */
     struct log_store *logs;
     struct keyring *keyring;
     struct interpreters *interpreters;

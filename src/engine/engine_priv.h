@@ -3,6 +3,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "engine/async.h"
 #include "engine/engine.h"
 #include "model/limits.h"
 #include "runtime/runtime.h"
@@ -110,6 +111,7 @@ struct shard {
     struct directory directory;
     struct invoker invoker;
     struct log_writer *logs;
+    struct async *async;
     struct map pools;        /* serial -> struct pool */
     struct list idle_by_use; /* instances, least recently used first */
     struct list refused;     /* invocations whose sink hears at the end of the iteration */
@@ -196,6 +198,7 @@ struct engine {
     _Atomic int64_t memory_used, memory_limit, memory_idle;
     _Atomic int64_t function_count;
     int code_holds;           /* packages being staged: code is not collected meanwhile */
+    struct event_receiver receiver; /* of LANE_FUNCTION */
     struct list retired_code; /* versions whose code may go when nobody runs them */
     struct loop_timer collect_timer;
     atomic_int draining_shards;

@@ -341,6 +341,9 @@ void shard_publish(struct shard *shard, const struct function *function)
     if (before)
         retire_gone(shard, before, function);
     function_unref(before);
+    scoped(free) char *key = function_key(text_of(function->account), text_of(function->region),
+                                          text_of(function->name));
+    async_function_changed(shard->async, text_of(key));
 }
 
 void shard_unpublish(struct shard *shard, struct text key)
@@ -395,7 +398,8 @@ static void stop_idle(struct shard *shard)
 
 void shard_check_drained(struct shard *shard)
 {
-    if (!shard->is_draining || shard->is_drained || shard->running_count > 0)
+    if (!shard->is_draining || shard->is_drained || shard->running_count > 0 ||
+        !async_is_settled(shard->async))
         return;
     stop_idle(shard);
     struct map_cursor cursor = {0};
@@ -418,6 +422,7 @@ static void on_drain(struct loop_message *message)
     struct shard *shard = container_of(message, struct shard, drain_message);
 
     shard->is_draining = true;
+    async_drain(shard->async);
     shard->drain_timer.fire = on_drain_over;
     loop_timer_set(shard->loop, &shard->drain_timer, shard->engine->drain_limit_ms);
     shard_check_drained(shard);
@@ -453,6 +458,7 @@ void shard_init(struct shard *shard, struct engine *engine, int index, struct lo
     shard->loop = loop;
     shard->launcher = launcher_new(loop, spawner_socket);
     shard->logs = log_writer_new(engine->options.logs, loop);
+    shard->async = async_new(shard);
     shard->invoker = (struct invoker){.invoke = invoke, .resume = resume};
     shard->refuse.run = on_refuse;
     list_init(&shard->idle_by_use);
@@ -467,6 +473,7 @@ void shard_done(struct shard *shard)
     while (map_next(&shard->pools, &cursor))
         pool_free(cursor.value);
     map_done(&shard->pools);
+    async_free(shard->async);
     directory_done(&shard->directory);
     log_writer_free(shard->logs);
     launcher_free(shard->launcher);

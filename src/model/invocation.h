@@ -37,7 +37,7 @@ struct invocation_sink {
     void (*on_done)(struct invocation *invocation);
 };
 
-enum invocation_kind { INVOKE_API, INVOKE_URL };
+enum invocation_kind { INVOKE_API, INVOKE_URL, INVOKE_EVENT };
 
 struct invocation {
     /* Given */

@@ -12,6 +12,11 @@
  */
 #define LINEAGE_TRACE_MAX 160
 
+/* What is said of a chain of LIMIT_HOPS functions: Lambda's words. */
+#define RECURSION_MESSAGE                                                                \
+    "Lambda has detected your function being invoked in a recursive loop with other AWS " \
+    "resources and stopped your function's invocation."
+
 /* Fills out with given when that is a trace id, else with a new one; either way with a
  * Lineage of hops. */
 void lineage_make(struct text given, int hops, char out[static LINEAGE_TRACE_MAX]);
