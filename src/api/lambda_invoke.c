@@ -11,11 +11,12 @@
  * when the client goes away: its answer is dropped then.
  */
 
-#define CHECK_INLINE (256 << 10) /* bytes of payload checked on the loop; more in the pool */
+#define LIMIT_INVOKE_ASYNC (256 << 10) /* Lambda: bytes of InvokeAsync's body */
+#define CHECK_INLINE (256 << 10)       /* bytes of payload checked on the loop; more in the pool */
 
 struct invoke {
     struct target target;
-    bool is_dry, wants_tail, is_streaming;
+    bool is_dry, is_event, wants_tail, is_streaming;
     bool asked_control; /* to tell why it is missing: once */
     bool is_bad;        /* the payload is no JSON: message says why */
     struct buffer message;
@@ -237,6 +238,31 @@ static void run(struct call *call, const struct version *version)
     invoker->invoke(invoker, invocation);
 }
 
+static void put_event(struct call *call)
+{
+    const struct invoke *invoke = call->state;
+    const struct event_request request = {
+        .name = invoke->target.name,
+        .qualifier = invoke->target.qualifier,
+        .client_context = buffer_text(&invoke->client_context),
+        .trace = invoke->trace,
+        .hops = invoke->hops,
+    };
+
+    lambda_put_event(call, &request);
+}
+
+/* False: answered. What is put into a lane is stopped there, and becomes a dead letter. */
+static bool may_go_on(struct call *call, const struct function *function)
+{
+    const struct invoke *invoke = call->state;
+
+    if (invoke->hops < LIMIT_HOPS || function->may_recurse || invoke->is_event)
+        return true;
+    call_fail(call, "RecursiveInvocationException", RECURSION_MESSAGE);
+    return false;
+}
+
 static void start(struct call *call);
 
 /* Control thread: this shard does not serve it. */
@@ -277,6 +303,10 @@ static void start(struct call *call)
         call_go_control(call, explain_missing);
     else if (invoke->is_dry)
         call_reply(call, 204);
+    else if (!may_go_on(call, function))
+        return;
+    else if (invoke->is_event)
+        put_event(call);
     else
         run(call, version);
 }
@@ -326,21 +356,14 @@ static bool read_client_context(struct call *call, struct invoke *invoke)
     return false;
 }
 
-/* False: answered. A call from within a function is one hop more. */
-static bool read_trace(struct call *call, struct invoke *invoke)
+/* A call from within a function is one hop more. */
+static void read_trace(struct call *call, struct invoke *invoke)
 {
     struct text header = http_header(&call->stream->request, TEXT("x-amzn-trace-id"));
 
     if (call->caller == KEY_INSTANCE)
         invoke->hops = lineage_hops(header) + 1;
-    if (invoke->hops > LIMIT_HOPS) {
-        call_fail(call, "RecursiveInvocationException",
-                  "Lambda has detected your function being invoked in a recursive loop with other "
-                  "AWS resources and stopped your function's invocation.");
-        return false;
-    }
     lineage_make(header, invoke->hops, invoke->trace);
-    return true;
 }
 
 static bool read_kind(struct call *call, struct invoke *invoke)
@@ -348,22 +371,20 @@ static bool read_kind(struct call *call, struct invoke *invoke)
     const struct http_request *request = &call->stream->request;
     struct text type = http_header(request, TEXT("x-amz-invocation-type"));
 
-    if (text_equal(type, TEXT("Event"))) {
-        call_fail(call, "InvalidParameterValueException", "InvocationType Event is not served yet");
-        return false;
-    }
+    invoke->is_event = invoke->is_event || text_equal(type, TEXT("Event"));
     invoke->is_dry = text_equal(type, TEXT("DryRun"));
     invoke->wants_tail = text_equal(http_header(request, TEXT("x-amz-log-type")), TEXT("Tail"));
-    return read_client_context(call, invoke) && read_trace(call, invoke);
+    read_trace(call, invoke);
+    return read_client_context(call, invoke);
 }
 
-static void invoke_as(struct call *call, bool is_streaming)
+static void invoke_as(struct call *call, struct invoke how)
 {
-    struct invoke *invoke = arena_zalloc(&call->arena, sizeof *invoke);
+    struct invoke *invoke = arena_alloc(&call->arena, sizeof *invoke);
 
+    *invoke = how;
     call->state = invoke;
     call->drop = drop_invoke;
-    invoke->is_streaming = is_streaming;
     if (!lambda_target(call, &invoke->target))
         return;
     if (call->caller == KEY_INSTANCE && !auth_may_call(call, invoke->target.name)) {
@@ -383,12 +404,17 @@ static void invoke_as(struct call *call, bool is_streaming)
 
 static void invoke_buffered(struct call *call)
 {
-    invoke_as(call, false);
+    invoke_as(call, (struct invoke){0});
 }
 
 static void invoke_streamed(struct call *call)
 {
-    invoke_as(call, true);
+    invoke_as(call, (struct invoke){.is_streaming = true});
+}
+
+static void invoke_async(struct call *call)
+{
+    invoke_as(call, (struct invoke){.is_event = true});
 }
 
 /* --- the table --- */
@@ -414,10 +440,14 @@ static const struct param streamed_params[] = {
     ROW_NAMESPACED,
     {0},
 };
+static const struct param async_params[] = {ROW_NAMESPACED, {0}};
 
 const struct action lambda_invoke_actions[] = {
     {"Invoke", LAMBDA, METHOD_POST, PATH_FUNCTION "/invocations", BODY_RAW, LIMIT_PAYLOAD,
      ACCESS_FUNCTIONS, PLACE_SHARD, buffered_params, invoke_buffered, "lambda:InvokeFunction"},
+    {"InvokeAsync", LAMBDA, METHOD_POST, "/2014-11-13/functions/{FunctionName}/invoke-async",
+     BODY_RAW, LIMIT_INVOKE_ASYNC, ACCESS_FUNCTIONS, PLACE_SHARD, async_params, invoke_async,
+     "lambda:InvokeFunction"},
     {"InvokeWithResponseStream", LAMBDA, METHOD_POST,
      "/2021-11-15/functions/{FunctionName}/response-streaming-invocations", BODY_RAW, LIMIT_PAYLOAD,
      ACCESS_FUNCTIONS, PLACE_SHARD, streamed_params, invoke_streamed, "lambda:InvokeFunction"},

@@ -112,7 +112,16 @@ void config_apply_manifest(struct function_config *config, const struct manifest
  * answered. Sets version->resolved_runtime. */
 bool config_check(struct call *call, struct version *version);
 
-/* --- events: lambda_event_invoke.c, lambda_concurrency.c --- */
+/* --- events: lambda_invoke_event.c, lambda_event_invoke.c, lambda_concurrency.c --- */
+
+/* Puts call->body into the function's lane, and answers 202 when it is on disk. On the shard;
+ * everything lives as long as the call. */
+struct event_request {
+    struct text name, qualifier, client_context;
+    const char *trace;
+    int hops;
+};
+void lambda_put_event(struct call *call, const struct event_request *request);
 
 /* Whether events can be sent to arn: a queue, bus or function of this account and region.
  * False: answered. */

@@ -59,8 +59,6 @@ const struct action lambda_unserved_actions[] = {
     {"GetResourcePolicy", LAMBDA, METHOD_GET, "/2026-07-09/resource-policy/{ResourceArn}", NOT_YET},
     {"GetRuntimeManagementConfig", LAMBDA, METHOD_GET,
      "/2021-07-20/functions/{FunctionName}/runtime-management-config", NOT_YET},
-    {"InvokeAsync", LAMBDA, METHOD_POST, "/2014-11-13/functions/{FunctionName}/invoke-async",
-     NOT_YET},
     {"ListAliases", LAMBDA, METHOD_GET, "/2015-03-31/functions/{FunctionName}/aliases", NOT_YET},
     {"ListCapacityProviders", LAMBDA, METHOD_GET, "/2025-11-30/capacity-providers", NOT_YET},
     {"ListCodeSigningConfigs", LAMBDA, METHOD_GET, "/2020-04-22/code-signing-configs", NOT_YET},

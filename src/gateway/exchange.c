@@ -128,7 +128,7 @@ static bool check_hops(struct exchange *exchange)
 
     if (is_inside)
         exchange->hops = trace_hops(http_header(request, TEXT("x-amzn-trace-id"))) + 1;
-    if (exchange->hops <= LIMIT_HOPS)
+    if (exchange->hops < LIMIT_HOPS || exchange->route.function->may_recurse)
         return true;
     reply_refuse(exchange, REFUSE_RECURSION);
     return false;

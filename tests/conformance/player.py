@@ -48,8 +48,6 @@ def _why_not_call(case, call):
         return None
     elif op not in wire.ACTIONS:
         return f"lacks action: {op}"
-    if op == "invoke" and params.get("InvocationType") == "Event":
-        return "lacks action: invoke with InvocationType=Event"
     if params.get("PackageType") == "Image":
         return "lacks action: create_function with PackageType=Image"
     if "$obj" in text or ("{{any:" in text and _fixture_value(case, text) is None):
