@@ -30,7 +30,7 @@ static _Thread_local struct thread_state {
 
 static pthread_once_t prepared = PTHREAD_ONCE_INIT;
 static pthread_key_t thread_key;
-static EVP_MD *sha256;
+static EVP_MD *sha256, *md5;
 
 static void release_thread(void *value)
 {
@@ -49,7 +49,8 @@ static void prepare(void)
     int failed = pthread_key_create(&thread_key, release_thread);
     assert(!failed);
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    assert(sha256);
+    md5 = EVP_MD_fetch(NULL, "MD5", NULL);
+    assert(sha256 && md5);
 }
 
 static struct thread_state *this_thread(void)
@@ -100,6 +101,17 @@ void crypto_sha256(struct text data, uint8_t out[static SHA256_LEN])
     digest_start(digest);
     digest_add(digest, data);
     digest_end(digest, out);
+}
+
+void crypto_md5(struct text data, uint8_t out[static MD5_LEN])
+{
+    EVP_MD_CTX *digest = thread_digest();
+    int ok = EVP_DigestInit_ex2(digest, md5, NULL);
+    assert(ok);
+
+    digest_add(digest, data);
+    ok = EVP_DigestFinal_ex(digest, out, NULL);
+    assert(ok);
 }
 
 #define HMAC_BLOCK 64

@@ -16,6 +16,10 @@
 void crypto_sha256(struct text data, uint8_t out[static SHA256_LEN]);
 void crypto_hmac_sha256(struct text key, struct text data, uint8_t out[static SHA256_LEN]);
 
+/* For digests whose form AWS fixed, such as a message's; protects nothing. */
+#define MD5_LEN 16
+void crypto_md5(struct text data, uint8_t out[static MD5_LEN]);
+
 /* Incremental SHA-256. */
 struct crypto_hash;
 struct crypto_hash *crypto_hash_new(void);

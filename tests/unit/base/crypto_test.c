@@ -26,6 +26,25 @@ static const struct {
      "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
 };
 
+TEST(md5_gives_the_known_answers)
+{
+    static const struct {
+        const char *text, *hex;
+    } cases[] = {
+        {"", "d41d8cd98f00b204e9800998ecf8427e"},
+        {"abc", "900150983cd24fb0d6963f7d28e17f72"},
+        {"message digest", "f96b697d7cb7938d525a2f31aaf161d0"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        uint8_t digest[MD5_LEN];
+        char hex[2 * MD5_LEN + 1];
+        crypto_md5(text_of(cases[i].text), digest);
+        crypto_hex(digest, sizeof digest, hex);
+        CHECK_TEXT(text_of(hex), cases[i].hex);
+    }
+}
+
 TEST(sha256_gives_the_known_answers)
 {
     uint8_t out[SHA256_LEN];
