@@ -441,15 +441,15 @@ static void take_environment(struct function_config *config, const struct manife
     config->variable_count = count;
 }
 
-static void take_calls(struct function_config *config, const struct manifest *manifest)
+static void take_names(char ***names, size_t *count, char *const *given, size_t given_count)
 {
-    for (size_t i = 0; i < config->call_count; i++)
-        free(config->calls[i]);
-    free(config->calls);
-    config->call_count = manifest->call_count;
-    config->calls = manifest->call_count ? mem_alloc(manifest->call_count * sizeof(char *)) : NULL;
-    for (size_t i = 0; i < manifest->call_count; i++)
-        config->calls[i] = mem_strdup(manifest->calls[i]);
+    for (size_t i = 0; i < *count; i++)
+        free((*names)[i]);
+    free(*names);
+    *count = given_count;
+    *names = given_count ? mem_alloc(given_count * sizeof(char *)) : NULL;
+    for (size_t i = 0; i < given_count; i++)
+        (*names)[i] = mem_strdup(given[i]);
 }
 
 void config_apply_manifest(struct function_config *config, const struct manifest *manifest)
@@ -466,7 +466,8 @@ void config_apply_manifest(struct function_config *config, const struct manifest
                 LIMIT_MEMORY_MB_MIN);
     take_number(config, &config->tmp_mb, CONFIG_TMP, manifest->tmp_mb, LIMIT_TMP_MB_MIN);
     take_environment(config, manifest);
-    take_calls(config, manifest);
+    take_names(&config->calls, &config->call_count, manifest->calls, manifest->call_count);
+    take_names(&config->queues, &config->queue_count, manifest->queues, manifest->queue_count);
     if (is_free(config, CONFIG_LOG_FORMAT))
         set_log_format(config,
                        manifest->log_format && strcmp(manifest->log_format, "json") == 0

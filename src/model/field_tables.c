@@ -71,6 +71,7 @@ const struct field config_fields[] = {
     INT(function_config, given_by_api, 0),
     BOOL(function_config, host_network),
     STRINGS(function_config, calls, call_count),
+    STRINGS(function_config, queues, queue_count),
     {0},
 };
 

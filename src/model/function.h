@@ -59,6 +59,8 @@ struct function_config {
     bool host_network;    /* function.yaml: network: host */
     char **calls;         /* function.yaml: functions it may call, by name */
     size_t call_count;
+    char **queues; /* function.yaml: queues it may send to, by name */
+    size_t queue_count;
 };
 
 #define VERSION_SHARDS_MAX 64
@@ -180,6 +182,7 @@ void model_set(char **field, struct text value);
 const struct version *function_version(const struct function *function, struct text qualifier);
 /* Whether its `calls` list that function: until roles exist, what its instances may call. */
 bool version_may_call(const struct version *version, struct text name);
+bool version_may_send(const struct version *version, struct text queue); /* likewise `queues` */
 const char *version_variable(const struct version *version, struct text name); /* or NULL */
 
 /* The one for a qualifier (empty: $LATEST), or NULL. */

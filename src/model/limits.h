@@ -41,7 +41,7 @@
 #define LIMIT_TMP_MB_MAX 10240      /* Lambda */
 #define LIMIT_TAGS 50               /* Lambda: per function */
 #define LIMIT_POLICY_BYTES 20480    /* Lambda: a resource policy */
-#define LIMIT_CALLS 64              /* names under `calls` in function.yaml */
+#define LIMIT_CALLS 64              /* names under `calls`, under `queues` in function.yaml */
 
 /* Asynchronous invocation */
 #define LIMIT_ASYNC_RETRIES 2       /* Lambda: after the first attempt, unless configured */
@@ -61,3 +61,8 @@
 #define LIMIT_CESQL_BYTES 4096      /* of an expression */
 #define LIMIT_CESQL_DEPTH 128       /* brackets and signs within each other; bounds recursion */
 #define LIMIT_CESQL_STRING 1048576  /* bytes that CONCAT may make */
+
+
+/* Queues */
+#define LIMIT_QUEUE_NAME 80 /* SQS: with ".fifo" */
+#define LIMIT_QUEUE_BODIES (64ll << 20) /* bytes of message bodies in memory, a shard; the rest is read from disk */

@@ -97,6 +97,13 @@ static bool is_method(struct text value)
 }
 
 /* "{proxy+}" */
+static bool is_queue(struct text value)
+{
+    size_t fifo = text_ends(value, TEXT(".fifo")) ? sizeof ".fifo" - 1 : 0;
+
+    return value.len > fifo && is_name(text_slice(value, 0, value.len - fifo));
+}
+
 static bool is_greedy(struct text segment)
 {
     return segment.len > 3 && segment.at[0] == '{' && text_ends(segment, TEXT("+}")) &&
@@ -123,6 +130,8 @@ static bool is_route(struct text value)
 }
 
 static const struct form form_name = {is_name, "letters, digits, '-' and '_'"};
+static const struct form form_queue = {
+    is_queue, "letters, digits, '-' and '_', and '.fifo' at the end if it is one"};
 static const struct form form_graphic = {is_graphic, "ASCII without blanks"};
 static const struct form form_network = {is_network, "'none' or 'host'"};
 static const struct form form_log_format = {is_log_format, "'text' or 'json'"};
@@ -183,6 +192,8 @@ static const struct key root_keys[] = {
      LIMIT_ENVIRONMENT_BYTES, 0, NULL, NULL, "variables it sees"},
     {"calls", KEY_LIST, AT(calls), AT(call_count), 0, 1, LIMIT_FUNCTION_NAME, LIMIT_CALLS,
      &form_name, NULL, "functions it may call, by name"},
+    {"queues", KEY_LIST, AT(queues), AT(queue_count), 0, 1, LIMIT_QUEUE_NAME, LIMIT_CALLS,
+     &form_queue, NULL, "queues it may send to, by name"},
     {"network", KEY_STRING, AT(network), 0, 0, 1, 16, 0, &form_network, NULL,
      "`host` switches network isolation off: for trusted code only"},
     {"log-format", KEY_STRING, AT(log_format), 0, 0, 1, 16, 0, &form_log_format, NULL,
@@ -547,6 +558,9 @@ void manifest_free(struct manifest *manifest)
     for (size_t i = 0; i < manifest->call_count; i++)
         free(manifest->calls[i]);
     free(manifest->calls);
+    for (size_t i = 0; i < manifest->queue_count; i++)
+        free(manifest->queues[i]);
+    free(manifest->queues);
     fields_done(cors_fields, &manifest->cors);
     free(manifest);
 }

@@ -22,6 +22,7 @@
  *     tmp: 512                     # MB of /tmp
  *     environment: {LEVEL: debug}  # names and values
  *     calls: [resize, store]       # functions it may call
+ *     queues: [thumbs, log.fifo]   # queues it may send to
  *     network: none                # none, or host: no network isolation, trusted code only
  *     log-format: text             # text or json
  *     http:                        # gives it a function URL
@@ -40,6 +41,8 @@ struct manifest {
     bool has_environment;
     char **calls;
     size_t call_count;
+    char **queues;
+    size_t queue_count;
     bool has_http;
     char *http_auth, *http_mode, *http_route; /* NULL: not given */
     struct cors cors;

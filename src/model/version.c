@@ -88,10 +88,20 @@ const char *version_variable(const struct version *version, struct text name)
     return NULL;
 }
 
-bool version_may_call(const struct version *version, struct text name)
+static bool lists(char *const *names, size_t count, struct text name)
 {
-    for (size_t i = 0; i < version->config.call_count; i++)
-        if (text_equal(text_of(version->config.calls[i]), name))
+    for (size_t i = 0; i < count; i++)
+        if (text_equal(text_of(names[i]), name))
             return true;
     return false;
+}
+
+bool version_may_call(const struct version *version, struct text name)
+{
+    return lists(version->config.calls, version->config.call_count, name);
+}
+
+bool version_may_send(const struct version *version, struct text queue)
+{
+    return lists(version->config.queues, version->config.queue_count, queue);
 }

@@ -91,7 +91,7 @@ TEST(the_api_beats_the_file_and_the_file_beats_the_default)
     struct error err;
     scoped(manifest_free) struct manifest *first =
         manifest_parse(TEXT("runtime: nodejs\nhandler: a.b\nmemory: 256\ntimeout: 20\n"
-                            "environment: {LEVEL: debug}\ncalls: [other]\nlog-format: json\n"),
+                            "environment: {LEVEL: debug}\ncalls: [other]\nqueues: [q.fifo]\nlog-format: json\n"),
                        &err);
     scoped(manifest_free) struct manifest *second =
         manifest_parse(TEXT("runtime: nodejs\nhandler: c.d\n"), &err);
@@ -105,12 +105,14 @@ TEST(the_api_beats_the_file_and_the_file_beats_the_default)
     CHECK(config->memory_mb == 512 && config->timeout_s == 20);
     CHECK(config->variable_count == 1 && config->call_count == 1);
     CHECK(config->log_format == LOG_FORMAT_JSON);
+    CHECK(version_may_send(function->latest, TEXT("q.fifo")));
+    CHECK(!version_may_send(function->latest, TEXT("q")));
 
     /* A key that left the file has its default again. */
     config_apply_manifest(config, second);
     CHECK_TEXT(text_of(config->handler), "c.d");
     CHECK(config->memory_mb == 512 && config->timeout_s == 3);
-    CHECK(config->variable_count == 0 && config->call_count == 0 && !config->has_environment);
+    CHECK(config->variable_count == 0 && config->call_count == 0 && config->queue_count == 0 && !config->has_environment);
     CHECK(config->log_format == LOG_FORMAT_TEXT && !*config->system_log_level);
 }
 
