@@ -34,6 +34,7 @@ struct queue;  /* one, on its home loop; borrowed there until the callback retur
 #define QUEUE_VISIBILITY_MAX 43200 /* s; SQS: also in sum since the receive */
 #define QUEUE_BATCH_MAX 10000      /* messages of one receive */
 #define QUEUE_HANDLE_LEN 36        /* of a receipt handle */
+#define QUEUE_MESSAGE_MAX 1048576  /* bytes; SQS: body and attributes */
 
 /* What a queue's document says, parsed. Shared by threads, counted, never changed. */
 struct queue_settings {
@@ -59,10 +60,11 @@ struct queues_options {
     int loop_count;
 };
 /* Reads the registry and becomes the receiver of LANE_QUEUE: before event_store_start(). */
-struct queues *queues_new(const struct queues_options *options, struct error *err);
+struct queues *queues_new(const struct queues_options *options);
 /* Any thread: receives that wait end with nothing, and none waits from now on. */
 void queues_drain(struct queues *queues);
-void queues_free(struct queues *queues); /* after the loops have ended; NULL does nothing */
+/* Drained, and after the loops have ended. NULL does nothing. */
+void queues_free(struct queues *queues);
 DEFINE_SCOPED(struct queues *, queues_free)
 
 /* --- which there are --- */
@@ -94,6 +96,10 @@ void queues_put(struct queues *queues, struct text key, json_t *document,
 /* Borrowed until the next change of that key. NULL: absent. */
 const json_t *queues_document(const struct queues *queues, struct text key);
 
+/* As registry_each(). */
+void queues_each(const struct queues *queues, struct text prefix, struct text after,
+                 bool (*each)(void *arg, struct text key, const json_t *document), void *arg);
+
 /* --- messages: on the queue's home loop --- */
 
 const struct queue_settings *queue_settings(const struct queue *queue);
@@ -112,6 +118,7 @@ struct queue_entry {
     /* filled when done */
     char message_id[37]; /* of the first, for what was sent before (dedup) */
     uint64_t id;
+    bool is_repeat; /* private */
 };
 /* done() runs on the home loop, never before the call has returned, when the messages are on
  * disk. failed: none of them is, ERROR_LIMIT: the store is full. */
@@ -123,25 +130,23 @@ struct queue_send {
     struct queue *queue;
     struct event_write write;
     struct arena arena;
-    struct list waiting; /* sends that repeat one of this send's, and wait for it */
-    struct list link;
-    size_t open; /* writes of this and of others that must be on disk */
-    bool failed;
-    struct error error;
 };
 void queue_send(struct queue *queue, struct queue_send *send);
 /* FIFO: the SequenceNumber of a record: 20 digits that rise. */
 void queue_sequence(uint64_t id, char out[static 24]);
 
+/* Whether the last purge is that long ago. */
+bool queue_may_purge(const struct queue *queue, int64_t pause_ms);
 /* Deletes all messages, those in flight too, and forgets what was sent (dedup). done() runs
  * on the home loop when they are off the disk. */
 struct queue_purge {
     void (*done)(struct queue_purge *purge, bool failed, const struct error *err);
     /* private */
     struct queue *queue;
-    struct event_write write;
-    struct list victims;
-    struct event_change *changes;
+    uint64_t last; /* what came later stays */
+    struct loop_task task;
+    bool failed;
+    struct error error;
 };
 void queue_purge(struct queue *queue, struct queue_purge *purge);
 
@@ -218,8 +223,6 @@ struct queue_delete {
     size_t count;
     /* private */
     struct queue *queue;
-    struct event_write write;
-    struct queue_victim *victims;
     struct loop_task task;
 };
 void queue_delete(struct queue *queue, struct queue_delete *delete);
@@ -227,3 +230,24 @@ void queue_delete(struct queue *queue, struct queue_delete *delete);
 /* Sets the end of visibility, from now; 0: visible at once. Takes effect in the call, and
  * is stored behind it. */
 void queue_hide(struct queue *queue, struct queue_item *items, size_t count);
+
+/* --- move tasks: what is visible in a dead letter queue goes back --- */
+
+enum queue_task_status { TASK_RUNNING, TASK_COMPLETED, TASK_CANCELLED, TASK_FAILED };
+struct queue_task_info {
+    char id[37];
+    enum queue_task_status status;
+    struct text destination_arn; /* TEXT_NONE: each message to the queue it died in */
+    int64_t per_second;          /* 0: as fast as it goes */
+    int64_t moved, to_move, started_ms;
+    const char *failure; /* AWS's word, of a failed one */
+};
+/* One at a time: false when one is under way. It lives in memory: a restart of the daemon
+ * ends it, with every message in the one queue or the other. */
+bool queue_task_start(struct queue *queue, struct text destination_arn, int64_t per_second,
+                      char ret_id[static 37]);
+/* False: no such task is under way. */
+bool queue_task_cancel(struct queue *queue, struct text id, int64_t *ret_moved);
+/* The newest first, at most max; each() returns false to stop. */
+void queue_tasks_each(const struct queue *queue,
+                      bool (*each)(void *arg, const struct queue_task_info *info), void *arg);
