@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/api_priv.h"
 
-#include "base/json_check.h"
+#include "api/sqs_form.h"
 #include "base/clock.h"
+#include "base/json_check.h"
 #include "base/mem.h"
 #include "http/uri.h"
 
@@ -39,6 +40,11 @@ void api_set_addresses(struct api *api, const char *api_url, const char *gateway
     model_set(&api->gateway_url, text_of(gateway_url));
 }
 
+void api_set_queues(struct api *api, struct queues *queues)
+{
+    api->queues = queues;
+}
+
 struct api_shard *api_shard_new(struct api *api, struct shard *shard)
 {
     struct api_shard *self = mem_new(struct api_shard);
@@ -63,13 +69,19 @@ static void free_shard(struct api_shard *shard)
         buffer_done(&call->answer);
         free(call);
     }
+    map_done(&shard->waiting);
     free(shard);
 }
 
 void api_free(struct api *api)
 {
+    struct map_cursor cursor = {0};
+
     if (!api)
         return;
+    while (map_next(&api->deleted_queues, &cursor))
+        free(cursor.value);
+    map_done(&api->deleted_queues);
     for (int i = 0; i < api->shard_count; i++)
         free_shard(api->shards[i]);
     free(api->api_url);
@@ -92,18 +104,23 @@ static bool is_form(const struct http_request *request)
                        TEXT("application/x-www-form-urlencoded"));
 }
 
-/* A form's action is known when its body is there: until then any of STS stands for it. */
+/* A form is in the body, or behind the path; below the path of a queue nothing else is. */
 static const struct action *find_action(struct call *call, const struct http_request *request)
 {
     struct text target = http_header(request, TEXT("x-amz-target"));
+    bool is_queue = sqs_is_queue_path(call->path);
 
+    if (text_is_set(target) && request->method == METHOD_POST &&
+        (is_queue || text_equal(call->path, TEXT("/"))))
+        return routes_find_target(target);
+    if (is_queue)
+        return routes_find_form(call, request);
     if (!text_equal(call->path, TEXT("/")))
         return routes_find_path(call, request->method);
-    if (text_is_set(target) && request->method == METHOD_POST)
-        return routes_find_target(target);
-    if (is_form(request) && request->method == METHOD_POST)
-        return sts_actions;
-    return routes_find_query(call_query(call, "Action"));
+    if ((is_form(request) && request->method == METHOD_POST) ||
+        text_is_set(call_query(call, "Action")))
+        return routes_find_form(call, request);
+    return NULL;
 }
 
 static void answer_unknown(struct call *call, const struct http_request *request)
@@ -112,6 +129,7 @@ static void answer_unknown(struct call *call, const struct http_request *request
 
     if (text_is_set(http_header(request, TEXT("x-amz-target")))) {
         call->action = &unknown_json;
+        call->protocol = PROTOCOL_JSON;
         call_fail(call, "UnknownOperationException", "Evoke has no such operation.");
         return;
     }
@@ -138,6 +156,7 @@ static void on_request(struct http_stream *stream)
         answer_unknown(call, &stream->request);
         return;
     }
+    call->protocol = call->action->protocol;
     if (!auth_check_early(call))
         return;
     if (is_long(call) && call->claim)
@@ -218,8 +237,8 @@ static void fail_json(struct call *call, const struct error *err)
     if (json_check(buffer_text(&call->body), &message))
         buffer_add_text(&message, text_of(err->text));
     call_fail_text(call,
-                   call->action->protocol == PROTOCOL_JSON ? "SerializationException"
-                                                           : "InvalidRequestContentException",
+                   call->protocol == PROTOCOL_REST_JSON ? "InvalidRequestContentException"
+                                                        : "SerializationException",
                    buffer_text(&message));
 }
 
@@ -271,19 +290,33 @@ static void run_json(struct call *call)
         call_run(call);
 }
 
+static void fail_action(struct call *call, struct text name)
+{
+    if (call->protocol == PROTOCOL_SQS_QUERY)
+        call_fail(call, "InvalidAction", "The action %.*s is not valid for this endpoint.",
+                  TEXT_ARG(name));
+    else
+        call_fail(call, "InvalidAction",
+                  "Could not find operation %.*s for version NO_VERSION_SPECIFIED", TEXT_ARG(name));
+}
+
 static void run_form(struct call *call)
 {
     struct text form = call->body.len > 0 ? buffer_text(&call->body) : call->query;
     struct text name = uri_query_find(&call->arena, form, TEXT("Action"));
-    const struct action *action = routes_find_query(name);
+    const struct action *action = routes_find_query(call->protocol, name);
 
     if (!action) {
-        call_fail(call, "InvalidAction",
-                  "Could not find operation %.*s for version NO_VERSION_SPECIFIED", TEXT_ARG(name));
+        fail_action(call, name);
         return;
     }
     call->action = action;
-    call_run(call);
+    if (!auth_authorize(call))
+        return;
+    if (call->protocol == PROTOCOL_SQS_QUERY)
+        call->input = sqs_form_parse(form, &call->arena);
+    if (call_validate(call))
+        call_run(call);
 }
 
 static void on_end(struct http_stream *stream)

@@ -13,12 +13,15 @@
  * when its client goes away.
  */
 struct api;       /* one a process */
+struct queues;
 struct api_shard; /* one a shard, used on its loop only */
 
 struct api *api_new(struct engine *engine);
 /* How clients outside reach the daemon: "http://127.0.0.1:9000", "http://127.0.0.1:8080".
  * Known once the listeners are bound; to be told before the loops run. */
 void api_set_addresses(struct api *api, const char *api_url, const char *gateway_url);
+/* Before the loops run; they outlive the API. */
+void api_set_queues(struct api *api, struct queues *queues);
 void api_free(struct api *api); /* after the loops have ended; its shards go with it */
 DEFINE_SCOPED(struct api *, api_free)
 

@@ -12,9 +12,11 @@
 #include "base/crypto.h"
 #include "base/json.h"
 #include "base/list.h"
+#include "base/map.h"
 #include "http/http.h"
 #include "http/sigv4.h"
 #include "model/limits.h"
+#include "source/queue.h"
 
 /* What the files of the API share: a call, the table row that says how it is served, and
  * the ways it travels and ends. */
@@ -25,11 +27,14 @@
 #define API_PATH_VALUES 2                /* {names} in one path */
 #define API_CODE_URL_MS (10 * 60 * 1000) /* how long Code.Location works: AWS's ten minutes */
 #define API_CODE_REQUEST_MAX 70167211    /* bytes of a CreateFunction request: AWS's number */
+#define API_SQS_MAX (8 << 20)            /* bytes of a request of SQS: 1 MB, escaped in any way */
 #define API_JSON_MAX (1 << 20)           /* bytes of any other JSON request */
 #define API_SHARDS_MAX 256
 
 struct api {
     struct engine *engine;
+    struct queues *queues;
+    struct map deleted_queues; /* struct deleted_name by key; control thread */
     const struct engine_options *options;
     struct text region, account;
     char *api_url, *gateway_url;
@@ -46,6 +51,7 @@ struct api_shard {
     struct loop *loop;
     struct list idle; /* calls to use again */
     int idle_count;
+    struct map waiting; /* receives of queues at home here, by the request's id */
 };
 
 struct call;
@@ -69,7 +75,7 @@ enum action_place { PLACE_SHARD, PLACE_CONTROL };
  * then it is gone. */
 struct action {
     const char *name; /* AWS's */
-    enum protocol protocol;
+    enum protocol protocol; /* of a request that says no other */
     const char *service; /* in the credential's scope */
     enum http_method method;
     const char *path; /* "/2015-03-31/functions/{FunctionName}"; NULL: by target or Action */
@@ -88,7 +94,7 @@ extern const struct action lambda_permission_actions[], lambda_tag_actions[];
 extern const struct action lambda_version_actions[], lambda_invoke_actions[];
 extern const struct action lambda_event_invoke_actions[], lambda_concurrency_actions[];
 extern const struct action lambda_unserved_actions[];
-extern const struct action logs_actions[], sts_actions[], admin_actions[];
+extern const struct action logs_actions[], sts_actions[], sqs_actions[], admin_actions[];
 
 struct call {
     struct list link; /* in its shard's idle calls */
@@ -96,6 +102,7 @@ struct call {
     struct api *api;
     struct http_stream *stream; /* shard only; NULL when the client is gone */
     const struct action *action;
+    enum protocol protocol; /* it is spoken to in */
     struct arena arena;
     struct text path, query, host, form; /* copies: they outlive the stream */
     struct text path_values[API_PATH_VALUES];
@@ -118,7 +125,7 @@ struct call {
 
     /* the answer */
     int status;
-    const char *content_type, *error_code;
+    const char *content_type, *error_code, *query_error;
     struct buffer answer;
 
     /* on the way */
@@ -137,7 +144,10 @@ struct call {
 /* NULL when nothing is there. Fills call->path_values. */
 const struct action *routes_find_path(struct call *call, enum http_method method);
 const struct action *routes_find_target(struct text target); /* "Logs_20140328.GetLogEvents" */
-const struct action *routes_find_query(struct text action);  /* "GetCallerIdentity" */
+/* Of a form, by its Action: "GetCallerIdentity". */
+const struct action *routes_find_query(enum protocol protocol, struct text name);
+/* What stands for a form's action until its body is there: one of its service. */
+const struct action *routes_find_form(struct call *call, const struct http_request *request);
 /* The next of all actions, for tests and documentation; NULL first and last. */
 const struct action *routes_next(const struct action *action);
 
@@ -147,6 +157,8 @@ const struct action *routes_next(const struct action *action);
 bool auth_check(struct call *call, struct text body_sha256);
 /* Before the body is read: false when no body could make it right; answered. */
 bool auth_check_early(struct call *call);
+/* What its key may do, once the action is known. False: answered. */
+bool auth_authorize(struct call *call);
 /* Answers AccessDeniedException. resource: an ARN or "*". */
 void auth_deny(struct call *call, const char *permission, struct text resource);
 /* "arn:aws:iam::ACCOUNT:root", "arn:aws:sts::ACCOUNT:assumed-role/ROLE/FUNCTION". On the
@@ -155,6 +167,7 @@ const char *auth_caller_arn(struct call *call);
 const struct function *auth_calling_function(const struct call *call); /* NULL: not a function */
 /* Whether function.yaml of the calling function lists name under calls. */
 bool auth_may_call(const struct call *call, struct text name);
+bool auth_may_send(const struct call *call, struct text queue); /* likewise under queues */
 
 /* --- travelling and ending: call.c --- */
 

@@ -39,7 +39,7 @@ static void refuse(struct call *call, const struct sigv4_refusal *refusal)
 {
     char code[64];
 
-    errors_signature_code(call->action->protocol, refusal->code, code);
+    errors_signature_code(call->protocol, refusal->code, code);
     call_fail_text(call, code, text_of(refusal->message));
 }
 
@@ -133,15 +133,28 @@ const char *auth_caller_arn(struct call *call)
                         name.len < 2 ? "@lambda_function" : "");
 }
 
-bool auth_may_call(const struct call *call, struct text name)
+/* Inside, the socket tells which version it is. */
+static const struct version *calling_version(const struct call *call)
 {
     const struct function *function = auth_calling_function(call);
-    const struct version *version = function ? function->latest : NULL;
 
-    /* Inside, the socket tells which version it is. */
     if (call->stream && call->origin->inside)
-        version = call->origin->inside;
+        return call->origin->inside;
+    return function ? function->latest : NULL;
+}
+
+bool auth_may_call(const struct call *call, struct text name)
+{
+    const struct version *version = calling_version(call);
+
     return version && version_may_call(version, name);
+}
+
+bool auth_may_send(const struct call *call, struct text queue)
+{
+    const struct version *version = calling_version(call);
+
+    return version && version_may_send(version, queue);
 }
 
 void auth_deny(struct call *call, const char *permission, struct text resource)
@@ -152,7 +165,7 @@ void auth_deny(struct call *call, const char *permission, struct text resource)
               auth_caller_arn(call), permission, TEXT_ARG(resource), permission);
 }
 
-static bool authorize(struct call *call)
+bool auth_authorize(struct call *call)
 {
     const struct action *action = call->action;
 
@@ -181,5 +194,5 @@ bool auth_check(struct call *call, struct text body_sha256)
         return false;
     }
     call->caller = call->key->kind;
-    return authorize(call);
+    return auth_authorize(call);
 }

@@ -116,7 +116,7 @@ static void send_answer(struct call *call)
     struct http_stream *stream = call->stream;
 
     if (stream) {
-        struct http_field fields[3];
+        struct http_field fields[4];
         size_t count = 0;
         fields[count++] = (struct http_field){TEXT("x-amzn-RequestId"), text_of(call->request_id)};
         if (call->answer.len > 0)
@@ -125,6 +125,9 @@ static void send_answer(struct call *call)
         if (call->error_code)
             fields[count++] =
                 (struct http_field){TEXT("x-amzn-ErrorType"), text_of(call->error_code)};
+        if (call->query_error)
+            fields[count++] =
+                (struct http_field){TEXT("x-amzn-query-error"), text_of(call->query_error)};
         call->stream = NULL;
         stream->owner = NULL;
         http_respond(stream, call->status, fields, count, buffer_text(&call->answer));
@@ -134,12 +137,15 @@ static void send_answer(struct call *call)
 
 static const char *default_type(const struct call *call)
 {
-    switch (call->action ? call->action->protocol : PROTOCOL_REST_JSON) {
+    switch (call->protocol) {
     case PROTOCOL_REST_JSON:
         return "application/json";
     case PROTOCOL_JSON:
         return "application/x-amz-json-1.1";
+    case PROTOCOL_SQS_JSON:
+        return "application/x-amz-json-1.0";
     case PROTOCOL_QUERY:
+    case PROTOCOL_SQS_QUERY:
         return "text/xml";
     }
     return "";
@@ -155,13 +161,19 @@ void call_reply(struct call *call, int status)
 
 static void fail(struct call *call, const struct exception *exception)
 {
-    enum protocol protocol = call->action ? call->action->protocol : PROTOCOL_REST_JSON;
+    char query_code[ERRORS_CODE_MAX];
 
     buffer_clear(&call->answer);
     call->content_type = NULL;
-    if (protocol != PROTOCOL_QUERY)
+    if (!protocol_is_query(call->protocol))
         call->error_code = arena_string(&call->arena, text_of(exception->code));
-    call_reply(call, errors_write(protocol, exception, &call->answer));
+    int status = errors_write(call->protocol, exception, &call->answer);
+    if (call->protocol == PROTOCOL_SQS_JSON) {
+        errors_query_code(exception->code, query_code);
+        call->query_error = arena_format(&call->arena, "%s;%s", query_code,
+                                         status < 500 ? "Sender" : "Receiver");
+    }
+    call_reply(call, status);
 }
 
 void call_fail_text(struct call *call, const char *code, struct text message)
@@ -270,8 +282,8 @@ bool call_validate(struct call *call)
         return false;
     case INVALID_VALUE:
         call_fail_text(call,
-                       call->action->protocol == PROTOCOL_JSON ? "InvalidParameterException"
-                                                               : "ValidationException",
+                       call->protocol == PROTOCOL_JSON ? "InvalidParameterException"
+                                                       : "ValidationException",
                        buffer_text(&message));
         return false;
     }

@@ -2,6 +2,7 @@
 #include "api/errors.h"
 
 #include "api/writer.h"
+#include "api/xml.h"
 
 /* Who is at fault, as member "Type" says; some exceptions come from a layer that has none. */
 enum fault { FAULT_UNTOLD, FAULT_USER, FAULT_SERVICE };
@@ -51,20 +52,84 @@ static const struct form *find_form(const char *code)
     return &other;
 }
 
-static void add_xml(struct buffer *out, struct text text)
+/* --- SQS --- */
+
+/* SQS's exceptions: the shape's name, what older clients call it, the HTTP status. */
+static const struct sqs_name {
+    const char *code, *query_code;
+    int status;
+} sqs_names[] = {
+#define OLD "AWS.SimpleQueueService."
+    {"BatchEntryIdsNotDistinct", OLD "BatchEntryIdsNotDistinct", 400},
+    {"BatchRequestTooLong", OLD "BatchRequestTooLong", 400},
+    {"EmptyBatchRequest", OLD "EmptyBatchRequest", 400},
+    {"InvalidBatchEntryId", OLD "InvalidBatchEntryId", 400},
+    {"MessageNotInflight", OLD "MessageNotInflight", 400},
+    {"MissingRequiredParameterException", "MissingParameter", 400},
+    {"OverLimit", "OverLimit", 403},
+    {"PurgeQueueInProgress", OLD "PurgeQueueInProgress", 403},
+    {"QueueDeletedRecently", OLD "QueueDeletedRecently", 400},
+    {"QueueDoesNotExist", OLD "NonExistentQueue", 400},
+    {"QueueNameExists", "QueueAlreadyExists", 400},
+    {"RequestThrottled", "RequestThrottled", 403},
+    {"ResourceNotFoundException", "ResourceNotFoundException", 404},
+    {"TooManyEntriesInBatchRequest", OLD "TooManyEntriesInBatchRequest", 400},
+    {"UnsupportedOperation", OLD "UnsupportedOperation", 400},
+#undef OLD
+};
+
+static const struct sqs_name *find_sqs_name(const char *code)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.at[i];
-        if (c == '<')
-            buffer_add_literal(out, "&lt;");
-        else if (c == '>')
-            buffer_add_literal(out, "&gt;");
-        else if (c == '&')
-            buffer_add_literal(out, "&amp;");
-        else
-            buffer_add_char(out, c < ' ' && c != '\n' && c != '\t' ? ' ' : (char)c);
-    }
+    for (size_t i = 0; i < COUNT_OF(sqs_names); i++)
+        if (strcmp(sqs_names[i].code, code) == 0)
+            return &sqs_names[i];
+    return NULL;
 }
+
+void errors_query_code(const char *code, char out[static ERRORS_CODE_MAX])
+{
+    const struct sqs_name *name = find_sqs_name(code);
+    struct text text = text_of(name ? name->query_code : code);
+
+    if (!name && text_ends(text, TEXT("Exception")))
+        text = text_slice(text, 0, text.len - (sizeof "Exception" - 1));
+    snprintf(out, ERRORS_CODE_MAX, "%.*s", TEXT_ARG(text));
+}
+
+static int sqs_status(const struct form *form, const struct exception *exception)
+{
+    const struct sqs_name *name = find_sqs_name(exception->code);
+
+    return name ? name->status : form->status;
+}
+
+static void write_sqs_xml(const struct exception *exception, bool sender, struct buffer *out)
+{
+    char code[ERRORS_CODE_MAX];
+
+    errors_query_code(exception->code, code);
+    buffer_add_format(out,
+                      "<?xml version=\"1.0\"?><ErrorResponse xmlns=\"" SQS_NAMESPACE
+                      "\"><Error><Type>%s</Type><Code>%s</Code><Message>",
+                      sender ? "Sender" : "Receiver", code);
+    xml_add_text(out, exception->message);
+    buffer_add_format(out, "</Message><Detail/></Error><RequestId>%s</RequestId></ErrorResponse>\n",
+                      exception->request_id);
+}
+
+static void write_sqs_json(const struct exception *exception, struct buffer *out)
+{
+    struct writer writer = {.out = out};
+    scoped(buffer_done) struct buffer type = {0};
+
+    buffer_add_format(&type, "com.amazonaws.sqs#%s", exception->code);
+    write_open(&writer, NULL, '{');
+    write_text(&writer, "__type", buffer_text(&type));
+    write_text(&writer, "message", exception->message);
+    write_close(&writer, '}');
+}
+
+/* --- STS --- */
 
 static void write_xml(const struct exception *exception, bool sender, struct buffer *out)
 {
@@ -72,7 +137,7 @@ static void write_xml(const struct exception *exception, bool sender, struct buf
                       "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\n"
                       "  <Error>\n    <Type>%s</Type>\n    <Code>%s</Code>\n    <Message>",
                       sender ? "Sender" : "Receiver", exception->code);
-    add_xml(out, exception->message);
+    xml_add_text(out, exception->message);
     buffer_add_format(out,
                       "</Message>\n  </Error>\n  <RequestId>%s</RequestId>\n</ErrorResponse>\n",
                       exception->request_id);
@@ -120,6 +185,12 @@ int errors_write(enum protocol protocol, const struct exception *exception, stru
                    ? 400
                : form->status >= 500 ? form->status
                                      : 403;
+    case PROTOCOL_SQS_JSON:
+        write_sqs_json(exception, out);
+        return sqs_status(form, exception);
+    case PROTOCOL_SQS_QUERY:
+        write_sqs_xml(exception, form->status < 500, out);
+        return sqs_status(form, exception);
     }
     return 500;
 }
@@ -131,7 +202,7 @@ void errors_signature_code(enum protocol protocol, const char *name, char out[st
         {"InvalidSignature", "SignatureDoesNotMatch"},
     };
 
-    if (protocol != PROTOCOL_QUERY) {
+    if (!protocol_is_query(protocol)) {
         snprintf(out, 64, "%sException", name);
         return;
     }

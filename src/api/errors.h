@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/buffer.h"
 #include "base/error.h"
 
@@ -12,7 +14,13 @@ enum protocol {
     PROTOCOL_REST_JSON, /* Lambda, and Evoke's own actions */
     PROTOCOL_JSON,      /* JSON 1.1: CloudWatch Logs */
     PROTOCOL_QUERY,     /* STS: XML */
+    PROTOCOL_SQS_JSON,  /* JSON 1.0, with the query protocol's code in a header */
+    PROTOCOL_SQS_QUERY, /* SQS as older clients speak it: XML */
 };
+static inline bool protocol_is_query(enum protocol protocol)
+{
+    return protocol == PROTOCOL_QUERY || protocol == PROTOCOL_SQS_QUERY;
+}
 
 struct exception {
     const char *code; /* "ResourceNotFoundException", one of the table's or any other */
@@ -23,6 +31,11 @@ struct exception {
 
 /* The body, appended, and the HTTP status. Codes of the table are literals, others get 400. */
 int errors_write(enum protocol protocol, const struct exception *exception, struct buffer *out);
+
+/* What SQS's query protocol calls an exception: its own name, or the same without
+ * "Exception". Out has room for any literal of the API. */
+#define ERRORS_CODE_MAX 80
+void errors_query_code(const char *code, char out[static ERRORS_CODE_MAX]);
 
 /* What a refused signature is called: SigV4's name ("InvalidSignature") in the words of the
  * protocol ("InvalidSignatureException", "SignatureDoesNotMatch"). */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/api_priv.h"
 
+#include "api/sqs_form.h"
 #include "http/uri.h"
 
 /* All tables, in the order they are searched: what is called most comes first. */
@@ -15,6 +16,7 @@ static const struct action *const tables[] = {
     lambda_event_invoke_actions,
     lambda_concurrency_actions,
     logs_actions,
+    sqs_actions,
     sts_actions,
     admin_actions,
     lambda_unserved_actions,
@@ -76,21 +78,60 @@ const struct action *routes_find_path(struct call *call, enum http_method method
     return NULL;
 }
 
-const struct action *routes_find_target(struct text target)
+static const struct action *find_name(const struct action *actions, struct text name)
 {
-    if (!text_starts(target, TEXT("Logs_20140328.")))
-        return NULL;
-    struct text name = text_skip(target, sizeof "Logs_20140328." - 1);
-    for (const struct action *action = logs_actions; action->name; action++)
+    for (const struct action *action = actions; action->name; action++)
         if (text_equal(text_of(action->name), name))
             return action;
     return NULL;
 }
 
-const struct action *routes_find_query(struct text name)
+const struct action *routes_find_target(struct text target)
 {
-    for (const struct action *action = sts_actions; action->name; action++)
-        if (text_equal(text_of(action->name), name))
-            return action;
+    static const struct {
+        const char *prefix;
+        const struct action *actions;
+    } services[] = {
+        {"AmazonSQS.", sqs_actions},
+        {"Logs_20140328.", logs_actions},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(services); i++)
+        if (text_starts(target, text_of(services[i].prefix)))
+            return find_name(services[i].actions,
+                             text_skip(target, strlen(services[i].prefix)));
     return NULL;
+}
+
+const struct action *routes_find_query(enum protocol protocol, struct text name)
+{
+    return find_name(protocol == PROTOCOL_SQS_QUERY ? sqs_actions : sts_actions, name);
+}
+
+/* Whom the signature is for: what stands in "KEY/DATE/REGION/SERVICE/aws4_request". */
+static bool is_signed_for(struct call *call, const struct http_request *request,
+                          struct text service)
+{
+    struct text header = http_header(request, TEXT("authorization"));
+    struct text credential =
+        text_is_set(header) ? header : call_query(call, "X-Amz-Credential");
+
+    return text_find_text(credential, service) < credential.len;
+}
+
+const struct action *routes_find_form(struct call *call, const struct http_request *request)
+{
+    static const struct action sqs_form = {
+        .name = "",
+        .protocol = PROTOCOL_SQS_QUERY,
+        .service = "sqs",
+        .body = BODY_FORM,
+        .body_max = API_SQS_MAX,
+        .access = ACCESS_FUNCTIONS,
+    };
+
+    return sqs_is_queue_path(call->path) ||
+                   is_signed_for(call, request, TEXT("/sqs/aws4_request"))
+               ? &sqs_form
+               : sts_actions;
 }

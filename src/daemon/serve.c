@@ -21,6 +21,7 @@
 #include "engine/engine.h"
 #include "engine/package.h"
 #include "gateway/gateway.h"
+#include "source/queue.h"
 #include "store/event_store.h"
 
 /*
@@ -54,6 +55,8 @@ struct daemon {
     struct interpreters *interpreters;
     struct store *store;
     struct event_store *events;
+    struct registry *queue_documents;
+    struct queues *queues;
     struct keyring *keyring;
     struct log_store *logs;
     struct loop *control, **loops;
@@ -192,6 +195,22 @@ static void build_place(struct daemon *daemon, int index)
     listen_all(place, index, &daemon->gateway_endpoint, &gateway_app, &place->gateway_origin);
 }
 
+static int build_queues(struct daemon *daemon, struct error *err)
+{
+    daemon->queue_documents = registry_open(daemon->store, daemon->control, "queue", err);
+    if (!daemon->queue_documents)
+        return -1;
+    const struct queues_options options = {
+        .store = daemon->events,
+        .registry = daemon->queue_documents,
+        .control = daemon->control,
+        .loops = daemon->loops,
+        .loop_count = daemon->shards,
+    };
+    daemon->queues = queues_new(&options);
+    return 0;
+}
+
 static int build(struct daemon *daemon, struct error *err)
 {
     daemon->control = loop_new("control");
@@ -219,7 +238,10 @@ static int build(struct daemon *daemon, struct error *err)
     daemon->engine = engine_new(&options, err);
     if (!daemon->engine)
         return -1;
+    if (build_queues(daemon, err) < 0)
+        return -1;
     daemon->api = api_new(daemon->engine);
+    api_set_queues(daemon->api, daemon->queues);
     scoped(free) char *api_url = mem_format("http://%s", daemon->api_endpoint.addresses[0]);
     scoped(free) char *gateway_url = mem_format("http://%s", daemon->gateway_endpoint.addresses[0]);
     api_set_addresses(daemon->api, api_url, gateway_url);
@@ -329,6 +351,7 @@ static void stop(struct daemon *daemon)
         loop_post(daemon->places[i].loop, &daemon->places[i].drain);
     }
     loop_timer_clear(&daemon->expire);
+    queues_drain(daemon->queues);
     engine_drain(daemon->engine, daemon->settings->drain_ms, on_engine_drained, daemon);
 }
 

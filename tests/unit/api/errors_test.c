@@ -86,3 +86,40 @@ TEST(a_refused_signature_is_named_as_the_protocol_does)
     errors_signature_code(PROTOCOL_QUERY, "IncompleteSignature", code);
     CHECK_TEXT(text_of(code), "IncompleteSignature");
 }
+
+TEST(sqs_has_two_names_for_an_exception)
+{
+    static const struct {
+        const char *code;
+        int status;
+        const char *query_code;
+    } cases[] = {
+        {"QueueDoesNotExist", 400, "AWS.SimpleQueueService.NonExistentQueue"},
+        {"QueueNameExists", 400, "QueueAlreadyExists"},
+        {"PurgeQueueInProgress", 403, "AWS.SimpleQueueService.PurgeQueueInProgress"},
+        {"InvalidParameterValueException", 400, "InvalidParameterValue"},
+        {"MissingRequiredParameterException", 400, "MissingParameter"},
+        {"InvalidAttributeName", 400, "InvalidAttributeName"},
+        {"ResourceNotFoundException", 404, "ResourceNotFoundException"},
+        {"ReceiptHandleIsInvalid", 400, "ReceiptHandleIsInvalid"},
+    };
+    scoped(buffer_done) struct buffer out = {0};
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char code[ERRORS_CODE_MAX];
+        errors_query_code(cases[i].code, code);
+        CHECK_TEXT(text_of(code), cases[i].query_code);
+        int status = write_one(PROTOCOL_SQS_JSON, cases[i].code, TEXT_NONE, &out);
+        CHECK_MSG(status == cases[i].status, "%s: %d", cases[i].code, status);
+    }
+    CHECK(write_one(PROTOCOL_SQS_JSON, "QueueDoesNotExist", TEXT_NONE, &out) == 400);
+    CHECK_TEXT(buffer_text(&out), "{\"__type\":\"com.amazonaws.sqs#QueueDoesNotExist\","
+                                  "\"message\":\"It's <bad> & \\\"wrong\\\".\"}");
+    CHECK(write_one(PROTOCOL_SQS_QUERY, "QueueDoesNotExist", TEXT_NONE, &out) == 400);
+    CHECK_TEXT(buffer_text(&out),
+               "<?xml version=\"1.0\"?><ErrorResponse "
+               "xmlns=\"http://queue.amazonaws.com/doc/2012-11-05/\"><Error><Type>Sender</Type>"
+               "<Code>AWS.SimpleQueueService.NonExistentQueue</Code>"
+               "<Message>It's &lt;bad&gt; &amp; \"wrong\".</Message><Detail/></Error>"
+               "<RequestId>id-1</RequestId></ErrorResponse>\n");
+}

@@ -72,8 +72,8 @@ TEST(targets_and_form_actions_are_found_by_name)
                "GetLogEvents");
     CHECK(!routes_find_target(TEXT("Logs_20140328.")));
     CHECK(!routes_find_target(TEXT("DynamoDB_20120810.GetItem")));
-    CHECK_TEXT(text_of(routes_find_query(TEXT("GetCallerIdentity"))->name), "GetCallerIdentity");
-    CHECK(!routes_find_query(TEXT("AssumeRole")));
+    CHECK_TEXT(text_of(routes_find_query(PROTOCOL_QUERY, TEXT("GetCallerIdentity"))->name), "GetCallerIdentity");
+    CHECK(!routes_find_query(PROTOCOL_QUERY, TEXT("AssumeRole")));
 }
 
 /* The tables themselves: what their reader relies on. */
