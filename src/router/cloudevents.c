@@ -2,6 +2,7 @@
 #include "router/cloudevents_priv.h"
 
 #include "base/civil.h"
+#include "base/clock.h"
 #include "base/scoped.h"
 #include "model/limits.h"
 
@@ -144,26 +145,61 @@ static bool parse_date(struct text t, struct civil *ret)
     return ret->day <= civil_month_days(ret->year, ret->month);
 }
 
-bool cloud_time_parse(struct text time, int64_t *ret_s)
+/* Takes ".5" from *rest if it begins with a fraction. False when there is a dot alone. */
+static bool take_fraction(struct text *rest, struct text *ret)
+{
+    size_t digits = 1;
+
+    *ret = TEXT("");
+    if (rest->len == 0 || rest->at[0] != '.')
+        return true;
+    while (digits < rest->len && rest->at[digits] >= '0' && rest->at[digits] <= '9')
+        digits++;
+    *ret = text_slice(*rest, 0, digits);
+    *rest = text_skip(*rest, digits);
+    return digits > 1;
+}
+
+static bool parse_time(struct text time, int64_t *ret_s, struct text *ret_fraction)
 {
     struct text rest = text_skip(time, 19);
     struct civil date;
-    size_t digits = 1;
     int64_t offset;
 
-    if (!parse_date(text_slice(time, 0, 19), &date))
-        return false;
-    if (rest.len > 0 && rest.at[0] == '.') {
-        while (digits < rest.len && rest.at[digits] >= '0' && rest.at[digits] <= '9')
-            digits++;
-        if (digits == 1)
-            return false;
-        rest = text_skip(rest, digits);
-    }
-    if (!parse_offset(rest, &offset))
+    if (!parse_date(text_slice(time, 0, 19), &date) || !take_fraction(&rest, ret_fraction) ||
+        !parse_offset(rest, &offset))
         return false;
     *ret_s = civil_seconds(&date) - offset;
     return true;
+}
+
+bool cloud_time_parse(struct text time, int64_t *ret_s)
+{
+    struct text fraction;
+
+    return parse_time(time, ret_s, &fraction);
+}
+
+char *cloud_time_format(int64_t seconds, char out[static 32])
+{
+    clock_format_iso(seconds * 1000, out);
+    memcpy(out + strlen("2026-01-31T12:00:00"), "Z", sizeof "Z");
+    return out;
+}
+
+struct text cloud_time_normal(struct text time, struct arena *arena)
+{
+    struct text fraction;
+    int64_t seconds;
+    char utc[32];
+
+    if (!parse_time(time, &seconds, &fraction) || seconds < 0)
+        return time;
+    fraction = text_slice(fraction, 0, strlen(".123456789"));
+    while (fraction.len > 0 && strchr(".0", fraction.at[fraction.len - 1]))
+        fraction.len--;
+    cloud_time_format(seconds, utc);
+    return text_of(arena_format(arena, "%.19s%.*sZ", utc, TEXT_ARG(fraction)));
 }
 
 static int check_value(const struct cloud_attribute *attribute, struct error *err)
@@ -216,6 +252,9 @@ int cloud_draft_add(struct cloud_draft *draft, struct cloud_attribute attribute,
     if (draft->count == LIMIT_CLOUD_ATTRIBUTES)
         return error_set(err, ERROR_LIMIT, "the event has more than %d attributes",
                          LIMIT_CLOUD_ATTRIBUTES);
+    if (attribute.value.len > LIMIT_CLOUD_VALUE)
+        return error_set(err, ERROR_LIMIT, "attribute '%.*s' has more than %d bytes",
+                         TEXT_ARG(attribute.name), LIMIT_CLOUD_VALUE);
     if (!draft->is_known && check_value(&attribute, err) < 0)
         return -1;
     if (draft->count == draft->capacity)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "router/cloudevents_priv.h"
 
-#include "base/clock.h"
 #include "base/scoped.h"
 
 /* What the envelope says in fields of its own. */
@@ -13,14 +12,6 @@ static bool is_in_envelope(struct text name)
         if (text_equal(name, text_of(names[i])))
             return true;
     return false;
-}
-
-/* EventBridge's form: UTC, no fraction. */
-static char *format_time(int64_t seconds, char out[static 32])
-{
-    clock_format_iso(seconds * 1000, out);
-    memcpy(out + strlen("2026-01-31T12:00:00"), "Z", sizeof "Z");
-    return out;
 }
 
 static void add_member(struct buffer *out, const char *name, struct text value)
@@ -65,7 +56,7 @@ void cloudevents_write_envelope(const struct cloud_event *event,
 
     if (!cloud_time_parse(cloudevents_text(event, TEXT("time")), &seconds))
         seconds = envelope->accepted_ms / 1000;
-    format_time(seconds, time);
+    cloud_time_format(seconds, time);
     buffer_add_literal(out, "{\"version\":\"0\"");
     add_member(out, "id", cloudevents_text(event, TEXT("id")));
     add_member(out, "detail-type", cloudevents_text(event, TEXT("type")));

@@ -314,6 +314,23 @@ TEST(an_event_has_a_limited_number_of_attributes)
     CHECK(err.code == ERROR_LIMIT);
 }
 
+TEST(a_value_has_a_limit)
+{
+    scoped(arena_done) struct arena arena = {0};
+    scoped(buffer_done) struct buffer body = {0};
+    struct cloud_event *event;
+    size_t count;
+    struct error err;
+
+    buffer_add_literal(
+        &body, "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\",\"x\":\"");
+    memset(buffer_room(&body, LIMIT_CLOUD_VALUE + 1), 'x', LIMIT_CLOUD_VALUE + 1);
+    buffer_added(&body, LIMIT_CLOUD_VALUE + 1);
+    buffer_add_literal(&body, "\"}");
+    CHECK(decode(STRUCTURED, buffer_text(&body), &arena, &event, &count, &err) < 0);
+    CHECK(err.code == ERROR_LIMIT);
+}
+
 TEST(times_are_those_of_rfc_3339)
 {
     static const struct {
