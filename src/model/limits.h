@@ -61,6 +61,7 @@
 #define LIMIT_CLOUD_BATCH 1000      /* CloudEvents in one request */
 #define LIMIT_TRIGGER_FILTERS 256   /* of one Knative trigger */
 #define LIMIT_TRIGGER_DEPTH 32      /* filters within each other; bounds recursion */
+#define LIMIT_SELECTOR_BYTES 1024   /* a selector of functions by tag */
 #define LIMIT_CESQL_BYTES 4096      /* of an expression */
 #define LIMIT_CESQL_DEPTH 128       /* brackets and signs within each other; bounds recursion */
 #define LIMIT_CESQL_STRING 1048576  /* bytes that CONCAT may make */
