@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,12 +54,12 @@ static int parse_peer(struct evoke_api *api, const char *host, in_port_t port)
     return 0;
 }
 
-int evoke_api_open(struct evoke_api *api, const char *address)
+int evoke_api_open(struct evoke_api *api, const char *address, int passed_fd)
 {
     char host[sizeof api->host];
     in_port_t port;
 
-    *api = (struct evoke_api){.fd = -1};
+    *api = (struct evoke_api){.fd = -1, .passed_fd = passed_fd};
     const char *colon = address ? strrchr(address, ':') : NULL;
     if (!colon || strlen(address) >= sizeof host || parse_port(colon + 1, &port) < 0)
         return fail(EINVAL);
@@ -85,6 +86,9 @@ static void disconnect(struct evoke_api *api)
 void evoke_api_close(struct evoke_api *api)
 {
     disconnect(api);
+    if (api->passed_fd >= 0)
+        (void)close(api->passed_fd);
+    api->passed_fd = -1;
     free(api->input);
     api->input = NULL;
     api->input_len = api->input_size = 0;
@@ -94,6 +98,10 @@ static int connect_peer(struct evoke_api *api)
 {
     int one = 1;
 
+    api->fd = api->passed_fd;
+    api->passed_fd = -1;
+    if (api->fd >= 0)
+        return 0;
     api->fd = socket(api->peer.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (api->fd < 0)
         return -1;
@@ -128,27 +136,51 @@ static int send_all(int fd, struct iovec *parts, size_t count)
     return 0;
 }
 
-static int send_request(struct evoke_api *api, const struct evoke_api_request *request)
+/* Its length, or -1 when it is longer than REQUEST_HEAD_MAX. */
+static int write_head(const struct evoke_api *api, const struct evoke_api_request *request,
+                      char head[static REQUEST_HEAD_MAX])
 {
-    char head[REQUEST_HEAD_MAX];
-    int len = snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nHost: %s\r\n", request->method,
+    int len = snprintf(head, REQUEST_HEAD_MAX, "%s %s HTTP/1.1\r\nHost: %s\r\n", request->method,
                        request->path, api->host);
 
-    if (len > 0 && len < (int)sizeof head && request->content_type)
-        len += snprintf(head + len, sizeof head - (size_t)len,
+    if (len > 0 && len < REQUEST_HEAD_MAX && request->content_type)
+        len += snprintf(head + len, REQUEST_HEAD_MAX - (size_t)len,
                         "Content-Type: %s\r\nContent-Length: %zu\r\n", request->content_type,
                         request->body_len);
-    if (len > 0 && len < (int)sizeof head && request->error_type)
-        len += snprintf(head + len, sizeof head - (size_t)len,
+    if (len > 0 && len < REQUEST_HEAD_MAX && request->error_type)
+        len += snprintf(head + len, REQUEST_HEAD_MAX - (size_t)len,
                         "Lambda-Runtime-Function-Error-Type: %s\r\n", request->error_type);
-    if (len > 0 && len < (int)sizeof head)
-        len += snprintf(head + len, sizeof head - (size_t)len, "\r\n");
-    if (len <= 0 || len >= (int)sizeof head)
-        return fail(EMSGSIZE);
+    if (len > 0 && len < REQUEST_HEAD_MAX)
+        len += snprintf(head + len, REQUEST_HEAD_MAX - (size_t)len, "\r\n");
+    return len > 0 && len < REQUEST_HEAD_MAX ? len : fail(EMSGSIZE);
+}
 
-    struct iovec parts[] = {{head, (size_t)len},
-                            {(void *)(uintptr_t)request->body, request->body_len}};
-    return send_all(api->fd, parts, request->body_len > 0 ? 2 : 1);
+/* then: another one behind it, or NULL. */
+static int send_requests(struct evoke_api *api, const struct evoke_api_request *request,
+                         const struct evoke_api_request *then)
+{
+    char heads[2][REQUEST_HEAD_MAX];
+    struct iovec parts[4];
+    size_t count = 0;
+
+    for (int i = 0; i < 2 && request; i++, request = then, then = NULL) {
+        int len = write_head(api, request, heads[i]);
+        if (len < 0)
+            return -1;
+        parts[count++] = (struct iovec){heads[i], (size_t)len};
+        if (request->body_len > 0)
+            parts[count++] = (struct iovec){(void *)(uintptr_t)request->body, request->body_len};
+    }
+    return send_all(api->fd, parts, count);
+}
+
+/* A Unix socket wakes who sleeps in recv() also when the other side has read what it was
+ * sent; who sleeps in poll() is left alone. */
+static ssize_t wait_and_receive(int fd, char *at, size_t len)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+
+    return poll(&ready, 1, -1) < 0 ? -1 : recv(fd, at, len, 0);
 }
 
 /* Reads until len bytes of the answer are there. */
@@ -166,8 +198,8 @@ static int need(struct evoke_api *api, size_t len)
             api->input = larger;
             api->input_size = size;
         }
-        ssize_t count =
-            recv(api->fd, api->input + api->input_len, api->input_size - api->input_len, 0);
+        ssize_t count = wait_and_receive(api->fd, api->input + api->input_len,
+                                         api->input_size - api->input_len);
         if (count < 0 && errno == EINTR)
             continue;
         if (count <= 0)
@@ -367,7 +399,7 @@ int evoke_api_call(struct evoke_api *api, const struct evoke_api_request *reques
     for (;;) {
         api->input_len = api->used = 0;
         api->owed = 0;
-        if ((is_kept || connect_peer(api) == 0) && send_request(api, request) == 0 &&
+        if ((is_kept || connect_peer(api) == 0) && send_requests(api, request, NULL) == 0 &&
             read_reply(api, ret_reply) == 0)
             return 0;
 
@@ -380,16 +412,17 @@ int evoke_api_call(struct evoke_api *api, const struct evoke_api_request *reques
     }
 }
 
-int evoke_api_send(struct evoke_api *api, const struct evoke_api_request *request)
+int evoke_api_send_both(struct evoke_api *api, const struct evoke_api_request *first,
+                        const struct evoke_api_request *second)
 {
     if (api->owed == 0)
         api->input_len = api->used = 0;
-    if ((api->fd < 0 && connect_peer(api) < 0) || send_request(api, request) < 0) {
+    if ((api->fd < 0 && connect_peer(api) < 0) || send_requests(api, first, second) < 0) {
         int reason = errno;
         disconnect(api);
         return fail(reason);
     }
-    api->owed++;
+    api->owed += 2;
     return 0;
 }
 

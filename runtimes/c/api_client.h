@@ -16,7 +16,8 @@
 struct evoke_api {
     struct sockaddr_storage peer;
     socklen_t peer_len;
-    int fd; /* -1: not connected */
+    int fd;        /* -1: not connected */
+    int passed_fd; /* a connection to begin with, -1: none, or used up */
     char host[64];
     char *input; /* the answer, and what came behind it */
     size_t input_len, input_size;
@@ -42,8 +43,9 @@ struct evoke_api_reply {
 };
 
 /* address: "127.0.0.1:9001", "[::1]:9001" or "localhost:9001". -1: it is none of these.
- * Connects at the first call. */
-int evoke_api_open(struct evoke_api *api, const char *address);
+ * Connects at the first call. passed_fd: a connection the process was born with, used until
+ * the server closes it; -1: none. Closed with api. */
+int evoke_api_open(struct evoke_api *api, const char *address, int passed_fd);
 void evoke_api_close(struct evoke_api *api);
 
 /* -1 with errno: no answer, or one that is not HTTP/1.1 within the limits above (EPROTO,
@@ -51,10 +53,10 @@ void evoke_api_close(struct evoke_api *api);
 int evoke_api_call(struct evoke_api *api, const struct evoke_api_request *request,
                    struct evoke_api_reply *ret_reply);
 
-/* The halves of a call, for requests on their way together: each evoke_api_send() is owed
- * one evoke_api_receive(), in order. A connection that the server has closed meanwhile is
- * an error here. -1 as above. */
-int evoke_api_send(struct evoke_api *api, const struct evoke_api_request *request);
+/* Two requests on their way together; each is owed one evoke_api_receive(), in order. A
+ * connection that the server has closed meanwhile is an error here. -1 as above. */
+int evoke_api_send_both(struct evoke_api *api, const struct evoke_api_request *first,
+                        const struct evoke_api_request *second);
 int evoke_api_receive(struct evoke_api *api, struct evoke_api_reply *ret_reply);
 
 /* Value of a header of an answer, "" when it is not there; not NUL-terminated. */

@@ -2,6 +2,7 @@
 #include "evoke.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -55,12 +56,23 @@ static int give_up(const char *what)
     return 1;
 }
 
+/* What the function starts must not inherit its way to the daemon. */
+static int passed_socket(void)
+{
+    const char *offered = getenv("_EVOKE_API_SOCKET");
+
+    if (!offered || strcmp(offered, "1") != 0)
+        return -1;
+    return fcntl(RUNTIME_API_FD, F_SETFD, FD_CLOEXEC) < 0 ? -1 : RUNTIME_API_FD;
+}
+
 /* A session without a Runtime API lives as long as all fits the ring. */
 static int open_session(struct session *session)
 {
     *session = (struct session){.on_ring = evoke_ring_offered(),
                                 .on_evoke = getenv("_EVOKE_FUNCTION_ARN") != NULL};
-    bool has_api = evoke_api_open(&session->api, getenv("AWS_LAMBDA_RUNTIME_API")) == 0;
+    bool has_api =
+        evoke_api_open(&session->api, getenv("AWS_LAMBDA_RUNTIME_API"), passed_socket()) == 0;
 
     if (session->on_ring && evoke_ring_open(&session->ring) < 0) {
         if (!has_api)
@@ -84,6 +96,9 @@ static void close_session(struct session *session)
 
 /* --- answers --- */
 
+static const struct evoke_api_request ask_next = {.method = "GET",
+                                                  .path = API_PREFIX "invocation/next"};
+
 static int check_posted(const struct evoke_api_reply *reply)
 {
     /* 413: the platform has told the caller that the answer was too large. */
@@ -102,9 +117,10 @@ static int post(struct session *session, const char *path, const char *type,
     request.method = "POST";
     request.path = path;
     request.error_type = type;
-    /* Read along with the next event: a wake-up less for each. */
+    /* Asks for the next event along with it, as an answer by the ring does: half the
+     * wake-ups. */
     if (session->on_evoke && !session->on_ring)
-        return evoke_api_send(&session->api, &request);
+        return evoke_api_send_both(&session->api, &request, &ask_next);
     if (evoke_api_call(&session->api, &request, &reply) < 0)
         return -1;
     return check_posted(&reply);
@@ -293,12 +309,9 @@ static int handle_reply(struct session *session, const struct evoke_api_reply *r
 /* Asks for the next event; first comes what is still owed for the answer before it. */
 static int next_event(struct session *session, struct evoke_api_reply *reply)
 {
-    struct evoke_api_request request = {.method = "GET", .path = API_PREFIX "invocation/next"};
-
     if (session->api.owed == 0)
-        return evoke_api_call(&session->api, &request, reply);
-    if (evoke_api_send(&session->api, &request) < 0 ||
-        evoke_api_receive(&session->api, reply) < 0 || check_posted(reply) < 0)
+        return evoke_api_call(&session->api, &ask_next, reply);
+    if (evoke_api_receive(&session->api, reply) < 0 || check_posted(reply) < 0)
         return -1;
     return evoke_api_receive(&session->api, reply);
 }

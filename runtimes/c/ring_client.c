@@ -48,7 +48,7 @@ int evoke_ring_open(struct evoke_ring *ring)
     }
 
     /* What the function starts must not inherit its way to the daemon. */
-    for (int fd = RING_FD_MEMORY; fd <= RING_FD_REPLY; fd++)
+    for (int fd = RING_FD_MEMORY; fd <= RUNTIME_API_FD; fd++)
         (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 
     *ring = (struct evoke_ring){.shared = shared};

@@ -143,6 +143,7 @@ function setTrace(trace) {
 exports.open = function open() {
   const offered = process.env._EVOKE_RING === '1';
   delete process.env._EVOKE_RING;
+  delete process.env._EVOKE_API_SOCKET;
   if (offered) {
     try {
       return new RingTransport(require(path.join(__dirname, 'ring.node')));

@@ -196,6 +196,7 @@ def set_trace(trace):
 
 def open_ring():
     """The ring's module, attached; None when there is none to use."""
+    os.environ.pop("_EVOKE_API_SOCKET", None)
     if os.environ.pop("_EVOKE_RING", None) != "1":
         return None
     try:

@@ -67,6 +67,7 @@ static void put_platform(struct variables *variables, const struct instance *ins
     put(variables, "LD_LIBRARY_PATH", "/var/task:/var/task/lib:/opt/lib");
     put(variables, "HOME", "/tmp");
     put(variables, "_EVOKE_RING", "1");
+    put(variables, "_EVOKE_API_SOCKET", "1");
     put(variables, "_EVOKE_FUNCTION_ARN", version->arn);
     if (text_equal(text_of(interpreter->language), TEXT("nodejs")))
         put(variables, "NODE_PATH", "/opt/nodejs/node_modules:/var/runtime/node_modules");

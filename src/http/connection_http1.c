@@ -195,9 +195,17 @@ static bool is_over(struct connection *c)
     return c->broken || (c->server->draining && is_idle(c));
 }
 
+/* Whether what is gathered goes out with the answer that the application owes. */
+static bool is_joined(const struct connection *c)
+{
+    return c->joins_next && c->live && c->writing == WRITE_NONE && c->reading == READ_DONE &&
+           !c->ended && c->out.len < OUT_LOW;
+}
+
 static void settle(struct connection *c)
 {
-    connection_flush(c);
+    if (!is_joined(c))
+        connection_flush(c);
     if (!c->closed && is_over(c))
         connection_close_now(c);
     if (!c->closed && c->told_full && c->out.len <= OUT_LOW)
@@ -211,8 +219,9 @@ static void settle(struct connection *c)
         give_up_output(c);
     note_progress(c);
     release_block(c);
+    bool unsent = c->out.len > 0 && !is_joined(c);
     loop_io_watch(&c->io,
-                  (connection_wants_input(c) ? LOOP_READ : 0) | (c->out.len > 0 ? LOOP_WRITE : 0));
+                  (connection_wants_input(c) ? LOOP_READ : 0) | (unsent ? LOOP_WRITE : 0));
     arm(c);
 }
 
@@ -266,15 +275,16 @@ static void on_timer(struct loop_timer *timer)
     settle(c);
 }
 
-void connection_open(struct listener *listener, int fd, const struct sockaddr_storage *peer)
+void connection_open(struct http_server *server, int fd, const struct sockaddr_storage *peer,
+                     const struct http_app *app, void *context)
 {
     struct connection *c = mem_new(struct connection);
 
-    c->server = listener->server;
-    c->app = listener->app;
+    c->server = server;
+    c->app = app;
     c->stream.transport = &connection_transport;
-    c->stream.app = listener->app;
-    c->stream.context = listener->context;
+    c->stream.app = app;
+    c->stream.context = context;
     c->stream.loop = c->server->loop;
     c->stream.peer = *peer;
     c->io.ready = on_ready;

@@ -110,6 +110,7 @@ static void put_chunk(struct connection *c, struct text chunk)
 /* The answer is complete. A body that is not is dropped to keep the connection. */
 static void finish_answer(struct connection *c)
 {
+    c->joins_next = c->stream.joins_next;
     c->writing = WRITE_NONE;
     c->body_received = 0;
     c->body_began_us = connection_now_us(c);

@@ -67,6 +67,7 @@ struct connection {
     bool live;       /* the application has the stream */
     bool entered;    /* settle() will follow */
     bool paused;     /* the application does not want more body */
+    bool joins_next; /* what is gathered waits for the answer to the request behind it */
     bool expecting;  /* the client waits for 100 Continue */
     bool keep_alive; /* of the request under way */
     bool told_full;  /* http_write() said false */

@@ -23,6 +23,7 @@ static void init_stream(struct connection *c)
     stream->body_max = c->server->limits.body_max;
     stream->status = 0;
     stream->sent_bytes = 0;
+    stream->joins_next = false;
     stream->arena = c->server->pool->arena;
     c->server->pool->arena = (struct arena){0};
 }

@@ -110,6 +110,9 @@ struct http_stream {
     int64_t body_max;             /* 413 above; the application may change it in on_request */
     int status;                   /* of the answer, 0 before; for the access log */
     int64_t sent_bytes;           /* of the answer's body, so far */
+    /* Set before answering: a client that has sent its next request already does not wait for
+     * this answer alone, so both may go out together. */
+    bool joins_next;
 };
 
 /* Answers completely. Copies what it needs. Content-Length and Date are added, and

@@ -63,7 +63,8 @@ struct listener {
 };
 
 /* After an accept; takes fd. */
-void connection_open(struct listener *listener, int fd, const struct sockaddr_storage *peer);
+void connection_open(struct http_server *server, int fd, const struct sockaddr_storage *peer,
+                     const struct http_app *app, void *context);
 /* Now, whatever goes on: its stream gets on_close(reset). */
 void connection_close(struct list *link);
 /* Closes it if no request is under way; else the answer will be the last. */

@@ -114,6 +114,15 @@ static void on_retry(struct loop_timer *timer)
         loop_io_watch(&listener->io, LOOP_READ);
 }
 
+static void open_connection(struct http_server *server, int fd, const struct sockaddr_storage *peer,
+                            const struct http_app *app, void *context)
+{
+    server->connection_count++;
+    server->open_count++;
+    connection_open(server, fd, peer, app, context);
+    check_full(server);
+}
+
 /* Whether to go on. */
 static bool accept_one(struct listener *listener)
 {
@@ -124,10 +133,7 @@ static bool accept_one(struct listener *listener)
     if (fd >= 0) {
         if (peer.ss_family != AF_INET && peer.ss_family != AF_INET6)
             peer = (struct sockaddr_storage){.ss_family = AF_UNSPEC};
-        listener->server->connection_count++;
-        listener->server->open_count++;
-        connection_open(listener, fd, &peer);
-        check_full(listener->server);
+        open_connection(listener->server, fd, &peer, listener->app, listener->context);
         return !listener->server->full;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
@@ -170,6 +176,14 @@ void http_listen(struct http_server *server, int fd, const struct http_app *app,
     /* Accepted sockets inherit it. It fails for what is not TCP and does not need it. */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     loop_io_start(server->loop, &listener->io, fd, server->full ? 0 : LOOP_READ);
+}
+
+void http_adopt(struct http_server *server, int fd, const struct http_app *app, void *context)
+{
+    const struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+
+    (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    open_connection(server, fd, &peer, app, context);
 }
 
 static void stop_listening(struct http_server *server)

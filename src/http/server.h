@@ -39,6 +39,10 @@ void http_server_free(struct http_server *server);
  * stream->context of its requests. */
 void http_listen(struct http_server *server, int fd, const struct http_app *app, void *context);
 
+/* Serves a connected stream socket (ownership passes to the server), as one that was
+ * accepted. */
+void http_adopt(struct http_server *server, int fd, const struct http_app *app, void *context);
+
 /* Makes a TCP listener with SO_REUSEPORT (and IPV6_V6ONLY). address is "127.0.0.1:9000",
  * "[::1]:9000"; port 0 picks one. Returns the descriptor, *ret_port the port. */
 int http_bind(struct text address, uint16_t *ret_port, struct error *err);

@@ -38,13 +38,15 @@ struct environment *environment_start(struct launcher *launcher,
     environment->memory_fd = environment->freeze_fd = -1;
     environment->end_task.run = on_end;
     list_init(&environment->events);
+    environment->api.passed_fd = -1;
     environment->api.server = http_server_new(environment->loop, &http_limits_instance);
     environment->host_network = options->plan.host_network;
     if (options->runtime_listener >= 0)
         http_listen(environment->api.server, options->runtime_listener, &runtime_api_app,
                     environment);
 
-    if (output_open(environment, &err) < 0 || ring_open(environment, &err) < 0) {
+    if (output_open(environment, &err) < 0 || ring_open(environment, &err) < 0 ||
+        runtime_api_open(environment, &err) < 0) {
         snprintf(environment->end.reason, sizeof environment->end.reason, "%.*s",
                  (int)sizeof environment->end.reason - 1, err.text);
         environment->state = ENVIRONMENT_ENDED;
@@ -274,6 +276,7 @@ void environment_free(struct environment *environment)
 {
     assert(environment->state == ENVIRONMENT_ENDED && environment->event_count == 0);
     runtime_api_forget(environment);
+    runtime_api_sent(environment);
     http_server_close(environment->api.server);
     ring_close(environment);
     close_fd(&environment->log_write_fd);

@@ -33,6 +33,7 @@ struct ring_side {
 /* The Runtime API's side. */
 struct api_side {
     struct http_server *server;
+    int passed_fd;                /* its end of a connection made beforehand, until it has it */
     struct http_stream *next;     /* GET .../next that waits for an event */
     struct http_stream *upload;   /* POST whose body is the streamed answer */
     struct invocation *delivered; /* given out, its answer still to come */
@@ -107,6 +108,9 @@ struct invocation *ring_by_sequence(const struct environment *environment, uint6
 
 /* runtime_api.c: the HTTP transport. */
 extern const struct http_app runtime_api_app;
+/* A connection of the Runtime API that the instance is born with. */
+int runtime_api_open(struct environment *environment, struct error *err);
+void runtime_api_sent(struct environment *environment); /* the sandbox has its end */
 void runtime_api_resume(struct environment *environment);
 void runtime_api_offer(struct environment *environment);  /* gives out the oldest event if asked */
 void runtime_api_forget(struct environment *environment); /* its streams are going */

@@ -101,6 +101,7 @@ static int send_start(struct launcher *launcher, struct environment *environment
         [SANDBOX_FD_RING] = environment->ring.memory_fd,
         [SANDBOX_FD_RING_WAKE] = environment->ring.wake_out_fd,
         [SANDBOX_FD_RING_REPLY] = environment->ring.reply_in_fd,
+        [SANDBOX_FD_API] = environment->api.passed_fd,
     };
 
     if (spawner_send_start(launcher->socket, environment->id, plan, fds, &err) < 0) {
@@ -112,6 +113,7 @@ static int send_start(struct launcher *launcher, struct environment *environment
     /* The sandbox has its own now; the log ends when it ends. */
     (void)close(take_fd(environment->log_write_fd));
     ring_sent(environment);
+    runtime_api_sent(environment);
     return 0;
 }
 

@@ -14,7 +14,9 @@
  * end of a pipe that wakes the instance, 5 the writing end of one that wakes the shard:
  * 8 bytes for each time, several of which one read may take. The environment variable
  * _EVOKE_RING holds "1" (the version of this layout) when they are there, and
- * _EVOKE_FUNCTION_ARN what all events of this instance are invoked as.
+ * _EVOKE_FUNCTION_ARN what all events of this instance are invoked as. Descriptor 6 is a
+ * connected stream socket on which the Runtime API is spoken, quicker than by its address;
+ * _EVOKE_API_SOCKET holds "1" when it is there.
  *
  * Producer: write the record into data (contiguous; skip to offset 0 when it does not
  * fit before the end), fill the slot, store head + 1 (release), and when
@@ -45,6 +47,7 @@
 #define RING_FD_MEMORY 3
 #define RING_FD_WAKE 4
 #define RING_FD_REPLY 5
+#define RUNTIME_API_FD 6
 
 enum ring_claim { CLAIM_READY = 1, CLAIM_TAKEN = 2, CLAIM_REVOKED = 3 };
 

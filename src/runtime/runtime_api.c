@@ -2,6 +2,8 @@
 #include "runtime/environment_priv.h"
 
 #include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "model/limits.h"
@@ -11,6 +13,9 @@
  * An instance is known by the socket it comes through, never by what it says; it can
  * name no invocation but the one it was given. States of an invocation here: delivered
  * (answer open), answering (body arriving), answered.
+ *
+ * The word that an answer was taken travels with the next event, when the instance has
+ * asked for that already: a wake-up less for each event.
  */
 
 #define API_PREFIX "/2018-06-01/runtime/"
@@ -29,6 +34,23 @@ struct exchange {
     struct buffer init_error;
     size_t received;
 };
+
+int runtime_api_open(struct environment *environment, struct error *err)
+{
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return error_system(err, "cannot make a connection of the Runtime API");
+    environment->api.passed_fd = ends[1];
+    http_adopt(environment->api.server, ends[0], &runtime_api_app, environment);
+    return 0;
+}
+
+void runtime_api_sent(struct environment *environment)
+{
+    if (environment->api.passed_fd >= 0)
+        (void)close(take_fd(environment->api.passed_fd));
+}
 
 static void respond_json(struct http_stream *stream, int status, const char *json)
 {
@@ -347,6 +369,7 @@ static void on_end(struct http_stream *stream)
             return;
         }
         complete(stream);
+        stream->joins_next = true;
         respond_json(stream, 202, "{\"status\":\"OK\"}");
         return;
     }

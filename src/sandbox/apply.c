@@ -153,6 +153,7 @@ static int arrange_fds(struct apply *apply, struct error *err)
         apply->fds[SANDBOX_FD_RING],
         apply->fds[SANDBOX_FD_RING_WAKE],
         apply->fds[SANDBOX_FD_RING_REPLY],
+        apply->fds[SANDBOX_FD_API],
         apply->report,
     };
     int moved[FIRST_FREE_FD];

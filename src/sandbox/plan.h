@@ -40,6 +40,7 @@ enum sandbox_fd {
     SANDBOX_FD_RING,       /* becomes 3 */
     SANDBOX_FD_RING_WAKE,  /* becomes 4 */
     SANDBOX_FD_RING_REPLY, /* becomes 5 */
+    SANDBOX_FD_API,        /* becomes 6 */
     SANDBOX_FD_COUNT,
 };
 

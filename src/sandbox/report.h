@@ -10,7 +10,7 @@
  * closed in the function. The spawner's one message to the child is a byte that says
  * that its user and group ids are mapped.
  */
-#define REPORT_FD 6
+#define REPORT_FD 7
 
 enum report_kind {
     REPORT_READY = 1,   /* value: the Runtime API's port; the listeners go along */

@@ -284,7 +284,7 @@ static int try_sandbox(struct spawner *spawner, struct error *err)
         .plan = {.memory_bytes = 64 << 20, .tmp_bytes = 1 << 20, .pids = 16, .cpu_percent = 100},
     };
     scoped(close) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    const int fds[SANDBOX_FD_COUNT] = {null, null, null, null};
+    const int fds[SANDBOX_FD_COUNT] = {null, null, null, null, null};
 
     request.plan.argv = request.argv;
     request.plan.envp = request.envp;

@@ -9,7 +9,7 @@ import urllib.parse
 import pytest
 from evoke_daemon import ROOT
 
-RING_FDS = {"3": "/memfd:evoke-ring (deleted)", "4": "pipe:", "5": "pipe:"}
+RING_FDS = {"3": "/memfd:evoke-ring (deleted)", "4": "pipe:", "5": "pipe:", "6": "socket:"}
 HIDDEN = ["/root", "/home", "/var/lib", "/var/log", "/var/cache", "/boot", "/mnt", "/media", "/srv", "/sys",
           "/run", "/work", "/lost+found", "/proc/kallsyms", "/proc/keys", "/proc/key-users",
           "/proc/config.gz", "/proc/kcore", "/proc/kmsg", "/proc/sched_debug", "/proc/timer_list",
@@ -96,10 +96,10 @@ def test_the_hosts_own_is_hidden(daemon, probe):
 
 def test_only_its_own_descriptors_variables_and_processes(probe):
     found = probe("process")
-    assert sorted(found["fds"], key=int) == ["0", "1", "2", "3", "4", "5"]
+    assert sorted(found["fds"], key=int) == ["0", "1", "2", "3", "4", "5", "6"]
     assert found["fds"]["0"] == "/dev/null" and found["fds"]["1"] == found["fds"]["2"]
     assert [fd for fd, name in RING_FDS.items() if not found["fds"][fd].startswith(name)] == []
-    assert len({found["fds"][fd] for fd in "1345"}) == 4
+    assert len({found["fds"][fd] for fd in "13456"}) == 5
     assert set(found["env"]) - set(found["platform"]) <= {"OWN", "_EVOKE_FUNCTION_ARN", "_EVOKE_RING"}
     assert found["cwd"] == "/var/task" and found["host"] != socket.gethostname()
     assert found["pids"] == ["1", "2"]

@@ -25,8 +25,8 @@
 struct peer {
     int spawner; /* the socket its events go to */
     uint64_t id;
-    int log, memory, wake, reply; /* what an instance has as 1, 3, 4 and 5 */
-    int freeze, peak;             /* what the daemon writes to and reads of its cgroup */
+    int log, memory, wake, reply, api; /* what an instance has as 1, 3, 4, 5 and 6 */
+    int freeze, peak;                  /* what the daemon writes to and reads of its cgroup */
     uint16_t port;                /* of its Runtime API */
     char handler[64], arn[256];   /* of its environment */
     bool host_network;
@@ -94,6 +94,7 @@ static inline bool peer_poll(int spawner, struct peer *peer, enum request_kind *
     peer->memory = fds[SANDBOX_FD_RING];
     peer->wake = fds[SANDBOX_FD_RING_WAKE];
     peer->reply = fds[SANDBOX_FD_RING_REPLY];
+    peer->api = fds[SANDBOX_FD_API];
     peer->host_network = request.plan.host_network;
     peer_take_variables(peer, request.plan.envp);
     void *at = mmap(NULL, RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, peer->memory, 0);
@@ -195,6 +196,7 @@ static inline void peer_release(struct peer *peer)
     (void)close(peer->memory);
     (void)close(peer->wake);
     (void)close(peer->reply);
+    (void)close(peer->api);
     if (peer->freeze >= 0)
         (void)close(peer->freeze);
     if (peer->peak >= 0)

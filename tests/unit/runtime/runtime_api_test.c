@@ -2,6 +2,9 @@
 #include "model/limits.h"
 #include "world.h"
 
+#include <fcntl.h>
+#include <sys/ioctl.h>
+
 /* The Runtime API: what a runtime may say when, and what becomes of it otherwise. */
 
 /* An instance that speaks it: one connection, on which it waits for its first event. */
@@ -93,6 +96,44 @@ TEST(events_are_given_out_and_answered_one_by_one)
         CHECK(!s.world->is_error[i]);
         CHECK_TEXT(buffer_text(&s.world->answers[i]), "\"answer\"");
     }
+    session_end(&s);
+}
+
+TEST(an_instance_is_born_with_a_connection)
+{
+    struct session s = session_start();
+
+    (void)close(s.api);
+    s.api = fcntl(s.peer.api, F_DUPFD_CLOEXEC, 0);
+    for (int i = 0; i < 3; i++) {
+        begin(&s, "{}");
+        CHECK(post(&s, path_of(&s, "response"), "", "1") == 202);
+        wait_for(s.world, NOTED_ANSWERED, i + 1);
+    }
+    session_end(&s);
+}
+
+TEST(who_has_asked_for_the_next_event_gets_the_last_word_with_it)
+{
+    struct session s = session_start();
+    int unread = -1;
+
+    begin(&s, "1");
+    int idle = count_of(s.world, NOTED_IDLE);
+    peer_say(s.api,
+             "POST " PEER_API "%s HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1"
+             "GET " PEER_API "invocation/next HTTP/1.1\r\nHost: x\r\n\r\n",
+             path_of(&s, "response"));
+    wait_for(s.world, NOTED_IDLE, idle + 1);
+    wait_for(s.world, NOTED_ANSWERED, 1);
+    (void)room(s.world); /* the iteration that took the answer is over */
+    CHECK(ioctl(s.api, FIONREAD, &unread) == 0 && unread == 0);
+    send_event(s.world, "2");
+    peer_read(s.api, &s.reply);
+    CHECK(s.reply.status == 202);
+    peer_read(s.api, &s.reply);
+    CHECK(s.reply.status == 200);
+    CHECK_TEXT(buffer_text(&s.reply.body), "2");
     session_end(&s);
 }
 

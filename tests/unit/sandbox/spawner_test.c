@@ -251,7 +251,8 @@ static struct run send_start(struct stage *stage, const struct sandbox_plan *pla
 
     CHECK(pipe2(log, O_CLOEXEC) == 0);
     const int fds[SANDBOX_FD_COUNT] = {log[1], memfd_create("ring", MFD_CLOEXEC),
-                                       eventfd(0, EFD_CLOEXEC), eventfd(0, EFD_CLOEXEC)};
+                                       eventfd(0, EFD_CLOEXEC), eventfd(0, EFD_CLOEXEC),
+                                       eventfd(0, EFD_CLOEXEC)};
     CHECK_MSG(spawner_send_start(stage->socket, run.id, plan, fds, &err) == 0, "%s", err.text);
     for (int i = 0; i < SANDBOX_FD_COUNT; i++)
         (void)close(fds[i]);
@@ -344,7 +345,7 @@ static bool has_line(const struct buffer *log, const char *line)
 TEST(a_function_finds_what_it_is_promised_and_nothing_else)
 {
     static const char *const lines[] = {
-        "fds 0 1 2 3 4 5",
+        "fds 0 1 2 3 4 5 6",
         "env FIRST=1",
         "env SECOND=a b=c",
         "ids 993 993 990 990",
