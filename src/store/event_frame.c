@@ -78,7 +78,7 @@ static uint64_t get64(const char *at)
     return le64toh(number);
 }
 
-static uint32_t add_crc(uint32_t crc, const void *at, size_t len)
+uint32_t event_crc(uint32_t crc, const void *at, size_t len)
 {
     return len ? (uint32_t)crc32_z(crc, at, len) : crc;
 }
@@ -98,7 +98,7 @@ void segment_head_format(const struct segment_head *head, char out[static SEGMEN
     put32(out + 12, head->number);
     put64(out + 16, head->next_id);
     put64(out + 24, head->last_sequence);
-    put32(out + SEGMENT_HEAD - 4, add_crc(0, out, SEGMENT_HEAD - 4));
+    put32(out + SEGMENT_HEAD - 4, event_crc(0, out, SEGMENT_HEAD - 4));
 }
 
 int segment_head_parse(struct text bytes, struct segment_head *ret, struct error *err)
@@ -106,7 +106,7 @@ int segment_head_parse(struct text bytes, struct segment_head *ret, struct error
     const char *at = bytes.at;
 
     if (bytes.len < SEGMENT_HEAD || memcmp(at, SEGMENT_MAGIC, 8) != 0 ||
-        get32(at + SEGMENT_HEAD - 4) != add_crc(0, at, SEGMENT_HEAD - 4))
+        get32(at + SEGMENT_HEAD - 4) != event_crc(0, at, SEGMENT_HEAD - 4))
         return error_set(err, ERROR_SYSTEM, "its head is damaged");
     if (get32(at + 8) != VERSION)
         return error_set(err, ERROR_SYSTEM,
@@ -202,7 +202,7 @@ static size_t format_head(const struct event_record *record, char *head)
     put64(head + RECORD_DUE, (uint64_t)record->due_ms);
     put32(head + RECORD_NOTE_LEN, (uint32_t)record->note.len);
     put32(head + RECORD_BODY_LEN, (uint32_t)record->body.len);
-    put32(head + RECORD_BODY_CRC, add_crc(0, record->body.at, record->body.len));
+    put32(head + RECORD_BODY_CRC, event_crc(0, record->body.at, record->body.len));
     return len;
 }
 
@@ -210,9 +210,9 @@ static size_t format_head(const struct event_record *record, char *head)
 static uint32_t record_crc(uint64_t sequence, const char *head, size_t head_len, struct text lane,
                            struct text note)
 {
-    uint32_t crc = add_crc((uint32_t)sequence, head + sizeof crc, head_len - sizeof crc);
+    uint32_t crc = event_crc((uint32_t)sequence, head + sizeof crc, head_len - sizeof crc);
 
-    return add_crc(add_crc(crc, lane.at, lane.len), note.at, note.len);
+    return event_crc(event_crc(crc, lane.at, lane.len), note.at, note.len);
 }
 
 size_t event_frame_add(struct event_batch *batch, const struct event_record *record)
@@ -245,7 +245,7 @@ void event_frame_end(struct event_batch *batch)
     put64(head + FRAME_SEQUENCE, batch->sequence);
     put64(head + FRAME_DURABLE, batch->durable);
     put32(head + FRAME_RECORDS, batch->records);
-    put32(head + FRAME_CRC, add_crc(0, head, FRAME_CRC));
+    put32(head + FRAME_CRC, event_crc(0, head, FRAME_CRC));
 }
 
 int event_batch_pieces(const struct event_batch *batch, size_t from, struct iovec *out, int max)
@@ -272,7 +272,7 @@ int event_batch_pieces(const struct event_batch *batch, size_t from, struct iove
 size_t event_frame_len(struct text bytes)
 {
     if (bytes.len < FRAME_HEAD || memcmp(bytes.at, FRAME_MAGIC, 4) != 0 ||
-        get32(bytes.at + FRAME_CRC) != add_crc(0, bytes.at, FRAME_CRC))
+        get32(bytes.at + FRAME_CRC) != event_crc(0, bytes.at, FRAME_CRC))
         return 0;
     size_t len = get32(bytes.at + FRAME_LENGTH);
     return len >= FRAME_HEAD && len <= FRAME_MAX && len % FRAME_ALIGN == 0 ? len : 0;
@@ -328,7 +328,7 @@ static bool is_record_sound(uint64_t sequence, const char *at, const struct even
     if (get32(at + RECORD_CRC) != record_crc(sequence, at, head, record->lane, record->note))
         return false;
     return record->action == EVENT_DELETE ||
-           get32(at + RECORD_BODY_CRC) == add_crc(0, record->body.at, record->body.len);
+           get32(at + RECORD_BODY_CRC) == event_crc(0, record->body.at, record->body.len);
 }
 
 static bool are_records_sound(const struct event_frame *frame)
@@ -397,5 +397,5 @@ bool event_body_find(struct text head, struct event_body *ret)
 
 bool event_body_is_sound(const struct event_body *body, struct text bytes)
 {
-    return bytes.len == body->len && add_crc(0, bytes.at, bytes.len) == body->crc;
+    return bytes.len == body->len && event_crc(0, bytes.at, bytes.len) == body->crc;
 }

@@ -34,6 +34,8 @@
 #define RECORD_HEAD_LONG 48   /* of PUT and SET */
 #define FRAME_MAX (256 << 20) /* bytes of one write */
 
+uint32_t event_crc(uint32_t crc, const void *at, size_t len);
+
 struct segment_head {
     uint32_t number;
     uint64_t next_id;       /* all ids below were given before */

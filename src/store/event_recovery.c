@@ -183,18 +183,15 @@ static bool has_lost(struct text bytes, uint64_t sequence)
 }
 
 /* Cuts off what is behind the frames of the last segment. */
-static int cut_tail(struct event_log *log, struct event_segment *segment, struct error *err)
+static int cut_tail(const struct event_log *log, struct event_segment *segment, struct error *err)
 {
     scoped(free) char *path = event_log_path(log, segment->number);
-    uint32_t size = segment->size;
 
     log_warn("an unfinished write was cut off", LOG_TEXT("file", path),
              LOG_NUM("at", segment->used));
     if (ftruncate(segment->fd, segment->used) < 0)
         return error_system(err, "cannot cut '%s'", path);
     segment->size = segment->used;
-    if (posix_fallocate(segment->fd, 0, size) == 0)
-        segment->size = size;
     return fsync(segment->fd) < 0 ? error_system(err, "cannot write '%s'", path) : 0;
 }
 
@@ -204,12 +201,16 @@ static int end_last(struct recovery *recovery, struct error *err)
     struct event_segment *last = &log->segments[log->count - 1];
     struct text tail = text_skip(buffer_text(&recovery->bytes), last->used);
 
-    if (is_zero(tail))
-        return 0;
     if (has_lost(tail, log->sequence))
         return fail_at(recovery, log->count - 1, last->used,
                        "a write cannot be read that was completed", err);
-    return cut_tail(log, last, err);
+    if (!is_zero(tail) && cut_tail(log, last, err) < 0)
+        return -1;
+    /* Without room it is simply full. */
+    if (last->size < log->segment_bytes &&
+        posix_fallocate(last->fd, 0, (off_t)log->segment_bytes) == 0)
+        last->size = log->segment_bytes;
+    return 0;
 }
 
 static int read_segment(struct recovery *recovery, size_t index, struct error *err)

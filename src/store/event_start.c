@@ -8,13 +8,26 @@
  * old records before any new one, and of each once.
  */
 
+int event_store_read_set(const struct event_store *store, const struct event_entry *entry,
+                         struct buffer *bytes, struct event_record *ret, struct error *err)
+{
+    const struct event_place *place = &entry->set;
+
+    if (event_log_read(&store->log, place->segment, place->at, place->len, bytes, err) < 0)
+        return -1;
+    if (!event_record_parse_head(buffer_text(bytes), ret) || ret->id != entry->id)
+        return error_set(err, ERROR_SYSTEM, "file %u of '%s' is damaged at byte %u", place->segment,
+                         store->log.path, place->at);
+    return 0;
+}
+
 /* Reads lane and note of a record; texts are borrowed from the buffers. */
 static int read_record(const struct event_store *store, const struct event_entry *entry,
                        struct buffer *put, struct buffer *set, struct event_record *ret,
                        struct error *err)
 {
     const struct event_log *log = &store->log;
-    struct event_record note;
+    struct event_record last;
 
     buffer_clear(put);
     buffer_clear(set);
@@ -26,13 +39,10 @@ static int read_record(const struct event_store *store, const struct event_entry
                          entry->put.segment, log->path, entry->put.at);
     if (entry->set.len == 0)
         return 0;
-    if (event_log_read(log, entry->set.segment, entry->set.at, entry->set.len, set, err) < 0)
+    if (event_store_read_set(store, entry, set, &last, err) < 0)
         return -1;
-    if (!event_record_parse_head(buffer_text(set), &note) || note.id != entry->id)
-        return error_set(err, ERROR_SYSTEM, "file %u of '%s' is damaged at byte %u",
-                         entry->set.segment, log->path, entry->set.at);
-    ret->due_ms = note.due_ms;
-    ret->note = note.note;
+    ret->due_ms = last.due_ms;
+    ret->note = last.note;
     return 0;
 }
 
@@ -53,6 +63,7 @@ static void on_start(struct loop_message *message)
             event_outbox_deliver(&store->outbox, &record);
     }
     event_outbox_send(&store->outbox);
+    event_compact_check(store);
 }
 
 void event_store_subscribe(struct event_store *store, struct event_receiver *receiver)

@@ -169,7 +169,7 @@ static void apply_batch(struct event_store *store, struct event_place place)
     }
 }
 
-static void count(struct event_store *store)
+void event_store_count(struct event_store *store)
 {
     atomic_store_explicit(&store->puts, store->counted.puts, memory_order_relaxed);
     atomic_store_explicit(&store->deletes, store->counted.deletes, memory_order_relaxed);
@@ -239,7 +239,7 @@ static void flush(struct event_store *store)
             answer(store, write, failed);
         write = next;
     }
-    count(store);
+    event_store_count(store);
     event_outbox_send(&store->outbox);
 }
 
@@ -259,7 +259,8 @@ static void on_commit(struct loop_task *task)
     }
     flush(store);
     event_log_drop(&store->log);
-    count(store);
+    event_compact_check(store);
+    event_store_count(store);
     event_outbox_send(&store->outbox);
 }
 
@@ -345,6 +346,7 @@ static void visit(void *arg, const struct event_record *record, const struct eve
 
 static void release(struct event_store *store)
 {
+    event_compact_done(&store->compaction);
     if (store->writer)
         loop_free(store->writer);
     event_outbox_done(&store->outbox);
@@ -372,7 +374,7 @@ struct event_store *event_store_open(const struct event_store_options *options, 
     store->commit.run = on_commit;
     if (event_log_open(&store->log, path, (uint32_t)segment_bytes, visit, store, err) < 0)
         return NULL;
-    count(store);
+    event_store_count(store);
     store->writer = loop_new("events");
     if (loop_start(store->writer, err) < 0)
         return NULL;

@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "base/arena.h"
 #include "store/event_log_priv.h"
 
 /* What is on its way from the writer to other loops: one message for all of one kind to one
@@ -23,6 +24,20 @@ void event_outbox_deliver(struct event_outbox *outbox, const struct event_record
 void event_outbox_answer(struct event_outbox *outbox, struct event_write *write);
 void event_outbox_send(struct event_outbox *outbox);
 
+/* Copies what lives in the oldest segments; see event_compact.c. */
+struct event_compaction {
+    struct loop_timer timer; /* set: steps are due */
+    uint32_t segment, at;    /* what the next step reads */
+    struct buffer window;
+    struct event_batch batch;
+    struct event_move *moves; /* whose frames are in the batch */
+    size_t move_count, move_capacity;
+    struct arena arena; /* of texts that the batch borrows */
+};
+/* Starts it when there is need. */
+void event_compact_check(struct event_store *store);
+void event_compact_done(struct event_compaction *compaction); /* after the writer has ended */
+
 struct event_store {
     struct event_outbox outbox; /* receivers: filled before loops run; the rest is the writer's */
     struct loop *writer;        /* its thread owns all below, but for the counters */
@@ -37,7 +52,14 @@ struct event_store {
     int64_t now_ms;                           /* wall clock of this commit */
     struct loop_message start;
     bool is_started; /* before it events are not delivered: they wait for their elders */
+    struct event_compaction compaction;
     struct event_counters counted; /* what others see is copied from it */
     atomic_uint_fast64_t puts, deletes, commits, failures;
     atomic_int_fast64_t live_records, live_bytes, disk_bytes;
 };
+
+/* Reads the record's last SET, whose texts are borrowed from bytes. */
+int event_store_read_set(const struct event_store *store, const struct event_entry *entry,
+                         struct buffer *bytes, struct event_record *ret, struct error *err);
+/* Tells others how things stand. */
+void event_store_count(struct event_store *store);
