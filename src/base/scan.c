@@ -409,3 +409,21 @@ void scan_add_json(const struct scan_value *value, struct buffer *out)
         at = skip_blanks(at, end);
     }
 }
+
+int scan_depth(struct text json)
+{
+    const char *at = json.at, *end = at + json.len;
+    int depth = 0, deepest = 0;
+
+    while (at < end) {
+        if (*at == '"') {
+            at = string_end(at, end);
+            continue;
+        }
+        depth += (*at == '[' || *at == '{') - (*at == ']' || *at == '}');
+        if (depth > deepest)
+            deepest = depth;
+        at++;
+    }
+    return deepest;
+}

@@ -6,6 +6,9 @@
 #include "base/scoped.h"
 #include "model/limits.h"
 
+/* Data may be within "data" within "cloudevent" in an envelope that is to be scanned again. */
+#define DATA_DEPTH_MAX (SCAN_DEPTH_MAX - 2)
+
 const struct cloud_attribute *cloudevents_find(const struct cloud_event *event, struct text name)
 {
     for (size_t i = 0; i < event->count; i++)
@@ -306,6 +309,9 @@ int cloud_draft_end(const struct cloud_draft *draft, struct cloud_event *ret, st
     for (size_t i = 0; i < COUNT_OF(required); i++)
         if (!cloudevents_find(ret, text_of(required[i])))
             return error_set(err, ERROR_INVALID, "the event has no attribute '%s'", required[i]);
+    if (!draft->is_known && draft->data_kind == CLOUD_DATA_JSON &&
+        scan_depth(draft->data) > DATA_DEPTH_MAX)
+        return error_set(err, ERROR_LIMIT, "the data nests deeper than %d", DATA_DEPTH_MAX);
     version = cloudevents_text(ret, TEXT("specversion"));
     if (!text_equal(version, TEXT("1.0")))
         return error_set(err, ERROR_INVALID, "specversion '%.*s' is not served, 1.0 is",

@@ -72,7 +72,8 @@ struct cloud_message {
 int cloudevents_decode(const struct cloud_message *message, struct arena *arena,
                        struct cloud_event **ret_events, size_t *ret_count, struct error *err);
 
-/* Appends the event as application/cloudevents+json. */
+/* Appends the event as application/cloudevents+json, without blanks between its parts. Data
+ * of CLOUD_DATA_JSON must be JSON. */
 void cloudevents_write_json(const struct cloud_event *event, struct buffer *out);
 
 /* The headers of a binary message, Content-Type among them if there is one; event.data is

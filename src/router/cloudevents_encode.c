@@ -33,14 +33,23 @@ static void add_base64(struct text bytes, struct buffer *out)
     buffer_add_char(out, '"');
 }
 
+static void add_json(struct text json, struct buffer *out)
+{
+    struct scan_value value;
+    bool is_json = scan_document(json, NULL, NULL, &value);
+
+    assert(is_json);
+    buffer_add_literal(out, ",\"data\":");
+    scan_add_json(&value, out);
+}
+
 void cloud_write_data(const struct cloud_event *event, struct buffer *out)
 {
     switch (event->data_kind) {
     case CLOUD_DATA_NONE:
         return;
     case CLOUD_DATA_JSON:
-        buffer_add_literal(out, ",\"data\":");
-        buffer_add_text(out, event->data);
+        add_json(event->data, out);
         return;
     case CLOUD_DATA_TEXT:
         buffer_add_literal(out, ",\"data\":");

@@ -255,3 +255,11 @@ TEST(json_is_written_without_blanks)
         CHECK_TEXT(buffer_text(&out), cases[i].want);
     }
 }
+
+TEST(depth_counts_brackets_outside_strings)
+{
+    CHECK(scan_depth(TEXT("1")) == 0);
+    CHECK(scan_depth(TEXT("\"[[\\\"[\"")) == 0);
+    CHECK(scan_depth(TEXT("[]")) == 1);
+    CHECK(scan_depth(TEXT("[{\"a[[\":[1]},[]]")) == 3);
+}

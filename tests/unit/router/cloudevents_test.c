@@ -2,6 +2,7 @@
 #include "router/cloudevents.h"
 
 #include "base/json.h"
+#include "base/scan.h"
 #include "model/limits.h"
 #include "test.h"
 
@@ -314,6 +315,28 @@ TEST(an_event_has_a_limited_number_of_attributes)
     CHECK(err.code == ERROR_LIMIT);
 }
 
+TEST(data_that_is_accepted_fits_into_an_envelope)
+{
+    for (int depth = SCAN_DEPTH_MAX - 4; depth <= SCAN_DEPTH_MAX; depth++) {
+        scoped(arena_done) struct arena arena = {0};
+        scoped(buffer_done) struct buffer body = {0}, envelope = {0};
+        struct cloud_event *event, restored;
+        size_t count;
+        struct error err = {0};
+        for (int i = 0; i < depth; i++)
+            buffer_add_char(&body, '[');
+        for (int i = 0; i < depth; i++)
+            buffer_add_char(&body, ']');
+        if (decode(REQUIRED, buffer_text(&body), &arena, &event, &count, &err) < 0) {
+            CHECK(err.code == ERROR_LIMIT && depth > SCAN_DEPTH_MAX - 2);
+            continue;
+        }
+        CHECK(depth <= SCAN_DEPTH_MAX - 2);
+        cloudevents_write_envelope(event, &(struct cloud_envelope){0}, &envelope);
+        CHECK(cloudevents_read_envelope(buffer_text(&envelope), &arena, &restored, &err) == 0);
+    }
+}
+
 TEST(a_value_has_a_limit)
 {
     scoped(arena_done) struct arena arena = {0};
@@ -400,6 +423,22 @@ TEST(an_event_is_written_as_it_was_read)
     }
 }
 
+TEST(data_is_written_without_blanks)
+{
+    scoped(arena_done) struct arena arena = {0};
+    scoped(buffer_done) struct buffer out = {0};
+    struct cloud_event *event;
+    size_t count;
+    struct error err;
+
+    CHECK(decode(REQUIRED "Content-Type: application/json", TEXT("\n{ \"a\" : [1, \" x\"] }\n"),
+                 &arena, &event, &count, &err) == 0);
+    cloudevents_write_json(event, &out);
+    CHECK_TEXT(buffer_text(&out),
+               "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\","
+               "\"datacontenttype\":\"application/json\",\"data\":{\"a\":[1,\" x\"]}}");
+}
+
 static const struct cloud_envelope here = {
     .account = {"111111111111", 12}, .region = {"eu", 2}, .accepted_ms = 1769860800999};
 
@@ -407,7 +446,7 @@ TEST(an_event_in_an_envelope_comes_out_as_it_was)
 {
     for (size_t i = 0; i < COUNT_OF(events); i++) {
         scoped(arena_done) struct arena arena = {0};
-        scoped(buffer_done) struct buffer envelope = {0}, first = {0}, again = {0};
+        scoped(buffer_done) struct buffer envelope = {0}, again = {0};
         struct cloud_event *event, restored;
         size_t count;
         struct error err = {0};
