@@ -45,6 +45,11 @@ void api_set_queues(struct api *api, struct queues *queues)
     api->queues = queues;
 }
 
+void api_set_schedules(struct api *api, struct schedules *schedules)
+{
+    api->schedules = schedules;
+}
+
 struct api_shard *api_shard_new(struct api *api, struct shard *shard)
 {
     struct api_shard *self = mem_new(struct api_shard);

@@ -35,6 +35,7 @@ struct api {
     struct engine *engine;
     struct queues *queues;
     struct map deleted_queues; /* struct deleted_name by key; control thread */
+    struct schedules *schedules; /* control thread */
     const struct engine_options *options;
     struct text region, account;
     char *api_url, *gateway_url;
@@ -95,6 +96,8 @@ extern const struct action lambda_version_actions[], lambda_invoke_actions[];
 extern const struct action lambda_event_invoke_actions[], lambda_concurrency_actions[];
 extern const struct action lambda_unserved_actions[];
 extern const struct action logs_actions[], sts_actions[], sqs_actions[], admin_actions[];
+extern const struct action scheduler_schedule_actions[], scheduler_group_actions[];
+extern const struct action scheduler_tag_actions[];
 
 struct call {
     struct list link; /* in its shard's idle calls */

@@ -178,7 +178,13 @@ static void fail(struct call *call, const struct exception *exception)
 
 void call_fail_text(struct call *call, const char *code, struct text message)
 {
-    const struct exception exception = {code, message, TEXT_NONE, call->request_id};
+    const char *service = call->action ? call->action->service : NULL;
+    const struct exception exception = {
+        .code = code,
+        .message = message,
+        .request_id = call->request_id,
+        .is_bare = service && strcmp(service, "scheduler") == 0,
+    };
 
     fail(call, &exception);
 }

@@ -17,9 +17,11 @@ struct form {
 static const struct form forms[] = {
     {"AccessDeniedException", 403, FAULT_UNTOLD, true},
     {"CodeStorageExceededException", 400, FAULT_USER, false},
+    {"ConflictException", 409, FAULT_UNTOLD, true},
     {"ExpiredTokenException", 403, FAULT_UNTOLD, false},
     {"IncompleteSignatureException", 400, FAULT_UNTOLD, false},
     {"InternalFailure", 500, FAULT_UNTOLD, false},
+    {"InternalServerException", 500, FAULT_UNTOLD, true},
     {"InvalidParameterValueException", 400, FAULT_USER, false},
     {"InvalidRequestContentException", 400, FAULT_USER, false},
     {"InvalidSignatureException", 403, FAULT_UNTOLD, false},
@@ -34,6 +36,7 @@ static const struct form forms[] = {
     {"ResourceNotFoundException", 404, FAULT_USER, true},
     {"SerializationException", 400, FAULT_UNTOLD, true},
     {"ServiceException", 500, FAULT_SERVICE, true},
+    {"ServiceQuotaExceededException", 402, FAULT_UNTOLD, true},
     {"ServiceUnavailableException", 503, FAULT_SERVICE, false},
     {"TooManyRequestsException", 429, FAULT_USER, false},
     {"UnknownOperationException", 404, FAULT_UNTOLD, false},
@@ -151,9 +154,10 @@ static void write_rest_json(const struct form *form, const struct exception *exc
     write_open(&writer, NULL, '{');
     if (text_is_set(exception->reason))
         write_text(&writer, "Reason", exception->reason);
-    if (form->fault != FAULT_UNTOLD)
+    if (form->fault != FAULT_UNTOLD && !exception->is_bare)
         write_string(&writer, "Type", form->fault == FAULT_USER ? "User" : "Service");
-    write_text(&writer, form->capital ? "Message" : "message", exception->message);
+    write_text(&writer, form->capital || exception->is_bare ? "Message" : "message",
+               exception->message);
     write_close(&writer, '}');
 }
 

@@ -27,6 +27,7 @@ struct exception {
     struct text message;
     struct text reason; /* of a TooManyRequestsException; TEXT_NONE: none */
     const char *request_id;
+    bool is_bare; /* REST-JSON: nothing but "Message", as the Scheduler has it */
 };
 
 /* The body, appended, and the HTTP status. Codes of the table are literals, others get 400. */

@@ -22,6 +22,8 @@
 #include "engine/package.h"
 #include "gateway/gateway.h"
 #include "source/queue.h"
+#include "source/schedules.h"
+#include "source/timer.h"
 #include "store/event_store.h"
 
 /*
@@ -57,6 +59,8 @@ struct daemon {
     struct event_store *events;
     struct registry *queue_documents;
     struct queues *queues;
+    struct timer *timer;
+    struct schedules *schedules;
     struct keyring *keyring;
     struct log_store *logs;
     struct loop *control, **loops;
@@ -211,6 +215,21 @@ static int build_queues(struct daemon *daemon, struct error *err)
     return 0;
 }
 
+static int build_schedules(struct daemon *daemon, struct error *err)
+{
+    const struct timer_options timer = {.control = daemon->control, .events = daemon->events};
+    daemon->timer = timer_new(&timer);
+    const struct schedules_options options = {
+        .store = daemon->store,
+        .control = daemon->control,
+        .timer = daemon->timer,
+        .account = daemon->settings->account,
+        .region = daemon->settings->region,
+    };
+    daemon->schedules = schedules_open(&options, err);
+    return daemon->schedules ? 0 : -1;
+}
+
 static int build(struct daemon *daemon, struct error *err)
 {
     daemon->control = loop_new("control");
@@ -238,13 +257,14 @@ static int build(struct daemon *daemon, struct error *err)
     daemon->engine = engine_new(&options, err);
     if (!daemon->engine)
         return -1;
-    if (build_queues(daemon, err) < 0)
+    if (build_queues(daemon, err) < 0 || build_schedules(daemon, err) < 0)
         return -1;
     daemon->api = api_new(daemon->engine);
     api_set_queues(daemon->api, daemon->queues);
     scoped(free) char *api_url = mem_format("http://%s", daemon->api_endpoint.addresses[0]);
     scoped(free) char *gateway_url = mem_format("http://%s", daemon->gateway_endpoint.addresses[0]);
     api_set_addresses(daemon->api, api_url, gateway_url);
+    api_set_schedules(daemon->api, daemon->schedules);
     daemon->places = mem_zalloc((size_t)daemon->shards * sizeof *daemon->places);
     for (int i = 0; i < daemon->shards; i++)
         build_place(daemon, i);
@@ -273,6 +293,8 @@ static void on_ready(void *arg)
     struct error err;
 
     event_store_start(daemon->events);
+    schedules_start(daemon->schedules);
+    timer_start(daemon->timer);
     if (write_address_file(daemon, &err) < 0)
         log_warn("commands will not find this daemon by themselves", LOG_ERROR(&err));
     printf("evoke ready api=http://%s gateway=http://%s data=%s\n",
@@ -352,6 +374,7 @@ static void stop(struct daemon *daemon)
     }
     loop_timer_clear(&daemon->expire);
     queues_drain(daemon->queues);
+    timer_stop(daemon->timer);
     engine_drain(daemon->engine, daemon->settings->drain_ms, on_engine_drained, daemon);
 }
 
