@@ -3,7 +3,7 @@
 BUILD  ?= build
 PREFIX ?= /usr/local
 
-.PHONY: all run test bench soak install format check docs clean
+.PHONY: all run test bench soak fuzz install format check docs clean
 
 all: $(BUILD)/build.ninja
 	@meson compile -C $(BUILD)
@@ -37,6 +37,11 @@ soak:           # the long counts: kill -9 and updates under load
 	@tools/install-packages build run test
 	@$(MAKE) --no-print-directory all
 	@EVOKE_SOAK=1 EVOKE_BUILD=$(abspath $(BUILD)) /usr/bin/python3 -m pytest -q -s tests/scenario -m soak
+
+SECONDS ?= 600
+fuzz:           # every fuzz target for SECONDS; what is found is in build-fuzz/findings
+	@tools/install-packages build test fuzz
+	@tools/fuzz $(SECONDS)
 
 install: all    # program, runtimes, completion and systemd unit below PREFIX
 	@tools/install-libraries $(BUILD)
