@@ -22,6 +22,8 @@ static void get_health(struct call *call)
 static void get_metrics(struct call *call)
 {
     engine_metrics(call->api->engine, &call->answer);
+    engine_function_metrics(shard_directory(call->shard->shard), call->api->account,
+                            call->api->region, &call->answer);
     call->content_type = "text/plain; version=0.0.4";
     call_reply(call, 200);
 }

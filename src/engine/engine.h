@@ -125,3 +125,7 @@ void shard_set_doors(struct shard *shard, const struct http_app *api_app, void *
 
 /* Prometheus text, appended. Any thread; counters are read without a lock. */
 void engine_metrics(const struct engine *engine, struct buffer *out);
+/* The same by function, of those in a directory that were used: on its thread. At most
+ * LIMIT_METRICS_FUNCTIONS have lines of their own. */
+void engine_function_metrics(const struct directory *directory, struct text account,
+                             struct text region, struct buffer *out);

@@ -14,7 +14,6 @@
 
 /* --- counters a shard keeps; written by its thread, read by anyone --- */
 
-#define DURATION_BUCKETS 16
 struct shard_counters {
     _Atomic int64_t invocations, errors, throttles, timeouts, cold_starts, sandbox_failures;
     _Atomic int64_t hand_overs, queued;
@@ -26,6 +25,12 @@ static inline void counter_add(_Atomic int64_t *counter, int64_t by)
 {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + by,
                           memory_order_relaxed);
+}
+
+/* Of a function's tally, which all shards share. */
+static inline void tally_add(_Atomic int64_t *counter, int64_t by)
+{
+    atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
 }
 
 /* --- instances --- */
@@ -80,10 +85,10 @@ struct pool {
     int idle_count, busy_count, starting_count, stopping_count;
     struct list waiting; /* invocations without an instance, oldest first */
     int waiting_count;
-    double duration_us, init_us; /* moving averages; 0: unknown */
-    double quick_us;             /* the least duration of the last seconds; 0: unknown */
+    double duration_us, init_us;      /* moving averages; 0: unknown */
+    double quick_us;                  /* the least duration of the last seconds; 0: unknown */
     double least_us, least_before_us; /* of this window and the one before */
-    int64_t window_us;           /* when this window began */
+    int64_t window_us;                /* when this window began */
     bool is_retired;
     struct loop_timer watch; /* while events queue behind others */
     int64_t memory_bytes;    /* what one instance takes of the engine's memory */
@@ -210,6 +215,10 @@ struct engine {
     int starting_up; /* functions still to be published or loaded at start */
     int64_t drain_limit_ms;
 };
+
+/* Of a counter of all shards, by its offset in struct shard_counters. */
+int64_t engine_sum(const struct engine *engine, size_t offset);
+#define ENGINE_SUM(engine, field) engine_sum(engine, offsetof(struct shard_counters, field))
 
 /* collect.c: code that no function uses any more. */
 void collect_init(struct engine *engine);

@@ -681,6 +681,7 @@ struct instance *instance_start(struct pool *pool, struct invocation *bound, str
     arrive(instance);
     shard->instance_count++;
     counter_add(&shard->counters.cold_starts, 1);
+    tally_add(&version->quota->tally.cold_starts, 1);
 
     scoped(free) char *holder =
         function_key(text_of(version->account), text_of(version->region), text_of(version->name));

@@ -142,14 +142,19 @@ static void on_returned(struct loop_message *message)
 void shard_finish(struct shard *shard, struct invocation *invocation)
 {
     struct shard_counters *counters = &shard->counters;
+    struct tally *tally = &invocation->version->quota->tally;
     int64_t us = invocation->ended_us - invocation->began_us;
     int bucket = 0;
 
-    while (bucket < DURATION_BUCKETS && us > 100ll << bucket)
+    while (bucket < DURATION_BUCKETS && us > DURATION_BUCKET_US(bucket))
         bucket++;
     counter_add(&counters->invocations, 1);
     counter_add(&counters->duration_us_sum, us);
     counter_add(&counters->duration_bucket[bucket], 1);
+    tally_add(&tally->duration_us, us);
+    tally_add(&tally->ran[bucket], 1);
+    if (invocation->outcome == INVOCATION_FUNCTION_ERROR)
+        tally_add(&tally->errors, 1);
     give_unit(shard->engine, invocation);
     shard->running_count--;
 
@@ -176,7 +181,10 @@ static void on_refuse(struct loop_task *task)
 static void refuse(struct shard *shard, struct invocation *invocation,
                    enum invocation_outcome outcome, const char *throttle_reason, const char *reason)
 {
-    counter_add(&shard->counters.throttles, outcome == INVOCATION_THROTTLED);
+    if (outcome == INVOCATION_THROTTLED) {
+        counter_add(&shard->counters.throttles, 1);
+        tally_add(&invocation->version->quota->tally.throttles, 1);
+    }
     invocation->outcome = outcome;
     invocation->throttle_reason = throttle_reason;
     snprintf(invocation->reason, sizeof invocation->reason, "%s", reason);

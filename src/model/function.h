@@ -42,9 +42,9 @@ enum config_key {
 
 /* What a caller may set. Embedded in a version and never changed there. */
 struct function_config {
-    char *runtime;     /* as asked for: "python3.12"; "" for package type Image */
+    char *runtime; /* as asked for: "python3.12"; "" for package type Image */
     char *handler;
-    char *role;        /* kept and shown; roles come later */
+    char *role; /* kept and shown; roles come later */
     char *description;
     int64_t timeout_s, memory_mb, tmp_mb;
     struct variable *variables;
@@ -52,8 +52,8 @@ struct function_config {
     bool has_environment; /* an empty Environment was given: AWS shows it */
     enum log_format log_format;
     char *application_log_level, *system_log_level; /* "" with LOG_FORMAT_TEXT */
-    char *log_group;      /* "/aws/lambda/<name>" unless set */
-    char *tracing_mode;   /* "PassThrough" or "Active" */
+    char *log_group;                                /* "/aws/lambda/<name>" unless set */
+    char *tracing_mode;                             /* "PassThrough" or "Active" */
     char *dead_letter;    /* ARN: where events go whose last attempt failed; "" without */
     int64_t given_by_api; /* 1 << enum config_key: function.yaml does not change these */
     bool host_network;    /* function.yaml: network: host */
@@ -65,33 +65,44 @@ struct function_config {
 
 #define VERSION_SHARDS_MAX 64
 
-/* How many invocations of one function may run at a time, shared by all its versions and
- * snapshots: the one thing about them that changes. Any thread. */
+/* What became of a function's invocations since the daemon started. Any thread adds to it. */
+#define DURATION_BUCKETS 16
+#define DURATION_BUCKET_US(i) (INT64_C(100) << (i)) /* the most that goes into it */
+struct tally {
+    _Atomic int64_t errors; /* timeouts too */
+    _Atomic int64_t throttles, cold_starts, duration_us;
+    _Atomic int64_t ran[DURATION_BUCKETS + 1]; /* by duration; the last: longer than all */
+};
+
+/* How many invocations of one function may run at a time and how many did, shared by all
+ * its versions and snapshots: the one thing about them that changes. Any thread. */
 struct quota {
     atomic_int refs;
     atomic_int limit;   /* -1: no other than the account's */
     atomic_int running; /* of those that began under a limit */
+    struct tally tally;
 };
 
 /* One version: code and configuration that do not change. The identity of instances:
  * an instance never serves two versions. */
 struct version {
     atomic_int refs;
-    uint64_t serial;       /* unique in this daemon's life: the key of instance pools */
+    uint64_t serial; /* unique in this daemon's life: the key of instance pools */
     char *account, *region, *name;
-    char *number;          /* "$LATEST" or "1", "2", ... */
-    char *arn;             /* with the number, except for $LATEST */
-    char code[65];         /* hex SHA-256 of the ZIP: the code folder's name */
-    char code_sha256[48];  /* base64 of the same */
-    int64_t code_bytes;    /* of the ZIP */
+    char *number;         /* "$LATEST" or "1", "2", ... */
+    char *arn;            /* with the number, except for $LATEST */
+    char code[65];        /* hex SHA-256 of the ZIP: the code folder's name */
+    char code_sha256[48]; /* base64 of the same */
+    int64_t code_bytes;   /* of the ZIP */
     struct function_config config;
     char *resolved_runtime; /* what runs it here: "nodejs20 (/usr/bin/node v20.20.2)" */
     char *load_error;       /* JSON of the failed trial load, "" when it loaded */
     char revision_id[37];
     int64_t modified_ms;
     char *published_description; /* of a published version, "" */
-    struct quota *quota;   /* counted; the function's */
-    atomic_int idle_on[VERSION_SHARDS_MAX]; /* idle instances on each shard: a hint for the others */
+    struct quota *quota;         /* counted; the function's */
+    atomic_int
+        idle_on[VERSION_SHARDS_MAX]; /* idle instances on each shard: a hint for the others */
 };
 
 enum function_state { STATE_PENDING, STATE_ACTIVE, STATE_INACTIVE, STATE_FAILED };
@@ -102,7 +113,7 @@ struct cors {
     char **allow_origins, **allow_methods, **allow_headers, **expose_headers;
     size_t origin_count, method_count, header_count, expose_count;
     bool has_origins, has_methods, has_headers, has_expose; /* given, maybe empty */
-    int64_t max_age_s; /* -1: not given */
+    int64_t max_age_s;                                      /* -1: not given */
 };
 
 enum url_auth { URL_AUTH_NONE, URL_AUTH_IAM };
@@ -127,9 +138,9 @@ struct permission {
 
 /* How events for one qualifier of a function are tried, and what follows from them. */
 struct event_invoke {
-    char *qualifier;     /* "$LATEST", a version's number or an alias */
-    int64_t max_retries; /* -1: not given, LIMIT_ASYNC_RETRIES */
-    int64_t max_age_s;   /* -1: not given, LIMIT_ASYNC_AGE_S */
+    char *qualifier;               /* "$LATEST", a version's number or an alias */
+    int64_t max_retries;           /* -1: not given, LIMIT_ASYNC_RETRIES */
+    int64_t max_age_s;             /* -1: not given, LIMIT_ASYNC_AGE_S */
     char *on_success, *on_failure; /* ARNs; "" without */
     int64_t modified_ms;
 };
@@ -137,7 +148,7 @@ struct event_invoke {
 struct function {
     atomic_int refs;
     char *account, *region, *name, *arn;
-    struct version *latest; /* counted */
+    struct version *latest;    /* counted */
     struct version **versions; /* published, ascending; counted */
     size_t version_count;
     int64_t next_version;
@@ -159,7 +170,7 @@ struct function {
     int64_t created_ms;
 };
 
-struct version *version_new(void); /* one reference, all strings "" */
+struct version *version_new(void);                           /* one reference, all strings "" */
 struct version *version_copy(const struct version *version); /* new, with a serial of 0 */
 /* Makes it share the quota of another version of its function. */
 void version_join(struct version *version, const struct version *other);

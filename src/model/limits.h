@@ -53,6 +53,7 @@
 #define LIMIT_PROCESSES 1024        /* Lambda: processes and threads */
 #define LIMIT_INIT_MS 10000         /* Lambda: initialisation */
 #define LIMIT_CONCURRENCY 1000      /* Lambda: an account's default */
+#define LIMIT_METRICS_FUNCTIONS 200 /* with measures of their own: 22 lines each */
 #define LIMIT_LOG_LINE (256 << 10)  /* bytes of one log message; CloudWatch's event size */
 
 /* Events */

@@ -96,6 +96,16 @@ def test_the_end_of_the_process_is_told_as_lambda_does(invoke, event, message):
     assert works(invoke)
 
 
+def test_measures_are_kept_by_function(daemon):
+    daemon.create("measured", {"main.py": "def handler(e, c):\n    return 1 / e\n"})
+    for event in (1, 1, 0):
+        daemon.invoke("measured", event)
+    text = daemon.get("/metrics", which="api")[2].decode()
+    for name, value in (("invocations_total", 3), ("errors_total", 1), ("throttles_total", 0),
+                        ("duration_seconds_count", 3)):
+        assert f'\nevoke_function_{name}{{function="measured"}} {value}\n' in text, name
+
+
 def test_a_timeout_is_told_and_the_next_call_works(invoke):
     payload, _ = invoke({"do": "sleep", "s": 30})
     assert payload["errorType"] == "Sandbox.Timedout"
