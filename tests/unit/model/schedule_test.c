@@ -194,3 +194,31 @@ TEST(the_last_time_is_found_among_many)
     CHECK(schedule_last(&once, &frame, until, until + 1) == -1);
     CHECK(schedule_last(&once, &frame, until, from) == -1);
 }
+
+TEST(schedules_are_due_when_other_programs_say)
+{
+    static const struct {
+        enum schedule_dialect dialect;
+        const char *expression, *zone;
+        int64_t after_s, due_s[3];
+    } cases[] = {
+#include "schedule_cases.h"
+    };
+
+    if (access("/usr/share/zoneinfo/Europe/Berlin", R_OK) < 0)
+        skip();
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct error err = {0};
+        struct schedule schedule = parse(cases[i].expression, cases[i].dialect);
+        scoped(zone_free) struct zone *zone = zone_load(text_of(cases[i].zone), &err);
+        CHECK_MSG(zone, "%s", err.text);
+        const struct schedule_frame frame = {.zone = zone};
+        int64_t at_ms = cases[i].after_s * 1000;
+        for (size_t j = 0; j < 3 && cases[i].due_s[j] > 0; j++) {
+            at_ms = schedule_next(&schedule, &frame, at_ms);
+            CHECK_MSG(at_ms == cases[i].due_s[j] * 1000, "'%s' in %s: %lld, not %lld",
+                      cases[i].expression, cases[i].zone, (long long)at_ms / 1000,
+                      (long long)cases[i].due_s[j]);
+        }
+    }
+}
