@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/lambda_priv.h"
 
+#include "api/scheduler_manifest.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/package.h"
@@ -23,7 +24,8 @@ struct upload {
     bool failed, is_not_base64, is_too_large;
     call_f *deploy;
     struct target target;
-    const char *published; /* number of the version to answer with; NULL: $LATEST */
+    const char *published;        /* number of the version to answer with; NULL: $LATEST */
+    const struct function *saved; /* kept until it is shown */
 };
 
 static void drop_upload(void *state)
@@ -31,6 +33,8 @@ static void drop_upload(void *state)
     struct upload *upload = state;
 
     version_unref(upload->version);
+    if (upload->saved)
+        function_unref(upload->saved);
     package_done(&upload->package);
     free(upload);
 }
@@ -170,14 +174,30 @@ static const struct version *version_to_show(const struct call *call)
 {
     const struct upload *upload = call->state;
 
-    return function_version(call->saved, text_of(upload->published));
+    return function_version(upload->saved, text_of(upload->published));
+}
+
+/* The schedule of function.yaml, once the function is stored; then the answer. */
+static void follow_manifest(struct call *call, call_f *then)
+{
+    struct upload *upload = call->state;
+
+    upload->saved = function_ref(call->saved);
+    scheduler_follow_manifest(call, upload->target.name, upload->package.manifest, then);
 }
 
 /* --- CreateFunction --- */
 
+static void show_created(struct call *call)
+{
+    const struct upload *upload = call->state;
+
+    config_reply(call, 201, upload->saved, version_to_show(call), CONFIG_WITHOUT_UPDATE);
+}
+
 static void reply_created(struct call *call)
 {
-    config_reply(call, 201, call->saved, version_to_show(call), CONFIG_WITHOUT_UPDATE);
+    follow_manifest(call, show_created);
 }
 
 static void set_creating(struct function *function)
@@ -286,12 +306,17 @@ static void create_function(struct call *call)
 
 /* --- UpdateFunctionCode --- */
 
-static void reply_updated(struct call *call)
+static void show_updated(struct call *call)
 {
     const struct upload *upload = call->state;
 
-    config_reply(call, 200, call->saved, version_to_show(call),
+    config_reply(call, 200, upload->saved, version_to_show(call),
                  upload->published ? CONFIG_QUALIFIED : 0);
+}
+
+static void reply_updated(struct call *call)
+{
+    follow_manifest(call, show_updated);
 }
 
 /* NULL: answered. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/lambda_priv.h"
 
+#include "api/scheduler_manifest.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "http/uri.h"
@@ -207,11 +208,12 @@ static void on_deleted(struct engine_change *change, const struct function *func
                        const struct error *err)
 {
     struct call *call = container_of(change, struct call, change);
+    struct target target;
 
     if (failed)
         call_fail_error(call, err);
-    else
-        call_reply(call, 204);
+    else if (lambda_target(call, &target))
+        scheduler_follow_manifest(call, target.name, NULL, reply_deleted);
 }
 
 static bool is_number(struct text text)

@@ -159,6 +159,7 @@ void scheduler_write_member(struct writer *writer, const json_t *document, const
 
     if (!value)
         return;
-    scoped(free) char *json = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    scoped(free) char *json =
+        json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
     write_json(writer, name, text_of(json));
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/scheduler_priv.h"
 
-#include <math.h>
-
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -26,13 +24,14 @@ static struct text group_of(struct call *call)
     return text_is_set(group) ? group : TEXT(SCHEDULE_GROUP_DEFAULT);
 }
 
-static bool check_expression(struct call *call, struct schedule *schedule)
+static bool check_expression(struct call *call)
 {
     struct text expression = call_input(call, "ScheduleExpression");
     struct text zone = call_input(call, "ScheduleExpressionTimezone");
+    struct schedule schedule;
     struct error err;
 
-    if (schedule_parse(expression, SCHEDULE_FULL, schedule, &err) < 0) {
+    if (schedule_parse(expression, SCHEDULE_FULL, &schedule, &err) < 0) {
         call_fail(call, "ValidationException", "Invalid Schedule Expression %.*s.",
                   TEXT_ARG(expression));
         return false;
@@ -62,18 +61,20 @@ static bool read_date(struct call *call, const char *name, int64_t *ret_ms)
     return true;
 }
 
-static bool check_dates(struct call *call, int64_t *ret_start_ms)
+/* A start that stays as it was may be long ago. before: NULL when there was none. */
+static bool check_dates(struct call *call, const json_t *before)
 {
-    int64_t end_ms, now_ms = clock_now_ms();
+    int64_t start_ms, end_ms, now_ms = clock_now_ms();
 
-    if (!read_date(call, "StartDate", ret_start_ms) || !read_date(call, "EndDate", &end_ms))
+    if (!read_date(call, "StartDate", &start_ms) || !read_date(call, "EndDate", &end_ms))
         return false;
-    if (*ret_start_ms > 0 && *ret_start_ms < now_ms - START_PAST_MS)
+    bool is_new = start_ms != schedules_date_ms(before, "StartDate");
+    if (start_ms > 0 && is_new && start_ms < now_ms - START_PAST_MS)
         call_fail(call, "ValidationException",
                   "The StartDate you specify cannot be earlier than 5 minutes ago.");
     else if (end_ms > 0 && end_ms < now_ms)
         call_fail(call, "ValidationException", "The EndDate you specify must be in the future.");
-    else if (end_ms > 0 && end_ms <= *ret_start_ms)
+    else if (end_ms > 0 && end_ms <= start_ms)
         call_fail(call, "ValidationException",
                   "The EndDate you specify must be later than the StartDate.");
     else
@@ -169,19 +170,6 @@ static json_t *make_document(struct call *call, double created_s)
     return document;
 }
 
-/* Times from now on. What is due once counts also if that was a moment ago: it is as if it
- * had been missed. */
-static json_t *make_private(const struct schedule *schedule, int64_t start_ms)
-{
-    int64_t now_ms = clock_now_ms();
-    char generation[UUID_LEN + 1];
-
-    crypto_uuid(generation);
-    return json_pack("{s:s,s:I,s:I}", "generation", generation, "anchor",
-                     (json_int_t)(start_ms > 0 ? start_ms : now_ms), "from",
-                     (json_int_t)(schedule->kind == SCHEDULE_AT ? 0 : now_ms - 1));
-}
-
 static void put_document(struct call *call, json_t *document, call_f *then)
 {
     struct text key = scheduler_key(call, group_of(call), call->path_values[0]);
@@ -221,16 +209,23 @@ static bool is_repeat(struct call *call, const json_t *existing)
            json_equal(digest, json_object_get(private, "digest"));
 }
 
+static void set_token(struct call *call, json_t *private)
+{
+    struct text token = call_input(call, "ClientToken");
+
+    json_object_set_new(private, "digest", digest_of(call->input));
+    if (text_is_set(token))
+        json_object_set_new(private, "token", json_from_text(token));
+}
+
 static void create_schedule(struct call *call)
 {
     struct schedules *schedules = call->api->schedules;
     struct text name = call->path_values[0], group = group_of(call);
     const json_t *existing = schedules_find(schedules, scheduler_key(call, group, name));
-    struct schedule schedule;
-    int64_t start_ms;
 
-    if (!check_expression(call, &schedule) || !check_dates(call, &start_ms) ||
-        !check_window(call) || !check_target(call))
+    if (!check_expression(call) || !check_dates(call, NULL) || !check_window(call) ||
+        !check_target(call))
         return;
     if (!schedules_has_group(schedules, scheduler_group_key(call, group))) {
         scheduler_fail_group(call, group);
@@ -245,60 +240,28 @@ static void create_schedule(struct call *call)
         return;
     }
     json_t *document = make_document(call, (double)clock_now_ms() / 1000);
-    json_t *private = make_private(&schedule, start_ms);
-    json_object_set_new(private, "digest", digest_of(call->input));
-    if (text_is_set(call_input(call, "ClientToken")))
-        json_object_set_new(private, "token", json_from_text(call_input(call, "ClientToken")));
-    json_object_set_new(document, SCHEDULE_PRIVATE, private);
+    schedules_begin(document, NULL);
+    set_token(call, json_object_get(document, SCHEDULE_PRIVATE));
     put_document(call, document, reply_schedule_arn);
 }
 
 /* --- UpdateSchedule --- */
-
-static bool same(const json_t *a, const json_t *b, const char *member)
-{
-    const json_t *left = json_object_get(a, member), *right = json_object_get(b, member);
-
-    if (!left || !right)
-        return left == right;
-    if (json_is_number(left) && json_is_number(right))
-        return fabs(json_number_value(left) - json_number_value(right)) < 0.001;
-    return json_equal(left, right);
-}
-
-/* The same times go on where they were; but what would have been due while the schedule was
- * disabled does not come when it is enabled. */
-static json_t *keep_private(const json_t *before, const json_t *after)
-{
-    json_t *private = json_deep_copy(json_object_get(before, SCHEDULE_PRIVATE));
-
-    if (!same(before, after, "State"))
-        json_object_set_new(private, "from", json_integer(clock_now_ms() - 1));
-    return private;
-}
 
 static void update_schedule(struct call *call)
 {
     struct schedules *schedules = call->api->schedules;
     struct text name = call->path_values[0];
     const json_t *before = schedules_find(schedules, scheduler_key(call, group_of(call), name));
-    struct schedule schedule;
-    int64_t start_ms;
 
-    if (!check_expression(call, &schedule) || !check_window(call) || !check_target(call))
+    if (!check_expression(call) || !check_dates(call, before) || !check_window(call) ||
+        !check_target(call))
         return;
     if (!before) {
         scheduler_fail_schedule(call, name);
         return;
     }
-    bool same_start = same(before, call->input, "StartDate");
-    if (same_start ? !read_date(call, "StartDate", &start_ms) : !check_dates(call, &start_ms))
-        return;
     json_t *after = make_document(call, json_number_value(json_object_get(before, "CreationDate")));
-    bool goes_on = same_start && same(before, after, "ScheduleExpression") &&
-                   same(before, after, "ScheduleExpressionTimezone");
-    json_object_set_new(after, SCHEDULE_PRIVATE,
-                        goes_on ? keep_private(before, after) : make_private(&schedule, start_ms));
+    schedules_begin(after, before);
     put_document(call, after, reply_schedule_arn);
 }
 

@@ -4,9 +4,12 @@
 #include <yaml.h>
 
 #include "base/buffer.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "model/field_priv.h"
 #include "model/limits.h"
+#include "model/schedule.h"
+#include "model/zone.h"
 
 /*
  * The schema is the tables below; the reader walks libyaml's events along them, so that
@@ -42,6 +45,7 @@ struct key {
     const struct form *form; /* STRING, LIST; or NULL */
     const struct key *keys;  /* MAP */
     const char *summary;
+    bool needs_first; /* MAP: the first key must be there, or its value instead of the map */
 };
 
 static bool is_alnum(char c)
@@ -129,6 +133,30 @@ static bool is_route(struct text value)
     return true;
 }
 
+static bool is_schedule(struct text value)
+{
+    struct schedule schedule;
+    struct error ignored;
+
+    return schedule_parse(value, SCHEDULE_FILE, &schedule, &ignored) == 0;
+}
+
+static bool is_timezone(struct text value)
+{
+    struct error ignored;
+    scoped(zone_free) struct zone *zone = zone_load(value, &ignored);
+
+    return zone != NULL;
+}
+
+static bool is_json(struct text value)
+{
+    struct error ignored;
+    scoped(json_decref) json_t *json = json_parse(value, &ignored);
+
+    return json != NULL;
+}
+
 static const struct form form_name = {is_name, "letters, digits, '-' and '_'"};
 static const struct form form_queue = {
     is_queue, "letters, digits, '-' and '_', and '.fifo' at the end if it is one"};
@@ -140,6 +168,11 @@ static const struct form form_mode = {is_mode, "'buffered' or 'stream'"};
 static const struct form form_method = {is_method,
                                         "GET, PUT, HEAD, POST, PATCH, DELETE, OPTIONS or '*'"};
 static const struct form form_route = {is_route, "a path such as /thumbs or /thumbs/{proxy+}"};
+static const struct form form_schedule = {
+    is_schedule, "rate(5 minutes), cron(0 9 ? * MON-FRI *), at(2026-12-24T18:00:00) or a line of "
+                 "a crontab"};
+static const struct form form_timezone = {is_timezone, "a time zone such as Europe/Berlin"};
+static const struct form form_json = {is_json, "JSON"};
 
 /* clang-format off */
 #define AT(m) offsetof(struct manifest, m)
@@ -173,6 +206,16 @@ static const struct key http_keys[] = {
     {0},
 };
 
+static const struct key schedule_keys[] = {
+    {"expression", KEY_STRING, AT(schedule), 0, 0, 1, SCHEDULE_EXPRESSION_MAX, 0, &form_schedule,
+     NULL, "when it is started"},
+    {"timezone", KEY_STRING, AT(schedule_timezone), 0, 0, 1, ZONE_NAME_MAX, 0, &form_timezone, NULL,
+     "where the expression holds; UTC without"},
+    {"input", KEY_STRING, AT(schedule_input), 0, 0, 1, LIMIT_YAML_BYTES, 0, &form_json, NULL,
+     "what it is given"},
+    {0},
+};
+
 static const struct key root_keys[] = {
     {"name", KEY_STRING, AT(name), 0, 0, 1, LIMIT_FUNCTION_NAME, 0, &form_name, NULL,
      "name of the function"},
@@ -200,6 +243,8 @@ static const struct key root_keys[] = {
      "how its log is written"},
     {"http", KEY_MAP, AT(has_http), 0, AT(has_http), 0, 0, 0, NULL, http_keys,
      "gives it a function URL"},
+    {"schedule", KEY_MAP, AT(has_schedule), 0, AT(has_schedule), 0, 0, 0, NULL, schedule_keys,
+     "starts it at times; `schedule: rate(5 minutes)` is short for its expression", true},
     {0},
 };
 /* clang-format on */
@@ -417,6 +462,23 @@ static int read_variables(struct reader *reader, const struct key *key)
 }
 
 static int read_keys(struct reader *reader, const struct key *keys);
+static int read_value(struct reader *reader, const struct key *key);
+
+static int read_map(struct reader *reader, const struct key *key)
+{
+    const yaml_mark_t mark = reader->event.start_mark;
+    const struct key *first = &key->keys[0];
+
+    if (key->needs_first && is_at(reader, YAML_SCALAR_EVENT))
+        return read_value(reader, first);
+    if (!is_at(reader, YAML_MAPPING_START_EVENT))
+        return fail(reader, "'%s' must have keys of its own; write {} for none", key->name);
+    if (read_keys(reader, key->keys) < 0)
+        return -1;
+    if (key->needs_first && !*(char **)(void *)((char *)reader->manifest + first->offset))
+        return fail_at(reader, mark, "'%s' needs the key '%s'", key->name, first->name);
+    return 0;
+}
 
 static int read_value(struct reader *reader, const struct key *key)
 {
@@ -443,9 +505,7 @@ static int read_value(struct reader *reader, const struct key *key)
     case KEY_VARIABLES:
         return read_variables(reader, key);
     case KEY_MAP:
-        if (!is_at(reader, YAML_MAPPING_START_EVENT))
-            return fail(reader, "'%s' must have keys of its own; write {} for none", key->name);
-        return read_keys(reader, key->keys);
+        return read_map(reader, key);
     }
     return fail(reader, "unknown type of key");
 }
@@ -549,6 +609,8 @@ void manifest_free(struct manifest *manifest)
     for (const struct key *key = root_keys; key->type != KEY_END; key++)
         free_member(manifest, key);
     for (const struct key *key = http_keys; key->type != KEY_END; key++)
+        free_member(manifest, key);
+    for (const struct key *key = schedule_keys; key->type != KEY_END; key++)
         free_member(manifest, key);
     for (size_t i = 0; i < manifest->variable_count; i++) {
         free(manifest->variables[i].name);

@@ -30,6 +30,10 @@
  *       mode: buffered             # buffered or stream
  *       route: /thumbs/{proxy+}    # a path on the gateway, exact or with a greedy end
  *       cors: {origins: ["*"], methods: [GET], headers: [], expose: [], max-age: 60, credentials: false}
+ *     schedule:                    # starts it at times; or just: schedule: rate(5 minutes)
+ *       expression: 0 9 * * 1-5    # rate(...), cron(...), at(...) or a line of a crontab
+ *       timezone: Europe/Berlin
+ *       input: '{"day": true}'     # JSON: what it is given
  *
  * Every key is optional here; who uses the file says what is missing.
  */
@@ -46,6 +50,9 @@ struct manifest {
     bool has_http;
     char *http_auth, *http_mode, *http_route; /* NULL: not given */
     struct cors cors;
+    bool has_schedule;
+    char *schedule;                           /* given if has_schedule */
+    char *schedule_timezone, *schedule_input; /* NULL: not given */
 };
 
 /* Fails with the line and column of what is wrong: unknown key, wrong type, value out of

@@ -35,7 +35,7 @@ static struct text document_key(struct text entry)
     return text_skip(entry, sizeof "schedule/" - 1);
 }
 
-static int64_t seconds_ms(const json_t *document, const char *name)
+int64_t schedules_date_ms(const json_t *document, const char *name)
 {
     const json_t *seconds = json_object_get(document, name);
 
@@ -66,8 +66,8 @@ static int read_spec(const struct schedules *schedules, const json_t *document,
 
     *ret = (struct timer_spec){
         .frame = {.anchor_ms = json_int(private, "anchor", 0),
-                  .start_ms = seconds_ms(document, "StartDate"),
-                  .end_ms = seconds_ms(document, "EndDate")},
+                  .start_ms = schedules_date_ms(document, "StartDate"),
+                  .end_ms = schedules_date_ms(document, "EndDate")},
         .from_ms = json_int(private, "from", 0),
         .max_age_ms = max_age_ms(document),
         .window_ms = window_ms(document),
@@ -77,7 +77,7 @@ static int read_spec(const struct schedules *schedules, const json_t *document,
     ret->frame.zone = timer_zone(schedules->options.timer,
                                  json_text(document, "ScheduleExpressionTimezone"), err);
     return ret->frame.zone ? schedule_parse(json_text(document, "ScheduleExpression"),
-                                            SCHEDULE_FULL, &ret->schedule, err)
+                                            SCHEDULE_FILE, &ret->schedule, err)
                            : -1;
 }
 
@@ -277,6 +277,41 @@ void schedules_delete_group(struct schedules *schedules, struct text key,
     change->stored.done = on_group_marked;
     json_object_set_new(document, "State", json_string("DELETING"));
     registry_put(schedules->groups, key, document, &change->stored);
+}
+
+/* --- what begins, and what goes on --- */
+
+static bool is_same(const json_t *left, const json_t *right, const char *member)
+{
+    return text_equal(json_text(left, member), json_text(right, member));
+}
+
+static json_t *begin(const json_t *document)
+{
+    bool is_once = text_starts(json_text(document, "ScheduleExpression"), TEXT("at("));
+    int64_t now_ms = clock_now_ms(), start_ms = schedules_date_ms(document, "StartDate");
+    char generation[UUID_LEN + 1];
+
+    crypto_uuid(generation);
+    return json_pack("{s:s,s:I,s:I}", "generation", generation, "anchor",
+                     (json_int_t)(start_ms > 0 ? start_ms : now_ms), "from",
+                     (json_int_t)(is_once ? 0 : now_ms - 1));
+}
+
+void schedules_begin(json_t *document, const json_t *before)
+{
+    json_t *private;
+
+    if (before && is_same(document, before, "ScheduleExpression") &&
+        is_same(document, before, "ScheduleExpressionTimezone") &&
+        schedules_date_ms(document, "StartDate") == schedules_date_ms(before, "StartDate")) {
+        private = json_deep_copy(json_object_get(before, SCHEDULE_PRIVATE));
+        if (!is_same(document, before, "State"))
+            json_object_set_new(private, "from", json_integer(clock_now_ms() - 1));
+    } else {
+        private = begin(document);
+    }
+    json_object_set_new(document, SCHEDULE_PRIVATE, private);
 }
 
 /* --- looking up --- */

@@ -46,6 +46,14 @@ void schedules_start(struct schedules *schedules);
 void schedules_free(struct schedules *schedules); /* after the loops have ended */
 DEFINE_SCOPED(struct schedules *, schedules_free)
 
+/* Gives the document of a schedule its private member. Where before (NULL: there was none) has
+ * the same expression, time zone and start, it goes on; but what would have been due while it
+ * was disabled does not come when it is enabled. Otherwise it begins now, and what is due once
+ * counts also if that was a moment ago. */
+void schedules_begin(json_t *document, const json_t *before);
+/* A member that is a time; 0: absent. */
+int64_t schedules_date_ms(const json_t *document, const char *name);
+
 /* The document of a new group. */
 json_t *schedules_new_group(const struct schedules *schedules, struct text name);
 

@@ -32,7 +32,11 @@ TEST(a_full_manifest_is_read)
                             "    - GET\n"
                             "    headers: []\n"
                             "    max-age: 60\n"
-                            "    credentials: true\n"),
+                            "    credentials: true\n"
+                            "schedule:\n"
+                            "  expression: 0 9 * * 1-5\n"
+                            "  timezone: UTC\n"
+                            "  input: '{\"day\": true}'\n"),
                        &err);
 
     CHECK_MSG(manifest, "%s", err.text);
@@ -58,6 +62,10 @@ TEST(a_full_manifest_is_read)
     CHECK(manifest->cors.has_headers && manifest->cors.header_count == 0);
     CHECK(!manifest->cors.has_expose && manifest->cors.max_age_s == 60);
     CHECK_TEXT(text_of(manifest->cors.allow_methods[0]), "GET");
+    CHECK(manifest->has_schedule);
+    CHECK_TEXT(text_of(manifest->schedule), "0 9 * * 1-5");
+    CHECK_TEXT(text_of(manifest->schedule_timezone), "UTC");
+    CHECK_TEXT(text_of(manifest->schedule_input), "{\"day\": true}");
 }
 
 TEST(what_is_not_given_stays_unset)
@@ -97,6 +105,10 @@ TEST(good_values_are_accepted)
         "description: |\n  two\n  lines\n",
         "environment: {AA: yes, BB: 1.50}",
         "%YAML 1.1\n---\nname: a\n",
+        "schedule: rate(5 minutes)",
+        "schedule: '*/5 * * * *'",
+        "schedule: '@daily'",
+        "schedule: {expression: cron(0 9 ? * MON-FRI *), timezone: UTC, input: '{\"a\": [1]}'}",
     };
 
     for (size_t i = 0; i < COUNT_OF(good); i++) {
@@ -162,6 +174,14 @@ TEST(an_error_names_its_line_and_column)
         {"environment: {[A]: 1}", "name of a variable"},
         {"calls: {a: b}", "'calls' must be a list"},
         {"calls: [[a]]", "'calls' must be text"},
+        {"name: a\nschedule: every day\n", "line 2, column 11: 'expression' must be rate("},
+        {"schedule:\n", "'expression' has no value"},
+        {"schedule: {}", "line 1, column 11: 'schedule' needs the key 'expression'"},
+        {"schedule:\n  timezone: UTC\n", "line 2, column 3: 'schedule' needs the key 'expression'"},
+        {"schedule: {timezone: Nowhere/Land}", "'timezone' must be a time zone"},
+        {"schedule: {expression: '@daily', input: '{a'}", "'input' must be JSON"},
+        {"schedule: ['@daily']", "'schedule' must have keys"},
+        {"schedule: {when: '@daily'}", "unknown key 'when'"},
         {"name: &x a", "anchors are not supported"},
         {"name: *x", "aliases are not supported"},
         {"name: !!str a", "tags are not supported"},
