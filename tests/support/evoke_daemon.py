@@ -199,7 +199,7 @@ class Daemon:
                                   Action="lambda:InvokeFunctionUrl", FunctionUrlAuthType="NONE")
         return f"/urls/{urllib.parse.urlsplit(made['FunctionUrl']).hostname.split('.')[0]}/"
 
-    def signed(self, method, path, value):
+    def signed(self, method, path, value, service="lambda"):
         """A signed JSON request to the API, as no client makes it: (status, answer)."""
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
@@ -208,7 +208,7 @@ class Daemon:
         body = json.dumps(value)
         request = AWSRequest(method, self.api + path, data=body,
                              headers={"Content-Type": "application/json"})
-        SigV4Auth(Credentials(*self.keys()), "lambda", "us-east-1").add_auth(request)
+        SigV4Auth(Credentials(*self.keys()), service, "us-east-1").add_auth(request)
         status, _, content = self.get(path, "api", method, body, dict(request.headers.items()))
         return status, json.loads(content) if content else None
 
