@@ -95,9 +95,9 @@ def test_open_paths_need_no_signature(daemon):
     assert headers["content-type"].startswith("text/plain")
 
 
-def test_unknown_and_unserved_are_told_apart(daemon, client):
+def test_unknown_and_unserved_are_told_apart(daemon, client, monkeypatch):
     assert daemon.get("/nothing/here", "api")[0] == 404
-    wire.ACTIONS["create_alias"] = ("POST", wire.FUNCTION + "/aliases")
+    monkeypatch.setitem(wire.ACTIONS, "create_alias", ("POST", wire.FUNCTION + "/aliases"))
     answer = client.call("create_alias", {"FunctionName": "fn", "Name": "a"})
     assert code_of(answer) == ("NotImplementedException", 501)
     assert "CreateAlias" in answer["Error"]["Message"]
@@ -404,8 +404,8 @@ def handler(event, context):
      "Could not parse request body into json: Could not parse payload into json: Unexpected end-of"),
     ({"ClientContext": "!"}, "InvalidRequestContentException", 400,
      "Client context must be a valid Base64-encoded JSON object."),
-    ({"InvocationType": "Event"}, "InvalidParameterValueException", 400,
-     "InvocationType Event is not served yet"),
+    ({"InvocationType": "Event", "Payload": b"{"}, "InvalidRequestContentException", 400,
+     "Could not parse request body into json"),
     ({"InvocationType": "Later"}, "ValidationException", 400,
      "Value 'Later' at 'invocationType' failed to satisfy constraint: Member must satisfy enum "
      "value set: [DryRun, Event, RequestResponse]"),
