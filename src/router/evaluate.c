@@ -125,7 +125,8 @@ static void remember(struct match_scratch *scratch, struct evaluation_layer *lay
         layer->fields_in_arrays[field] = scratch->epoch;
 }
 
-static void add_rule(struct match_scratch *scratch, struct evaluation_layer *layer, uint32_t rule)
+static void add_rule(struct match_scratch *scratch, struct evaluation_layer *layer, uint32_t rule,
+                     uint64_t id)
 {
     if (layer->rules[rule] == scratch->epoch ||
         (layer->removed && layer->removed[rule / 64] >> (rule % 64) & 1))
@@ -135,7 +136,7 @@ static void add_rule(struct match_scratch *scratch, struct evaluation_layer *lay
         scratch->id_room = scratch->id_room ? scratch->id_room * 2 : 64;
         scratch->ids = mem_realloc(scratch->ids, scratch->id_room * sizeof *scratch->ids);
     }
-    scratch->ids[scratch->id_count++] = layer->index->rules[rule].id;
+    scratch->ids[scratch->id_count++] = id;
 }
 
 static void hold_condition(struct match_scratch *scratch, struct evaluation_layer *layer,
@@ -148,11 +149,12 @@ static void hold_condition(struct match_scratch *scratch, struct evaluation_laye
         return;
     layer->conditions[number] = scratch->epoch;
     for (uint32_t i = 0; i < condition->clauses.count; i++) {
-        uint32_t clause = index->condition_clauses[condition->clauses.start + i];
-        if (index->clauses[clause].conditions.count == 1)
-            add_rule(scratch, layer, index->clauses[clause].rule);
+        uint32_t number_of_clause = index->condition_clauses[condition->clauses.start + i];
+        const struct index_clause *clause = &index->clauses[number_of_clause];
+        if (clause->conditions.count == 1)
+            add_rule(scratch, layer, clause->rule, index->rules[clause->rule].id);
         else
-            layer->candidates[layer->candidate_count++] = clause;
+            layer->candidates[layer->candidate_count++] = number_of_clause;
     }
 }
 
@@ -199,7 +201,9 @@ static void look_up(struct lookup *lookup, enum needle_kind kind, struct text te
     const struct index_needle *needle =
         index_find_needle(lookup->layer->index, lookup->field_number, kind, text);
 
-    if (needle)
+    if (needle && needle->rule != INDEX_NONE)
+        add_rule(lookup->scratch, lookup->layer, needle->rule, needle->rule_id);
+    else if (needle)
         reach_targets(lookup, needle->targets);
 }
 
@@ -417,7 +421,7 @@ static int try_clause(struct match_scratch *scratch, struct evaluation_layer *la
         if (holds <= 0)
             return holds;
     }
-    add_rule(scratch, layer, clause->rule);
+    add_rule(scratch, layer, clause->rule, layer->index->rules[clause->rule].id);
     return 0;
 }
 

@@ -40,11 +40,25 @@ uint64_t index_name_hash(uint64_t seed, struct text name)
     return hash_bytes(~seed, name);
 }
 
+/* Short ones without a look at where the needle's text is. */
+static bool same_text(const struct index_needle *needle, struct text text)
+{
+    char head[8] = {0};
+
+    if (text.len > sizeof head)
+        return memcmp(needle->at, text.at, text.len) == 0;
+    memcpy(head, text.at, text.len);
+    return memcmp(head, needle->head, sizeof head) == 0;
+}
+
 const struct index_needle *index_find_needle(const struct index *index, uint32_t field,
                                              enum needle_kind kind, struct text text)
 {
     uint64_t hash = index_hash(index->seed, field, kind, text);
+    uint64_t bit = (hash >> 20) & index->filter_mask;
 
+    if (!(index->filter[bit / 64] >> (bit % 64) & 1))
+        return NULL;
     for (uint64_t i = hash;; i++) {
         const struct index_slot *slot = &index->slots[i & index->slot_mask];
         if (slot->item == 0)
@@ -53,7 +67,7 @@ const struct index_needle *index_find_needle(const struct index *index, uint32_t
             continue;
         const struct index_needle *needle = &index->needles[slot->item - 1];
         if (needle->hash == hash && needle->field == field && needle->kind == kind &&
-            text_equal(text_from(needle->at, needle->len), text))
+            needle->len == text.len && same_text(needle, text))
             return needle;
     }
 }
@@ -90,6 +104,7 @@ void index_unref(struct index *index)
                             index->fields,
                             index->needles,
                             index->slots,
+                            index->filter,
                             index->targets,
                             index->ranges,
                             index->atoms,

@@ -73,12 +73,16 @@ struct index_field {
     bool is_shared;  /* a clause has another field that might be in the same array */
 };
 
+/* A needle on which nothing hangs but one rule knows the rule, which saves the way there. */
 struct index_needle {
     uint64_t hash;
     const char *at;
     uint32_t len, field;
-    uint8_t kind;
+    char head[8]; /* the first bytes, padded with zeroes */
     struct index_span targets;
+    uint64_t rule_id;
+    uint32_t rule; /* or INDEX_NONE */
+    uint8_t kind;
 };
 
 struct index_target {
@@ -128,6 +132,10 @@ struct index {
     struct index_needle *needles;
     struct index_slot *slots;
     uint64_t slot_mask;
+    /* A bit for each needle's hash: small enough to stay in a cache when the slots do not, and
+     * most values are no needle. */
+    uint64_t *filter;
+    uint64_t filter_mask;
     struct index_target *targets;
     struct index_range *ranges;
     struct index_atom *atoms;

@@ -172,8 +172,13 @@ static void add_needle(struct builder *builder, uint32_t field, enum needle_kind
 
     if (!find_number(&builder->needles, key, &needle)) {
         needle = builder->needle_list.count;
-        *ADD(builder->needle_list, struct index_needle) = (struct index_needle){
-            .at = text.at, .len = (uint32_t)text.len, .field = field, .kind = (uint8_t)kind};
+        struct index_needle *added = ADD(builder->needle_list, struct index_needle);
+        added->at = text.at;
+        added->len = (uint32_t)text.len;
+        added->field = field;
+        added->kind = (uint8_t)kind;
+        if (text.len)
+            memcpy(added->head, text.at, text.len < 8 ? text.len : 8);
         keep_number(&builder->needles, key, needle);
         AT(builder->fields, struct index_field, field)->kinds |= 1u << kind;
     }
@@ -485,6 +490,8 @@ static void lay_out_nodes(struct builder *builder)
     free(take_array(&builder->children));
 }
 
+#define FILTER_BITS 8 /* for each slot: one value in 20 passes for nothing */
+
 static void fill_slots(struct index *index, uint32_t needles)
 {
     uint64_t capacity = 8;
@@ -493,11 +500,14 @@ static void fill_slots(struct index *index, uint32_t needles)
         capacity *= 2;
     index->slot_mask = capacity - 1;
     index->slots = mem_zalloc(capacity * sizeof *index->slots);
+    index->filter = mem_zalloc(capacity * FILTER_BITS / 8);
+    index->filter_mask = capacity * FILTER_BITS - 1;
     for (uint32_t i = 0; i < needles; i++) {
         struct index_needle *needle = &index->needles[i];
         needle->hash = index_hash(index->seed, needle->field, needle->kind,
                                   text_from(needle->at, needle->len));
-        uint64_t at = needle->hash;
+        uint64_t at = needle->hash, bit = (needle->hash >> 20) & index->filter_mask;
+        index->filter[bit / 64] |= UINT64_C(1) << (bit % 64);
         while (index->slots[at & index->slot_mask].item)
             at++;
         index->slots[at & index->slot_mask] =
@@ -663,6 +673,37 @@ static void lay_out_fields(struct builder *builder)
     lay_out_ranges(builder);
 }
 
+/* The rule that a needle alone makes match, and nothing else: INDEX_NONE when it is not so. */
+static uint32_t direct_rule(const struct builder *builder, const struct index_needle *needle)
+{
+    const struct index *index = builder->index;
+    const struct index_target *target = &index->targets[needle->targets.start];
+
+    if (needle->targets.count != 1 || target->denies || target->check)
+        return INDEX_NONE;
+    struct index_span span = index->atoms[target->atom].conditions;
+    if (span.count != 1)
+        return INDEX_NONE;
+    uint32_t number = index->atom_conditions[span.start];
+    span = index->conditions[number].clauses;
+    if (span.count != 1 || *AT(builder->uses, uint32_t, number) != 1)
+        return INDEX_NONE;
+    const struct index_clause *clause = &index->clauses[index->condition_clauses[span.start]];
+    return clause->conditions.count == 1 ? clause->rule : INDEX_NONE;
+}
+
+static void find_direct_rules(struct builder *builder, uint32_t needle_count)
+{
+    struct index *index = builder->index;
+
+    for (uint32_t i = 0; i < needle_count; i++) {
+        struct index_needle *needle = &index->needles[i];
+        needle->rule = direct_rule(builder, needle);
+        if (needle->rule != INDEX_NONE)
+            needle->rule_id = index->rules[needle->rule].id;
+    }
+}
+
 static int compare_ids(const void *a, const void *b, void *arg)
 {
     const struct matcher_rule *rules = arg;
@@ -697,8 +738,10 @@ struct index *index_new(const struct matcher_rule *rules, size_t count)
         for (size_t j = 0; j < pattern->count; j++)
             add_clause(&builder, i, &pattern->alternatives[j]);
     }
+    uint32_t needle_count = builder.needle_list.count;
     lay_out_clauses(&builder);
     lay_out_fields(&builder);
+    find_direct_rules(&builder, needle_count);
     lay_out_nodes(&builder);
     free(builder.uses.at);
     free(builder.weights.at);

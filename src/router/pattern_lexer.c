@@ -52,6 +52,8 @@ static void add_source(struct buffer *message, struct text source)
         else
             buffer_add_char(message, source.at[i]);
     }
+    if (shown < source.len && units < SOURCE_SHOWN)
+        buffer_add_char(message, '?'); /* half of a character of two units, in Java's UTF-8 */
     buffer_add_char(message, '"');
     if (total > SOURCE_SHOWN)
         buffer_add_format(message, "[truncated %zu chars]", total - SOURCE_SHOWN);
@@ -73,7 +75,8 @@ static void add_place(struct lexer *lexer, struct buffer *message, const char *a
     buffer_add_format(message, "; line: %zu, column: %zu]", line, count_units(row, at) + 1);
 }
 
-static int fail(struct lexer *lexer, bool with_place, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static int fail(struct lexer *lexer, bool with_place,
+                                                      const char *format, va_list arguments)
 {
     if (lexer->failed)
         return -1;
@@ -151,10 +154,14 @@ static const char *level_name(struct lexer *lexer)
     return !level ? "root" : level->is_object ? "Object" : "Array";
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
 static void skip_blanks(struct lexer *lexer)
 {
-    while (lexer->at < lexer->end &&
-           (*lexer->at == ' ' || *lexer->at == '\n' || *lexer->at == '\r' || *lexer->at == '\t'))
+    while (lexer->at < lexer->end && is_blank(*lexer->at))
         lexer->at++;
 }
 
@@ -330,6 +337,8 @@ static int skip_number(struct lexer *lexer)
             return -1;
     }
     lexer->text = text_from(start, (size_t)(lexer->at - start));
+    if (lexer->depth == 0 && lexer->at < lexer->end && !is_blank(*lexer->at))
+        return fail_at_character(lexer, "", "Expected space separating root-level values");
     return 0;
 }
 
@@ -392,9 +401,14 @@ static enum token close_level(struct lexer *lexer, bool is_object)
     struct lexer_level *level = level_of(lexer);
 
     lexer->at++;
-    if (!level || level->is_object != is_object) {
+    if (!level) {
+        (void)lexer_fail(lexer, "Unexpected close marker '%c': no open %s to close",
+                         is_object ? '}' : ']', is_object ? "Object" : "Array");
+        return TOKEN_NONE;
+    }
+    if (level->is_object != is_object) {
         struct buffer place = {0};
-        add_place(lexer, &place, level ? level->opened : lexer->source.at);
+        add_place(lexer, &place, level->opened);
         (void)lexer_fail(lexer,
                          "Unexpected close marker '%c': expected '%c' (for %s starting at %.*s)",
                          is_object ? '}' : ']', is_object ? ']' : '}', level_name(lexer),
