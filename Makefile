@@ -36,7 +36,7 @@ bench:          # side by side with nginx, Node and others, ratios
 soak:           # the long counts: kill -9 and updates under load
 	@tools/install-packages build run test
 	@$(MAKE) --no-print-directory all
-	@EVOKE_SOAK=1 EVOKE_BUILD=$(abspath $(BUILD)) /usr/bin/python3 -m pytest -q -s tests/scenario -m soak
+	@EVOKE_SOAK=1 EVOKE_BUILD=$(abspath $(BUILD)) /usr/bin/python3 -m pytest -q -s tests/scenario tests/differential -m soak
 
 SECONDS ?= 600
 fuzz:           # every fuzz target for SECONDS; what is found is in build-fuzz/findings
