@@ -121,24 +121,32 @@ int lexer_fail_again(struct lexer *lexer)
     return -1;
 }
 
-/* Takes the character at the cursor, which cannot stand there. A code point beyond 16 bits
- * is two characters to Jackson: it stumbles over the first half. */
-static int fail_at_character(struct lexer *lexer, const char *where, const char *expected)
+/* Takes the character at the cursor and describes it as Jackson does. A code point beyond 16
+ * bits is two characters there: it stumbles over the first half. */
+static const char *take_character(struct lexer *lexer, char described[static 64])
 {
     size_t len;
     uint32_t code = utf8_read(text_from(lexer->at, (size_t)(lexer->end - lexer->at)), &len);
-    struct text shown = text_from(lexer->at, len);
+    struct text shown = code > 0xffff ? TEXT("?") : text_from(lexer->at, len);
 
     if (code > 0xffff)
         code = 0xd800 + ((code - 0x10000) >> 10);
     lexer->at += len;
     if (code < 0x20 || (code >= 0x7f && code < 0xa0))
-        return lexer_fail(lexer, "Unexpected character ((CTRL-CHAR, code %u))%s: %s", code, where,
-                          expected);
-    if (code > 255)
-        return lexer_fail(lexer, "Unexpected character ('%.*s' (code %u / 0x%x))%s: %s",
-                          TEXT_ARG(shown), code, code, where, expected);
-    return lexer_fail(lexer, "Unexpected character ('%.*s' (code %u))%s: %s", TEXT_ARG(shown), code,
+        (void)snprintf(described, 64, "(CTRL-CHAR, code %u)", code);
+    else if (code > 255)
+        (void)snprintf(described, 64, "'%.*s' (code %u / 0x%x)", TEXT_ARG(shown), code, code);
+    else
+        (void)snprintf(described, 64, "'%.*s' (code %u)", TEXT_ARG(shown), code);
+    return described;
+}
+
+/* The character at the cursor cannot stand there. */
+static int fail_at_character(struct lexer *lexer, const char *where, const char *expected)
+{
+    char described[64];
+
+    return lexer_fail(lexer, "Unexpected character (%s)%s: %s", take_character(lexer, described),
                       where, expected);
 }
 
@@ -237,18 +245,18 @@ static char *decode_escape(struct lexer *lexer, char *to)
         (void)lexer_fail(lexer, "Unexpected end-of-input in character escape sequence");
         return NULL;
     }
-    char c = *lexer->at++;
-    if (c == 'u')
-        return decode_unicode(lexer, to);
+    char c = *lexer->at, described[64];
     const char *found = c ? strchr(names, c) : NULL;
+    if (c == 'u') {
+        lexer->at++;
+        return decode_unicode(lexer, to);
+    }
     if (!found) {
-        if ((unsigned char)c < 0x20)
-            (void)lexer_fail(lexer, "Unrecognized character escape (CTRL-CHAR, code %d)", c);
-        else
-            (void)lexer_fail(lexer, "Unrecognized character escape '%c' (code %u)", c,
-                             (unsigned char)c);
+        (void)lexer_fail(lexer, "Unrecognized character escape %s",
+                         take_character(lexer, described));
         return NULL;
     }
+    lexer->at++;
     *to++ = codes[found - names];
     return to;
 }

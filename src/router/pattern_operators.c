@@ -344,64 +344,6 @@ static int bound_value(struct lexer *lexer, struct text text, double *ret)
     return lexer_fail(lexer, "Cannot compare number : %.*s", TEXT_ARG(text));
 }
 
-/* The second half of a range; the lexer stands at it. */
-static int parse_range_top(struct lexer *lexer, struct text bottom, struct atom *range)
-{
-    struct text top;
-
-    if (lexer->token != TOKEN_STRING)
-        return lexer_fail(lexer, "Bad value in numeric range: %.*s", TEXT_ARG(lexer_text(lexer)));
-    struct text sign = lexer_text(lexer);
-    if (lexer->failed)
-        return -1;
-    range->high_open = text_equal(sign, TEXT("<"));
-    if (!range->high_open && !text_equal(sign, TEXT("<=")))
-        return lexer_fail(lexer, "Bad numeric range operator: %.*s", TEXT_ARG(sign));
-    if (parse_bound(lexer, range->high_open ? "<" : "<=", &top) < 0 ||
-        expect(lexer, TOKEN_ARRAY_END, "Too many terms in numeric range expression") < 0 ||
-        bound_value(lexer, bottom, &range->low) < 0 || bound_value(lexer, top, &range->high) < 0)
-        return -1;
-    return range->low < range->high ? 0 : lexer_fail(lexer, "Bottom must be less than top");
-}
-
-static int parse_range(struct lexer *lexer, struct text sign, struct atom *ret)
-{
-    struct text bound;
-
-    if (!text_equal(sign, TEXT("<")) && !text_equal(sign, TEXT("<=")) &&
-        !text_equal(sign, TEXT(">")) && !text_equal(sign, TEXT(">="))) {
-        (void)lexer_next(lexer);
-        return lexer_fail(lexer, "Unrecognized numeric range operator: %.*s", TEXT_ARG(sign));
-    }
-    bool is_open = sign.len == 1, is_low = sign.at[0] == '>';
-    if (parse_bound(lexer, is_low ? is_open ? ">" : ">=" : is_open ? "<" : "<=", &bound) < 0)
-        return -1;
-    *ret = (struct atom){
-        .kind = ATOM_RANGE, .low = -__builtin_inf(), .high = __builtin_inf(), .low_open = is_low};
-    if (is_low) {
-        ret->low_open = is_open;
-        if (lexer_next(lexer) != TOKEN_ARRAY_END)
-            return parse_range_top(lexer, bound, ret);
-        return bound_value(lexer, bound, &ret->low);
-    }
-    ret->high_open = is_open;
-    if (expect(lexer, TOKEN_ARRAY_END, TOO_MANY) < 0)
-        return -1;
-    return bound_value(lexer, bound, &ret->high);
-}
-
-static int parse_equals(struct lexer *lexer, struct atom *ret)
-{
-    struct text text;
-
-    *ret = (struct atom){.kind = ATOM_NUMBER};
-    if (parse_bound(lexer, "equals", &text) < 0 || expect(lexer, TOKEN_ARRAY_END, TOO_MANY) < 0 ||
-        bound_value(lexer, text, &ret->low) < 0)
-        return -1;
-    ret->high = ret->low;
-    return 0;
-}
-
 static const char *token_text(struct lexer *lexer, struct arena *arena)
 {
     switch (lexer->token) {
@@ -423,6 +365,65 @@ static const char *token_text(struct lexer *lexer, struct arena *arena)
     return arena_string(arena, lexer_text(lexer));
 }
 
+/* The second half of a range; the lexer stands at it. */
+static int parse_range_top(struct lexer *lexer, struct arena *arena, struct text bottom,
+                           struct atom *range)
+{
+    struct text top;
+
+    if (lexer->token != TOKEN_STRING)
+        return lexer_fail(lexer, "Bad value in numeric range: %s", token_text(lexer, arena));
+    struct text sign = lexer_text(lexer);
+    if (lexer->failed)
+        return -1;
+    range->high_open = text_equal(sign, TEXT("<"));
+    if (!range->high_open && !text_equal(sign, TEXT("<=")))
+        return lexer_fail(lexer, "Bad numeric range operator: %.*s", TEXT_ARG(sign));
+    if (parse_bound(lexer, range->high_open ? "<" : "<=", &top) < 0 ||
+        expect(lexer, TOKEN_ARRAY_END, "Too many terms in numeric range expression") < 0 ||
+        bound_value(lexer, bottom, &range->low) < 0 || bound_value(lexer, top, &range->high) < 0)
+        return -1;
+    return range->low < range->high ? 0 : lexer_fail(lexer, "Bottom must be less than top");
+}
+
+static int parse_range(struct lexer *lexer, struct arena *arena, struct text sign, struct atom *ret)
+{
+    struct text bound;
+
+    if (!text_equal(sign, TEXT("<")) && !text_equal(sign, TEXT("<=")) &&
+        !text_equal(sign, TEXT(">")) && !text_equal(sign, TEXT(">="))) {
+        (void)lexer_next(lexer);
+        return lexer_fail(lexer, "Unrecognized numeric range operator: %.*s", TEXT_ARG(sign));
+    }
+    bool is_open = sign.len == 1, is_low = sign.at[0] == '>';
+    if (parse_bound(lexer, is_low ? is_open ? ">" : ">=" : is_open ? "<" : "<=", &bound) < 0)
+        return -1;
+    *ret = (struct atom){
+        .kind = ATOM_RANGE, .low = -__builtin_inf(), .high = __builtin_inf(), .low_open = is_low};
+    if (is_low) {
+        ret->low_open = is_open;
+        if (lexer_next(lexer) != TOKEN_ARRAY_END)
+            return parse_range_top(lexer, arena, bound, ret);
+        return bound_value(lexer, bound, &ret->low);
+    }
+    ret->high_open = is_open;
+    if (expect(lexer, TOKEN_ARRAY_END, TOO_MANY) < 0)
+        return -1;
+    return bound_value(lexer, bound, &ret->high);
+}
+
+static int parse_equals(struct lexer *lexer, struct atom *ret)
+{
+    struct text text;
+
+    *ret = (struct atom){.kind = ATOM_NUMBER};
+    if (parse_bound(lexer, "equals", &text) < 0 || expect(lexer, TOKEN_ARRAY_END, TOO_MANY) < 0 ||
+        bound_value(lexer, text, &ret->low) < 0)
+        return -1;
+    ret->high = ret->low;
+    return 0;
+}
+
 static int parse_numeric(struct lexer *lexer, struct arena *arena, struct atom *ret)
 {
     if (expect(lexer, TOKEN_ARRAY, "Value of numeric must be an array.") < 0)
@@ -433,7 +434,7 @@ static int parse_numeric(struct lexer *lexer, struct arena *arena, struct atom *
     if (lexer->failed)
         return -1;
     if (text_equal(sign, TEXT("=")) ? parse_equals(lexer, ret) < 0
-                                    : parse_range(lexer, sign, ret) < 0)
+                                    : parse_range(lexer, arena, sign, ret) < 0)
         return -1;
     return expect(lexer, TOKEN_OBJECT_END, TOO_MANY);
 }
@@ -508,7 +509,7 @@ static int parse_but_text_list(struct lexer *lexer, struct arena *arena, enum at
             return lexer_fail_again(lexer);
         atoms_add(atoms, arena, &atom);
     }
-    return atoms->count ? 0 : lexer_fail(lexer, "Empty arrays are not allowed");
+    return 0;
 }
 
 /* What kind of anything-but an object within it makes; the lexer stands at its brace. */
@@ -579,6 +580,8 @@ static int parse_but(struct lexer *lexer, struct arena *arena, struct atom *ret)
         expect(lexer, TOKEN_OBJECT_END, TOO_MANY) < 0 ||
         (kind != ATOM_BUT && expect(lexer, TOKEN_OBJECT_END, TOO_MANY) < 0))
         return -1;
+    if (atoms.count == 0)
+        return lexer_fail(lexer, "Empty arrays are not allowed");
     *ret = (struct atom){.kind = ATOM_BUT, .but = atoms.at, .but_count = atoms.count};
     return 0;
 }
