@@ -97,6 +97,31 @@ bool text_split(struct text *rest, char separator, struct text *ret_piece)
     return true;
 }
 
+/* On a mismatch the last star takes one byte more; the stars before it need not be looked at
+ * again, so the time is at most the product of the lengths. */
+bool text_is_like(struct text t, struct text pattern)
+{
+    size_t at = 0, p = 0, star = SIZE_MAX, star_at = 0;
+
+    while (at < t.len) {
+        if (p < pattern.len && pattern.at[p] == '*') {
+            star = p++;
+            star_at = at;
+        } else if (p < pattern.len && (pattern.at[p] == '?' || pattern.at[p] == t.at[at])) {
+            p++;
+            at++;
+        } else if (star != SIZE_MAX) {
+            p = star + 1;
+            at = ++star_at;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.len && pattern.at[p] == '*')
+        p++;
+    return p == pattern.len;
+}
+
 bool text_to_int(struct text t, int64_t min, int64_t max, int64_t *ret)
 {
     int64_t sum = 0;

@@ -56,6 +56,9 @@ struct text text_trim(struct text t); /* blanks and tabs at both ends */
  * used up; "a,,b" yields "a", "", "b", "a," yields "a", and "" nothing at all. */
 bool text_split(struct text *rest, char separator, struct text *ret_piece);
 
+/* Whether all of t is what pattern says: "*" stands for any bytes, "?" for any one. */
+bool text_is_like(struct text t, struct text pattern);
+
 /* Digits only, within min..max; false otherwise (sign, blank, overflow, empty). */
 bool text_to_int(struct text t, int64_t min, int64_t max, int64_t *ret);
 

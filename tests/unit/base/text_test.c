@@ -139,6 +139,32 @@ TEST(numbers_are_digits_within_their_range)
     }
 }
 
+TEST(stars_and_question_marks_stand_for_bytes)
+{
+    static const struct {
+        const char *source, *pattern;
+        bool want;
+    } rows[] = {
+        {"", "", true},
+        {"", "*", true},
+        {"", "?", false},
+        {"rule/a", "rule/a", true},
+        {"rule/a", "rule/*", true},
+        {"rule/a", "*/?", true},
+        {"rule/ab", "*/?", false},
+        {"aXbXc", "a*b*c", true},
+        {"aXbXcd", "a*b*c", false},
+        {"abab", "*ab", true},
+        {"rule/a", "rule", false},
+        {"rule", "rule/a", false},
+        {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "*a*a*a*a*a*a*b", false},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        CHECK_MSG(text_is_like(text_of(rows[i].source), text_of(rows[i].pattern)) == rows[i].want,
+                  "'%s' and '%s'", rows[i].source, rows[i].pattern);
+}
+
 TEST(dup_ends_with_a_nul)
 {
     scoped(free) char *copy = text_dup(text_slice(TEXT("hello"), 0, 4));
