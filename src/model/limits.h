@@ -71,3 +71,10 @@
 /* Queues */
 #define LIMIT_QUEUE_NAME 80 /* SQS: with ".fifo" */
 #define LIMIT_QUEUE_BODIES (64ll << 20) /* bytes of message bodies in memory, a shard; the rest is read from disk */
+/* Event buses */
+#define LIMIT_BUSES 1000        /* EventBridge: 100 unless raised */
+#define LIMIT_RULES 100000      /* a bus; EventBridge: 300 unless raised. The matcher is made for it */
+#define LIMIT_RULE_TARGETS 5    /* EventBridge */
+#define LIMIT_BUS_POLICY 10240  /* EventBridge: characters of a bus's policy */
+#define LIMIT_REPLAYS 10        /* EventBridge: active at once */
+#define LIMIT_BUS_HOPS 5        /* buses an event goes through, one after the other */
