@@ -45,6 +45,11 @@ void api_set_queues(struct api *api, struct queues *queues)
     api->queues = queues;
 }
 
+void api_set_buses(struct api *api, struct buses *buses)
+{
+    api->buses = buses;
+}
+
 void api_set_schedules(struct api *api, struct schedules *schedules)
 {
     api->schedules = schedules;

@@ -14,6 +14,7 @@
  */
 struct api;       /* one a process */
 struct queues;
+struct buses;
 struct schedules;
 struct api_shard; /* one a shard, used on its loop only */
 
@@ -23,6 +24,7 @@ struct api *api_new(struct engine *engine);
 void api_set_addresses(struct api *api, const char *api_url, const char *gateway_url);
 /* Before the loops run; they outlive the API. */
 void api_set_queues(struct api *api, struct queues *queues);
+void api_set_buses(struct api *api, struct buses *buses);
 /* What actions of the Scheduler work on; outlives the API. Before the loops run. */
 void api_set_schedules(struct api *api, struct schedules *schedules);
 void api_free(struct api *api); /* after the loops have ended; its shards go with it */

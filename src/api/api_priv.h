@@ -35,6 +35,7 @@ struct api {
     struct engine *engine;
     struct queues *queues;
     struct map deleted_queues; /* struct deleted_name by key; control thread */
+    struct buses *buses;
     struct schedules *schedules; /* control thread */
     const struct engine_options *options;
     struct text region, account;
@@ -96,6 +97,10 @@ extern const struct action lambda_version_actions[], lambda_invoke_actions[];
 extern const struct action lambda_event_invoke_actions[], lambda_concurrency_actions[];
 extern const struct action lambda_unserved_actions[];
 extern const struct action logs_actions[], sts_actions[], sqs_actions[], admin_actions[];
+extern const struct action events_bus_actions[], events_rule_actions[], events_target_actions[];
+extern const struct action events_put_actions[], events_permission_actions[], events_tag_actions[];
+extern const struct action events_archive_actions[], events_replay_actions[];
+extern const struct action events_connection_actions[], events_destination_actions[];
 extern const struct action scheduler_schedule_actions[], scheduler_group_actions[];
 extern const struct action scheduler_tag_actions[];
 

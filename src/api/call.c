@@ -288,8 +288,9 @@ bool call_validate(struct call *call)
         return false;
     case INVALID_VALUE:
         call_fail_text(call,
-                       call->protocol == PROTOCOL_JSON ? "InvalidParameterException"
-                                                       : "ValidationException",
+                       call->protocol == PROTOCOL_JSON && strcmp(call->action->service, "events") != 0
+                           ? "InvalidParameterException"
+                           : "ValidationException",
                        buffer_text(&message));
         return false;
     }

@@ -15,6 +15,16 @@ static const struct action *const tables[] = {
     lambda_tag_actions,
     lambda_event_invoke_actions,
     lambda_concurrency_actions,
+    events_put_actions,
+    events_bus_actions,
+    events_rule_actions,
+    events_target_actions,
+    events_permission_actions,
+    events_tag_actions,
+    events_archive_actions,
+    events_replay_actions,
+    events_connection_actions,
+    events_destination_actions,
     scheduler_schedule_actions,
     scheduler_group_actions,
     scheduler_tag_actions,
@@ -96,13 +106,28 @@ const struct action *routes_find_target(struct text target)
         const struct action *actions;
     } services[] = {
         {"AmazonSQS.", sqs_actions},
+        {"AWSEvents.", events_put_actions},
+        {"AWSEvents.", events_bus_actions},
+        {"AWSEvents.", events_rule_actions},
+        {"AWSEvents.", events_target_actions},
+        {"AWSEvents.", events_permission_actions},
+        {"AWSEvents.", events_tag_actions},
+        {"AWSEvents.", events_archive_actions},
+        {"AWSEvents.", events_replay_actions},
+        {"AWSEvents.", events_connection_actions},
+        {"AWSEvents.", events_destination_actions},
         {"Logs_20140328.", logs_actions},
     };
 
-    for (size_t i = 0; i < COUNT_OF(services); i++)
-        if (text_starts(target, text_of(services[i].prefix)))
-            return find_name(services[i].actions,
-                             text_skip(target, strlen(services[i].prefix)));
+    for (size_t i = 0; i < COUNT_OF(services); i++) {
+        struct text prefix = text_of(services[i].prefix);
+        const struct action *action =
+            text_starts(target, prefix)
+                ? find_name(services[i].actions, text_skip(target, prefix.len))
+                : NULL;
+        if (action)
+            return action;
+    }
     return NULL;
 }
 

@@ -21,6 +21,8 @@
 #include "engine/engine.h"
 #include "engine/package.h"
 #include "gateway/gateway.h"
+#include "router/buses.h"
+#include "router/replay.h"
 #include "source/queue.h"
 #include "source/schedules.h"
 #include "source/timer.h"
@@ -59,6 +61,9 @@ struct daemon {
     struct event_store *events;
     struct registry *queue_documents;
     struct queues *queues;
+    struct buses *buses;
+    const struct directory **directories; /* of the shards */
+    struct replays *replays;
     struct timer *timer;
     struct schedules *schedules;
     struct keyring *keyring;
@@ -215,6 +220,28 @@ static int build_queues(struct daemon *daemon, struct error *err)
     return 0;
 }
 
+static int build_buses(struct daemon *daemon, struct error *err)
+{
+    const struct buses_options options = {
+        .store = daemon->store,
+        .events = daemon->events,
+        .control = daemon->control,
+        .loops = daemon->loops,
+        .loop_count = daemon->shards,
+        .account = daemon->settings->account,
+        .region = daemon->settings->region,
+    };
+
+    daemon->buses = buses_open(&options, err);
+    if (!daemon->buses)
+        return -1;
+    daemon->directories = mem_zalloc((size_t)daemon->shards * sizeof *daemon->directories);
+    for (int i = 0; i < daemon->shards; i++)
+        daemon->directories[i] = shard_directory(engine_shard(daemon->engine, i));
+    daemon->replays = replays_new(daemon->buses, daemon->directories);
+    return 0;
+}
+
 static int build_schedules(struct daemon *daemon, struct error *err)
 {
     const struct timer_options timer = {.control = daemon->control, .events = daemon->events};
@@ -257,10 +284,12 @@ static int build(struct daemon *daemon, struct error *err)
     daemon->engine = engine_new(&options, err);
     if (!daemon->engine)
         return -1;
-    if (build_queues(daemon, err) < 0 || build_schedules(daemon, err) < 0)
+    if (build_queues(daemon, err) < 0 || build_buses(daemon, err) < 0 ||
+        build_schedules(daemon, err) < 0)
         return -1;
     daemon->api = api_new(daemon->engine);
     api_set_queues(daemon->api, daemon->queues);
+    api_set_buses(daemon->api, daemon->buses);
     scoped(free) char *api_url = mem_format("http://%s", daemon->api_endpoint.addresses[0]);
     scoped(free) char *gateway_url = mem_format("http://%s", daemon->gateway_endpoint.addresses[0]);
     api_set_addresses(daemon->api, api_url, gateway_url);
@@ -292,6 +321,7 @@ static void on_ready(void *arg)
     struct daemon *daemon = arg;
     struct error err;
 
+    buses_start(daemon->buses);
     event_store_start(daemon->events);
     schedules_start(daemon->schedules);
     timer_start(daemon->timer);

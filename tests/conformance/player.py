@@ -84,17 +84,15 @@ class Player:
     # --- calls ---
 
     def play(self, case):
-        """[(label, expected, actual)] of what can be compared."""
+        """(label, expected, actual) of what can be compared, as soon as it can."""
         due = {}
         for match in case["matches"]:
             due.setdefault(match["after"], []).append(match)
-        compared = []
         for index, call in enumerate(case["calls"]):
             last = self._call(call)
             self.results[call["id"]] = last
             for match in due.get(index + 1, []):
-                compared.append(self._match(case, match, last))
-        return compared
+                yield self._match(case, match, last)
 
     def _match(self, case, match, last):
         value = match["value"]

@@ -82,6 +82,11 @@ class Client:
             answer = self._send("lambda", *_request(op, action, dict(params)))
         return _answer(op, *answer)
 
+    def call_target(self, service, target, params, version="1.1"):
+        """An action of a JSON service: target is "AWSEvents.PutRule"."""
+        headers = {"X-Amz-Target": target, "Content-Type": f"application/x-amz-json-{version}"}
+        return _answer("", *self._send(service, "POST", "/", headers, json.dumps(params).encode()))
+
     def _send(self, service, method, path, headers, body):
         request = botocore.awsrequest.AWSRequest(method, self.daemon.api + path, headers, body)
         botocore.auth.SigV4Auth(self.credentials, service, "us-east-1").add_auth(request)
