@@ -467,10 +467,10 @@ static void on_marked(struct event_write *write, bool failed, const struct error
     struct behind *behind = container_of(write, struct behind, write);
     struct timer *timer = behind->timer;
 
+    if (failed)
+        count_failure(timer, true, err); /* *err is the write's */
     free_behind(behind);
     timer->marking = NULL;
-    if (failed)
-        count_failure(timer, true, err);
     if (!failed || timer->is_stopped)
         return;
     timer->wake.fire = on_retry_mark;
