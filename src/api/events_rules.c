@@ -50,6 +50,22 @@ static bool may_add_rule(struct call *call, struct text bus)
     return false;
 }
 
+/* Since when its schedule counts: from when it was put or enabled. */
+static void set_scheduled_since(json_t *rule, const json_t *before)
+{
+    const json_t *since = json_object_get(before, "ScheduledSince");
+    bool goes_on = text_equal(json_text(rule, "ScheduleExpression"),
+                              json_text(before, "ScheduleExpression")) &&
+                   text_equal(json_text(rule, "State"), json_text(before, "State"));
+
+    if (json_text(rule, "ScheduleExpression").len == 0)
+        return;
+    if (goes_on && since)
+        json_object_set_new(rule, "ScheduledSince", json_integer(json_integer_value(since)));
+    else
+        events_set_time(rule, "ScheduledSince");
+}
+
 /* What the request says, and of the rule it replaces what no PutRule changes. */
 static json_t *make_rule(struct call *call, struct text bus, const json_t *before)
 {
@@ -68,6 +84,7 @@ static json_t *make_rule(struct call *call, struct text bus, const json_t *befor
         return NULL;
     else
         events_set_time(rule, "CreationTime");
+    set_scheduled_since(rule, before);
     return take(rule);
 }
 
@@ -162,6 +179,7 @@ static void set_state(struct call *call, struct text state)
         return;
     json_t *changed = json_copy((json_t *)(uintptr_t)rule);
     events_set_text(changed, "State", state);
+    set_scheduled_since(changed, rule);
     events_save(call, BUSES_RULE, events_rule_key(call, bus, name), changed, events_reply_empty);
 }
 

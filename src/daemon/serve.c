@@ -24,6 +24,7 @@
 #include "router/buses.h"
 #include "router/replay.h"
 #include "source/queue.h"
+#include "source/scheduled_rules.h"
 #include "source/schedules.h"
 #include "source/timer.h"
 #include "store/event_store.h"
@@ -65,6 +66,7 @@ struct daemon {
     const struct directory **directories; /* of the shards */
     struct replays *replays;
     struct timer *timer;
+    struct scheduled_rules *rules;
     struct schedules *schedules;
     struct keyring *keyring;
     struct log_store *logs;
@@ -245,11 +247,25 @@ static int build_buses(struct daemon *daemon, struct error *err)
 static int build_schedules(struct daemon *daemon, struct error *err)
 {
     const struct timer_options timer = {.control = daemon->control, .events = daemon->events};
+    const struct event_firer firer = {.control = daemon->control,
+                                      .shard = daemon->loops[0],
+                                      .view = buses_view(daemon->buses, 0),
+                                      .functions = daemon->directories[0]};
+
     daemon->timer = timer_new(&timer);
+    const struct scheduled_rules_options rules = {
+        .buses = daemon->buses,
+        .timer = daemon->timer,
+        .firer = firer,
+        .account = daemon->settings->account,
+        .region = daemon->settings->region,
+    };
+    daemon->rules = scheduled_rules_new(&rules);
     const struct schedules_options options = {
         .store = daemon->store,
         .control = daemon->control,
         .timer = daemon->timer,
+        .firer = firer,
         .account = daemon->settings->account,
         .region = daemon->settings->region,
     };

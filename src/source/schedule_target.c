@@ -17,7 +17,8 @@ struct builder {
     struct timer_firing *firing;
     struct arena *arena; /* the firing's */
     struct text target_arn, dead_letter;
-    struct text input; /* context attributes replaced */
+    struct text input;           /* context attributes replaced */
+    struct event_firing *events; /* for buses; NULL: none */
 };
 
 /* --- ARNs --- */
@@ -51,7 +52,7 @@ static void split_qualifier(struct text text, struct text *name, struct text *qu
 /* --- what can be started --- */
 
 typedef bool fill_f(struct builder *builder, struct error *err);
-static fill_f fill_function, fill_queue, fill_invoke, fill_send_message;
+static fill_f fill_function, fill_queue, fill_bus, fill_invoke, fill_send_message, fill_put_events;
 
 static const struct {
     const char *service, *rest; /* rest begins so */
@@ -59,6 +60,7 @@ static const struct {
 } templated[] = {
     {"lambda", "function:", fill_function},
     {"sqs", "", fill_queue},
+    {"events", "event-bus/", fill_bus},
 };
 
 static const struct {
@@ -67,6 +69,7 @@ static const struct {
 } universal[] = {
     {"lambda", "invoke", fill_invoke},
     {"sqs", "sendMessage", fill_send_message},
+    {"events", "putEvents", fill_put_events},
 };
 
 static fill_f *find_universal(struct text target, struct error *err)
@@ -106,7 +109,8 @@ static fill_f *find_fill(struct text target, struct error *err)
             arn.rest.len > strlen(templated[i].rest))
             return templated[i].fill;
     error_set(err, ERROR_INVALID,
-              "%.*s is not a supported service for a target: Evoke starts functions and queues.",
+              "%.*s is not a supported service for a target: Evoke starts functions, queues "
+              "and event buses.",
               TEXT_ARG(arn.service));
     return NULL;
 }
@@ -122,7 +126,12 @@ int schedule_target_check(const json_t *target, struct error *err)
         return 0;
     struct error ignored;
     scoped(json_decref) json_t *json = json_parse(input, &ignored);
-    return json ? 0 : error_set(err, ERROR_INVALID, "Input must be valid JSON.");
+    if (!json)
+        return error_set(err, ERROR_INVALID, "Input must be valid JSON.");
+    if (fill == fill_bus && !json_object_get(target, "EventBridgeParameters"))
+        return error_set(err, ERROR_INVALID,
+                         "EventBridgeParameters must be provided for an event bus target.");
+    return 0;
 }
 
 /* --- the input --- */
@@ -247,6 +256,63 @@ static bool fill_queue(struct builder *builder, struct error *err)
     return true;
 }
 
+/* --- events for buses --- */
+
+static struct text bus_key(const struct builder *builder, struct text name)
+{
+    return text_of(arena_format(builder->arena, "%.*s/%.*s/%.*s", TEXT_ARG(builder->shot->account),
+                                TEXT_ARG(builder->shot->region), TEXT_ARG(name)));
+}
+
+/* As an entry of PutEvents. */
+static bool add_event(struct builder *builder, const json_t *entry, struct text resources,
+                      struct error *err)
+{
+    struct text bus = json_text(entry, "EventBusName"), detail = json_text(entry, "Detail");
+    struct text source = json_text(entry, "Source"), type = json_text(entry, "DetailType");
+    struct error ignored;
+    scoped(json_decref) json_t *json = json_parse(detail, &ignored);
+    char id[UUID_LEN + 1];
+
+    if (!json_is_object(json) || source.len == 0 || type.len == 0 ||
+        text_starts(source, TEXT("aws."))) {
+        error_set(err, ERROR_INVALID,
+                  "an event needs a Detail that is a JSON object, a DetailType, and a Source that "
+                  "does not begin with 'aws.'");
+        return false;
+    }
+    if (text_find_text(bus, TEXT(":event-bus/")) < bus.len)
+        bus = text_skip(bus, text_find(bus, '/') + 1);
+    crypto_uuid(id);
+    const struct envelope envelope = {
+        .id = text_of(id),
+        .detail_type = type,
+        .source = source,
+        .account = builder->shot->account,
+        .region = builder->shot->region,
+        .time_ms = builder->firing->due_ms,
+        .resources = resources,
+        .detail = detail,
+    };
+    if (event_firing_add(builder->events, bus_key(builder, bus.len ? bus : TEXT("default")),
+                         &envelope))
+        return true;
+    error_set(err, ERROR_INVALID, "there are at most %d Entries", EVENT_FIRING_MAX);
+    return false;
+}
+
+static bool fill_bus(struct builder *builder, struct error *err)
+{
+    const json_t *parameters = json_object_get(builder->shot->target, "EventBridgeParameters");
+    scoped(json_decref) json_t *entry = json_object();
+
+    json_object_update(entry, (json_t *)(uintptr_t)parameters);
+    json_object_set_new(entry, "Detail", json_from_text(builder->input));
+    json_object_set_new(entry, "EventBusName", json_from_text(builder->target_arn));
+    builder->events = event_firing_new(builder->shot->firer, builder->firing);
+    return add_event(builder, entry, TEXT_NONE, err);
+}
+
 /* --- universal targets --- */
 
 static json_t *parse_request(struct builder *builder, struct error *err)
@@ -345,6 +411,35 @@ static bool fill_send_message(struct builder *builder, struct error *err)
     return true;
 }
 
+static struct text resources_of(const struct builder *builder, const json_t *entry)
+{
+    const json_t *resources = json_object_get(entry, "Resources");
+    scoped(free) char *json = json_is_array(resources) ? json_write(resources) : NULL;
+
+    return json ? arena_copy(builder->arena, text_of(json)) : TEXT_NONE;
+}
+
+static bool fill_put_events(struct builder *builder, struct error *err)
+{
+    scoped(json_decref) json_t *request = parse_request(builder, err);
+    const json_t *entries = json_object_get(request, "Entries"), *entry;
+    size_t index;
+
+    if (!request)
+        return false;
+    if (json_array_size(entries) == 0) {
+        error_set(err, ERROR_INVALID, "the Input has no Entries");
+        return false;
+    }
+    builder->events = event_firing_new(builder->shot->firer, builder->firing);
+    json_array_foreach(entries, index, entry)
+    {
+        if (!add_event(builder, entry, resources_of(builder, entry), err))
+            return false;
+    }
+    return true;
+}
+
 /* --- what cannot be started --- */
 
 static void bury(struct builder *builder, const struct error *err)
@@ -380,7 +475,7 @@ static void bury(struct builder *builder, const struct error *err)
     buffer_done(&json);
 }
 
-void schedule_target_fill(const struct schedule_shot *shot, struct timer_firing *firing)
+void schedule_target_fire(const struct schedule_shot *shot, struct timer_firing *firing)
 {
     struct builder builder = {.shot = shot, .firing = firing, .arena = &firing->arena};
     struct error err;
@@ -390,6 +485,13 @@ void schedule_target_fill(const struct schedule_shot *shot, struct timer_firing 
         builder.arena, json_text(json_object_get(shot->target, "DeadLetterConfig"), "Arn"));
     builder.input = make_input(&builder);
     fill_f *fill = find_fill(builder.target_arn, &err);
-    if (!fill || !fill(&builder, &err))
+    bool is_filled = fill && fill(&builder, &err);
+    if (!is_filled)
         bury(&builder, &err);
+    if (builder.events && is_filled) {
+        event_firing_go(builder.events);
+        return;
+    }
+    event_firing_free(builder.events);
+    timer_write(firing);
 }

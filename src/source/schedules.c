@@ -112,16 +112,18 @@ static void on_fire(struct timer_owner *owner, struct text entry, struct timer_f
     struct schedules *schedules = container_of(owner, struct schedules, owner);
     const json_t *document = registry_find(schedules->registry, document_key(entry));
 
-    if (document) {
-        const struct schedule_shot shot = {
-            .target = json_object_get(document, "Target"),
-            .arn = json_text(document, "Arn"),
-            .account = text_of(schedules->options.account),
-            .region = text_of(schedules->options.region),
-        };
-        schedule_target_fill(&shot, firing);
+    if (!document) { /* deleted a moment ago */
+        timer_write(firing);
+        return;
     }
-    timer_write(firing);
+    const struct schedule_shot shot = {
+        .target = json_object_get(document, "Target"),
+        .arn = json_text(document, "Arn"),
+        .account = text_of(schedules->options.account),
+        .region = text_of(schedules->options.region),
+        .firer = &schedules->options.firer,
+    };
+    schedule_target_fire(&shot, firing);
 }
 
 /* --- changes --- */

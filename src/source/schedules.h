@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "source/event_firing.h"
 #include "source/timer.h"
 #include "store/registry.h"
 
@@ -35,6 +36,7 @@ struct schedules_options {
     struct store *store;
     struct loop *control;
     struct timer *timer;
+    struct event_firer firer;
     const char *account, *region; /* outlive the schedules */
 };
 

@@ -242,3 +242,36 @@ def test_a_schedule_of_function_yaml_comes_and_goes_with_it(daemon):
     assert names() == ["ticking"]
     client.delete_function(FunctionName="ticking")
     assert names() == []
+
+
+def route(daemon, rule, queue, **settings):
+    events = daemon.boto("events")
+    events.put_rule(Name=rule, **settings)
+    events.put_targets(Rule=rule, Targets=[{"Id": "1", "Arn": ARN + queue}])
+
+
+def test_event_buses_get_events_by_both_kinds_of_target(daemon):
+    url = make_queue(daemon, "routed")
+    route(daemon, "from-timer", "routed", EventPattern='{"source": ["my.timer"]}')
+    schedule(daemon, "event", at(0)[0], "arn:aws:events:us-east-1:000000000000:event-bus/default",
+             Input='{"number": 1}',
+             EventBridgeParameters={"DetailType": "Tick", "Source": "my.timer"})
+    event = json.loads(receive(daemon, url)["Body"])
+    assert event["detail-type"] == "Tick" and event["detail"] == {"number": 1}
+    schedule(daemon, "events", at(0)[0], "arn:aws:scheduler:::aws-sdk:events:putEvents",
+             Input=json.dumps({"Entries": [
+                 {"Source": "my.timer", "DetailType": "Tock", "Detail": '{"number": 2}'},
+                 {"Source": "my.timer", "DetailType": "Tock", "Detail": '{"number": 3}'}]}))
+    numbers = {json.loads(body)["detail"]["number"] for body in all_bodies(daemon, url, 2)}
+    assert numbers == {2, 3}
+
+
+def test_a_rule_fires_by_its_schedule(daemon):
+    url = make_queue(daemon, "ruled")
+    route(daemon, "each-minute", "ruled", ScheduleExpression="cron(* * * * ? *)")
+    message = next(filter(None, (receive(daemon, url) for _ in range(4))))
+    event = json.loads(message["Body"])
+    assert event["detail-type"] == "Scheduled Event" and event["source"] == "aws.events"
+    assert event["resources"] == ["arn:aws:events:us-east-1:000000000000:rule/each-minute"]
+    assert event["detail"] == {} and event["time"].endswith(":00Z")
+    daemon.boto("events").disable_rule(Name="each-minute")
