@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "router/condition.h"
 
 /* --- names --- */
 
@@ -304,4 +305,21 @@ bool events_check_pattern(struct call *call, struct text source)
     struct pattern *pattern = events_compile_pattern(call, source);
     pattern_unref(pattern);
     return pattern != NULL;
+}
+
+bool events_check_condition(struct call *call, struct text source)
+{
+    scoped(buffer_done) struct buffer message = {0};
+    struct condition condition;
+    struct error err;
+
+    if (source.len == 0)
+        return true;
+    if (condition_compile(source, &condition, &message, &err) == 0) {
+        condition_done(&condition);
+        return true;
+    }
+    call_fail_text(call, "InvalidEventPatternException",
+                   message.len > 0 ? buffer_text(&message) : text_of(err.text));
+    return false;
 }

@@ -95,6 +95,8 @@ void events_fail_invalid(struct call *call, const char *format, ...)
 struct pattern *events_compile_pattern(struct call *call, struct text source);
 /* The same, to be stored; an empty pattern is right. */
 bool events_check_pattern(struct call *call, struct text source);
+/* The same for a rule, which may have the filters of a trigger for a pattern. */
+bool events_check_condition(struct call *call, struct text source);
 
 /* --- lists --- */
 

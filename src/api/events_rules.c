@@ -101,7 +101,7 @@ static void put_rule(struct call *call)
         return;
     }
     if (!check_schedule(call, bus) || !events_find_bus(call, bus) ||
-        !events_check_pattern(call, call_input(call, "EventPattern")) ||
+        !events_check_condition(call, call_input(call, "EventPattern")) ||
         (!before && !may_add_rule(call, bus)))
         return;
     json_t *rule = make_rule(call, bus, before);

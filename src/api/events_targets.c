@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/events_priv.h"
 
+#include "router/tags.h"
 #include "router/transform.h"
 
 /* PutTargets, ListTargetsByRule, RemoveTargets. Targets are members of their rule's document,
@@ -34,6 +35,22 @@ static bool is_fifo_queue(struct text arn)
     return text_find_text(arn, TEXT(":sqs:")) < arn.len && text_ends(arn, TEXT(".fifo"));
 }
 
+/* "arn:...:function-tagged:SELECTOR" */
+static bool check_selector(struct call *call, struct text arn)
+{
+    size_t at = text_find_text(arn, TEXT(":function-tagged:"));
+    struct error err;
+
+    if (at == arn.len)
+        return true;
+    scoped(tags_free) struct tag_selector *selector =
+        tags_compile(text_skip(arn, at + strlen(":function-tagged:")), &err);
+    if (!selector)
+        events_fail_invalid(call, "Parameter %.*s is not valid. Reason: %s", TEXT_ARG(arn),
+                            err.text);
+    return selector;
+}
+
 static bool check_target(struct call *call, const json_t *target)
 {
     struct text id = json_text(target, "Id"), arn = json_text(target, "Arn");
@@ -51,7 +68,7 @@ static bool check_target(struct call *call, const json_t *target)
                             TEXT_ARG(id));
         return false;
     }
-    return check_input(call, target, id);
+    return check_selector(call, arn) && check_input(call, target, id);
 }
 
 /* Replaces the target of the same Id. */

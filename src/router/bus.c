@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "router/bus_target.h"
+#include "router/condition.h"
 
 /*
  * The rules of a bus are a vector in chunks. A change copies the chunk it is in and the list
@@ -32,6 +33,17 @@ static int set_pattern(struct bus_rule *rule, struct text source, struct error *
 {
     rule->pattern = pattern_compile(source, NULL, err);
     return rule->pattern ? 0 : -1;
+}
+
+static int set_condition(struct bus_rule *rule, struct text source, struct error *err)
+{
+    struct condition condition;
+
+    if (condition_compile(source, &condition, NULL, err) < 0)
+        return -1;
+    rule->pattern = condition.pattern;
+    rule->trigger = condition.trigger;
+    return 0;
 }
 
 static int set_targets(struct bus_rule *rule, const json_t *targets, struct error *err)
@@ -67,7 +79,7 @@ struct bus_rule *bus_rule_new(struct text account, struct text region, const jso
     struct text pattern = json_text(document, "EventPattern");
     bool is_enabled = !text_equal(json_text(document, "State"), TEXT("DISABLED"));
 
-    if (pattern.len > 0 && is_enabled && set_pattern(rule, pattern, err) < 0)
+    if (pattern.len > 0 && is_enabled && set_condition(rule, pattern, err) < 0)
         return NULL;
     if (set_targets(rule, json_object_get(document, "Targets"), err) < 0)
         return NULL;
@@ -105,6 +117,7 @@ void bus_rule_unref(struct bus_rule *rule)
         bus_target_done(&rule->targets[i]);
     free(rule->targets);
     pattern_unref(rule->pattern);
+    trigger_free(rule->trigger);
     free(rule->name);
     free(rule->arn);
     free(rule);

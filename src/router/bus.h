@@ -12,7 +12,9 @@
 #include "base/text.h"
 #include "router/matcher.h"
 #include "router/pattern.h"
+#include "router/tags.h"
 #include "router/transform.h"
+#include "router/trigger.h"
 
 /*
  * A bus as the shards have it: its rules, compiled, with their targets. A snapshot never
@@ -22,6 +24,7 @@
 
 enum bus_target_kind {
     TARGET_FUNCTION, /* LANE_FUNCTION */
+    TARGET_TAGGED,   /* the functions that a selector names and that accept the event */
     TARGET_QUEUE,    /* LANE_QUEUE */
     TARGET_BUS,      /* routed at once */
     TARGET_ARCHIVE,  /* LANE_ARCHIVE */
@@ -32,11 +35,12 @@ enum bus_target_kind {
 struct bus_target {
     enum bus_target_kind kind;
     char *id, *arn;
-    char *lane;        /* a TARGET_BUS's: the key of the bus */
-    char *qualifier;   /* of a function; "" */
-    char *group;       /* MessageGroupId; "" */
-    char *dead_letter; /* ARN of a queue; "" */
-    char *http;        /* HttpParameters, JSON; "" */
+    char *lane; /* a TARGET_BUS's: the key of the bus; a TARGET_TAGGED's: where it looks */
+    struct tag_selector *selector; /* of a TARGET_TAGGED */
+    char *qualifier;               /* of a function; "" */
+    char *group;                   /* MessageGroupId; "" */
+    char *dead_letter;             /* ARN of a queue; "" */
+    char *http;                    /* HttpParameters, JSON; "" */
     bool has_max_attempts;
     int64_t max_attempts, max_age_s; /* age 0: the lane's own */
     struct transform *transform;
@@ -46,6 +50,7 @@ struct bus_rule {
     atomic_int refs;
     char *name, *arn;
     struct pattern *pattern; /* NULL: matches nothing, as rules with only a schedule */
+    struct trigger *trigger; /* must hold too; NULL: the pattern says all */
     struct bus_target *targets;
     size_t target_count;
 };

@@ -39,6 +39,15 @@ static void fill_function(struct bus_target *target, const struct arn *arn, stru
     target->qualifier = text_dup(rest.len > 0 ? rest : TEXT(""));
 }
 
+/* "SELECTOR" */
+static void fill_tagged(struct bus_target *target, const struct arn *arn, struct text rest)
+{
+    struct error err;
+
+    target->lane = mem_format("%.*s/%.*s", TEXT_ARG(arn->account), TEXT_ARG(arn->region));
+    target->selector = tags_compile(rest, &err);
+}
+
 static void fill_queue(struct bus_target *target, const struct arn *arn, struct text rest)
 {
     target->lane = make_lane(LANE_QUEUE, arn, rest);
@@ -74,6 +83,7 @@ static const struct service {
     void (*fill)(struct bus_target *target, const struct arn *arn, struct text rest);
 } services[] = {
     {TEXT("lambda"), TEXT("function:"), TARGET_FUNCTION, fill_function},
+    {TEXT("lambda"), TEXT("function-tagged:"), TARGET_TAGGED, fill_tagged},
     {TEXT("sqs"), TEXT(""), TARGET_QUEUE, fill_queue},
     {TEXT("events"), TEXT("event-bus/"), TARGET_BUS, fill_bus},
     {TEXT("events"), TEXT("api-destination/"), TARGET_OTHER, fill_destination},
@@ -93,7 +103,9 @@ static void fill_by_arn(struct bus_target *target)
             !text_starts(arn.resource, service->prefix))
             continue;
         service->fill(target, &arn, text_skip(arn.resource, service->prefix.len));
-        target->kind = strlen(target->lane) <= LANE_MAX ? service->kind : TARGET_UNSERVED;
+        if (strlen(target->lane) <= LANE_MAX &&
+            (service->kind != TARGET_TAGGED || target->selector))
+            target->kind = service->kind;
         return;
     }
 }
@@ -142,5 +154,6 @@ void bus_target_done(struct bus_target *target)
     free(target->group);
     free(target->dead_letter);
     free(target->http);
+    tags_free(target->selector);
     transform_free(target->transform);
 }

@@ -125,6 +125,25 @@ static const struct function *find_function(const struct directory *functions, s
                : NULL;
 }
 
+static void put_function_event(const struct delivery *delivery, struct text lane,
+                               struct text qualifier)
+{
+    const struct bus_target *target = delivery->target;
+    const struct function_event event = {
+        .lane = lane,
+        .qualifier = qualifier,
+        .body = delivery->payload,
+        .trace = delivery->event->trace,
+        .hops = delivery->event->hops,
+        .source_arn = text_of(delivery->rule->arn),
+        .target_id = text_of(target->id),
+        .target_arn = text_of(target->arn),
+        .dead_letter = text_of(target->dead_letter),
+    };
+
+    function_event_put(&event, &delivery->dispatch->arena, add_change(delivery->dispatch));
+}
+
 static void deliver_to_function(const struct delivery *delivery)
 {
     const struct directory *functions = delivery->dispatch->functions;
@@ -142,18 +161,44 @@ static void deliver_to_function(const struct delivery *delivery)
                              "for this rule: see AddPermission."));
         return;
     }
-    const struct function_event event = {
-        .lane = text_of(target->lane),
-        .qualifier = *target->qualifier ? text_of(target->qualifier) : TEXT_NONE,
-        .body = delivery->payload,
-        .trace = delivery->event->trace,
-        .hops = delivery->event->hops,
-        .source_arn = text_of(delivery->rule->arn),
-        .target_id = text_of(target->id),
-        .target_arn = text_of(target->arn),
-        .dead_letter = text_of(target->dead_letter),
-    };
-    function_event_put(&event, &delivery->dispatch->arena, add_change(delivery->dispatch));
+    put_function_event(delivery, text_of(target->lane),
+                       *target->qualifier ? text_of(target->qualifier) : TEXT_NONE);
+}
+
+static bool is_meant(const struct bus_target *target, const struct function *function,
+                     const struct cloud_event *event)
+{
+    struct text place = text_of(target->lane), account;
+
+    (void)text_split(&place, '/', &account);
+    return text_equal(text_of(function->account), account) &&
+           text_equal(text_of(function->region), place) &&
+           tags_select(target->selector, function->tags, function->tag_count) &&
+           tags_accept(function->tags, function->tag_count, event);
+}
+
+/* Looks at all functions. By its tag "accepts" a function says that it may be invoked. */
+static void deliver_to_tagged(const struct delivery *delivery)
+{
+    struct dispatch *dispatch = delivery->dispatch;
+    struct map_cursor cursor = {0};
+    struct cloud_event event;
+    struct error err;
+
+    if (!dispatch->functions)
+        return;
+    if (cloudevents_read_envelope(delivery->event->json, &dispatch->arena, &event, &err) < 0) {
+        add_dead_letter(delivery, TEXT("INVALID_PARAMETER"), text_of(err.text));
+        return;
+    }
+    while (map_next(&dispatch->functions->by_key, &cursor)) {
+        const struct function *function = cursor.value;
+        if (is_meant(delivery->target, function, &event))
+            put_function_event(delivery,
+                               function_lane(text_of(function->account), text_of(function->region),
+                                             text_of(function->name), &dispatch->arena),
+                               TEXT_NONE);
+    }
 }
 
 static void deliver_to_queue(const struct delivery *delivery)
@@ -282,6 +327,9 @@ static void deliver(struct delivery *delivery)
     case TARGET_FUNCTION:
         deliver_to_function(delivery);
         return;
+    case TARGET_TAGGED:
+        deliver_to_tagged(delivery);
+        return;
     case TARGET_QUEUE:
         deliver_to_queue(delivery);
         return;
@@ -325,6 +373,18 @@ static bool is_wanted(const struct bus_event *event, const struct bus_rule *rule
     return false;
 }
 
+/* What a rule's pattern does not say of the event. */
+static bool holds(struct dispatch *dispatch, const struct bus_rule *rule,
+                  const struct bus_event *event)
+{
+    struct cloud_event cloud;
+    struct error err;
+
+    return !rule->trigger ||
+           (cloudevents_read_envelope(event->json, &dispatch->arena, &cloud, &err) == 0 &&
+            trigger_passes(rule->trigger, &cloud, &dispatch->arena));
+}
+
 /* Matches in a scratch are good until the next match, and a target may be a bus. */
 static void route(struct dispatch *dispatch, const struct path *path, const struct bus_event *event)
 {
@@ -343,7 +403,7 @@ static void route(struct dispatch *dispatch, const struct path *path, const stru
         memcpy(ids, matches.rule_ids, count * sizeof *ids);
     for (size_t i = 0; i < count; i++) {
         const struct bus_rule *rule = bus_rule_at(path->bus, ids[i]);
-        if (rule && is_wanted(event, rule))
+        if (rule && is_wanted(event, rule) && holds(dispatch, rule, event))
             apply_rule(dispatch, path, rule, event);
     }
 }

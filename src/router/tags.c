@@ -110,16 +110,29 @@ static bool take_word(struct text *rest, struct text *ret)
     return ret->len > 0;
 }
 
+static bool is_any_word(struct text word)
+{
+    return text_equal(word, TEXT("+")) || text_equal(word, TEXT("*"));
+}
+
+static bool is_any_rest(struct text word)
+{
+    return text_equal(word, TEXT("++")) || text_equal(word, TEXT("#"));
+}
+
+static bool is_plain(struct text word)
+{
+    return word.len > 0 && !text_contains(word, '+') && !text_contains(word, '*') &&
+           !text_contains(word, '#');
+}
+
 static bool is_pattern(struct text pattern)
 {
     struct text word;
     bool is_whole = pattern.len > 0 && pattern.at[pattern.len - 1] != '.';
 
-    while (is_whole && text_split(&pattern, '.', &word)) {
-        bool is_rest = text_equal(word, TEXT("#")), is_any = text_equal(word, TEXT("*"));
-        is_whole = word.len > 0 && (!is_rest || pattern.len == 0) &&
-                   (is_rest || is_any || (!text_contains(word, '#') && !text_contains(word, '*')));
-    }
+    while (is_whole && text_split(&pattern, '.', &word))
+        is_whole = is_any_word(word) || is_plain(word) || (is_any_rest(word) && pattern.len == 0);
     return is_whole;
 }
 
@@ -130,11 +143,11 @@ static bool matches(struct text pattern, struct text tag)
     if (!is_pattern(pattern))
         return false;
     while (text_split(&pattern, '.', &wanted)) {
-        if (text_equal(wanted, TEXT("#")))
+        if (is_any_rest(wanted))
             return true;
         if (!text_split(&tag, '.', &word) || word.len == 0)
             return false;
-        if (!text_equal(wanted, TEXT("*")) && !text_equal(wanted, word))
+        if (!is_any_word(wanted) && !text_equal(wanted, word))
             return false;
     }
     return !text_split(&tag, '.', &word);
@@ -172,7 +185,7 @@ int tags_check_accepts(struct text value, struct error *err)
     while (take_word(&value, &pattern))
         if (!is_pattern(pattern))
             return error_set(err, ERROR_INVALID,
-                             "'%.*s' is no pattern: words joined by dots, '*' for any one, '#' at "
+                             "'%.*s' is no pattern: words joined by dots, '+' for any one, '++' at "
                              "the end for any rest",
                              TEXT_ARG(pattern));
     return 0;

@@ -16,9 +16,12 @@
  *     selector    team=billing, stage!=test, critical
  *                 all must hold: the function has that tag with that value, does not have
  *                 it with that value, has it with any value
- *     accepts     orders.* invoices.eu.#
- *                 patterns of dotted words, one must match one of the event's tags: "*" is
- *                 any one word, "#" at the end any words or none
+ *     accepts     orders.+ invoices.eu.++
+ *                 patterns of dotted words, one must match one of the event's tags: "+" is
+ *                 any one word, "++" at the end any words or none
+ *
+ * "*" and "#" mean the same as "+" and "++"; but AWS, and so the API, has neither in the
+ * value of a tag.
  *
  * An event's tags are the words of its attribute "tags" (an extension), separated by blanks
  * or commas; without it, its type is its one tag.

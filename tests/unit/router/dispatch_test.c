@@ -289,3 +289,94 @@ TEST(a_snapshot_stays_as_it_was_when_the_next_one_is_made)
     CHECK(!bus_rule_at(none, BUS_CHUNK + 1));
     CHECK(matcher_count(none->matcher) == 0);
 }
+
+#define CLOUD(members)                                                                        \
+    "{\"version\":\"0\",\"id\":\"e1\",\"detail-type\":\"orders.placed\",\"source\":\"shop\"," \
+    "\"account\":\"0\",\"time\":\"2026-01-31T12:00:00Z\",\"region\":\"r\",\"resources\":[],"  \
+    "\"detail\":{},\"cloudevent\":{\"specversion\":\"1.0\"" members "}}"
+
+static void put_json(struct scene *scene, struct text json)
+{
+    const struct bus_event event = {.json = json, .id = TEXT("e1"), .accepted_ms = 5};
+
+    dispatch_clear(&scene->dispatch);
+    dispatch_event(&scene->dispatch, TEXT(HEAD "default"), &event);
+}
+
+TEST(a_rule_may_have_the_filters_of_a_trigger)
+{
+    static const char filters[] =
+        RULE("a", "default",
+             "{\\\"filters\\\":[{\\\"prefix\\\":{\\\"type\\\":\\\"orders.\\\"}},"
+             "{\\\"cesql\\\":\\\"EXISTS subject AND hops < 5\\\"}]}",
+             QUEUE("1", "one", ""));
+    struct scene scene;
+
+    open_scene(&scene);
+    add_bus(&scene, HEAD "default", (const char *const[]){filters, NULL});
+    put_json(&scene, TEXT(CLOUD(",\"subject\":\"x\",\"hops\":4")));
+    CHECK(scene.dispatch.count == 1);
+    put_json(&scene, TEXT(CLOUD(",\"subject\":\"x\",\"hops\":5")));
+    CHECK(scene.dispatch.count == 0);
+    put_json(&scene, TEXT(CLOUD("")));
+    CHECK(scene.dispatch.count == 0);
+    put_json(&scene, TEXT(EVENT));
+    CHECK(scene.dispatch.count == 0);
+    close_scene(&scene);
+}
+
+static void add_tagged(struct scene *scene, const char *name, const char *team, const char *accepts)
+{
+    scoped(function_unref) struct function *function = function_new();
+
+    model_set(&function->account, TEXT("0"));
+    model_set(&function->region, TEXT("r"));
+    model_set(&function->name, text_of(name));
+    function->latest = version_new();
+    function_set_tag(function, TEXT("team"), text_of(team));
+    if (accepts)
+        function_set_tag(function, TEXT("accepts"), text_of(accepts));
+    directory_put(&scene->functions, function);
+}
+
+TEST(a_target_may_be_the_functions_with_certain_tags)
+{
+    struct scene scene;
+
+    open_scene(&scene);
+    add_tagged(&scene, "no-tag", "billing", NULL);
+    add_tagged(&scene, "other-team", "shipping", "orders.*");
+    add_tagged(&scene, "other-event", "billing", "invoices.*");
+    add_tagged(&scene, "meant", "billing", "invoices.* orders.*");
+    add_bus(
+        &scene, HEAD "default",
+        (const char *const[]){RULE("a", "default", SHOP,
+                                   TARGET("1", "arn:aws:lambda:r:0:function-tagged:team=billing",
+                                          ",\"InputPath\":\"$.source\"")),
+                              NULL});
+    put_json(&scene, TEXT(CLOUD("")));
+    check_lanes(&scene, "function/0/r/meant ");
+    CHECK_TEXT(scene.dispatch.changes[0].body, "\"shop\"");
+    put_json(&scene, TEXT(CLOUD(",\"tags\":\"invoices.late\"")));
+    CHECK(scene.dispatch.count == 2);
+    put_json(&scene, TEXT(EVENT));
+    CHECK(scene.dispatch.count == 0);
+    close_scene(&scene);
+}
+
+TEST(functions_elsewhere_are_not_meant)
+{
+    struct scene scene;
+
+    open_scene(&scene);
+    add_tagged(&scene, "meant", "billing", "#");
+    add_bus(&scene, HEAD "default",
+            (const char *const[]){
+                RULE("a", "default", SHOP,
+                     TARGET("1", "arn:aws:lambda:x:0:function-tagged:team=billing", "") "," TARGET(
+                         "2", "arn:aws:lambda:r:1:function-tagged:team=billing", "")),
+                NULL});
+    put_json(&scene, TEXT(EVENT));
+    CHECK(scene.dispatch.count == 0);
+    close_scene(&scene);
+}

@@ -98,6 +98,11 @@ TEST(a_function_accepts_events_by_dotted_words)
         {"orders.#", "orders.eu.created", NULL, true},
         {"orders.#", "order", NULL, false},
         {"#", "anything.at.all", NULL, true},
+        {"orders.+", "orders.created", NULL, true},
+        {"orders.+", "orders.eu.created", NULL, false},
+        {"orders.++", "orders.eu.created", NULL, true},
+        {"orders.++", "orders", NULL, true},
+        {"++.orders", "x.orders", NULL, false},
         {"*", "one", NULL, true},
         {"*", "two.words", NULL, false},
         {"invoices.# orders.*", "orders.created", NULL, true},
@@ -126,8 +131,10 @@ TEST(a_function_accepts_events_by_dotted_words)
 
 TEST(a_bad_pattern_is_refused_with_its_reason)
 {
-    static const char *const good[] = {"", "a", "a.b-c_d", "*", "#", "a.*.b.#", " a , b "};
-    static const char *const bad[] = {".", "a.", ".a", "a..b", "#.a", "a.b*", "a#", "**", "ok a."};
+    static const char *const good[] = {"",  "a",       "a.b-c_d",  "*",
+                                       "#", "a.*.b.#", "a.+.b.++", " a , b "};
+    static const char *const bad[] = {".",  "a.", ".a",    "a..b", "#.a", "a.b*",
+                                      "a#", "**", "ok a.", "++.a", "+++", "a+"};
 
     for (size_t i = 0; i < COUNT_OF(good); i++) {
         struct error err;
