@@ -17,6 +17,8 @@
 #define READ_BYTES 8192
 #define REQUEST_HEAD_MAX 1024
 #define CHUNK_LINE_MAX 256
+#define ERROR_TYPE "Lambda-Runtime-Function-Error-Type"
+#define ERROR_BODY "Lambda-Runtime-Function-Error-Body"
 
 static int fail(int code)
 {
@@ -143,13 +145,19 @@ static int write_head(const struct evoke_api *api, const struct evoke_api_reques
     int len = snprintf(head, REQUEST_HEAD_MAX, "%s %s HTTP/1.1\r\nHost: %s\r\n", request->method,
                        request->path, api->host);
 
-    if (len > 0 && len < REQUEST_HEAD_MAX && request->content_type)
+    if (len > 0 && len < REQUEST_HEAD_MAX && request->streamed)
+        len += snprintf(head + len, REQUEST_HEAD_MAX - (size_t)len,
+                        "Content-Type: %s\r\nTransfer-Encoding: chunked\r\n"
+                        "Lambda-Runtime-Function-Response-Mode: streaming\r\n"
+                        "Trailer: " ERROR_TYPE ", " ERROR_BODY "\r\n",
+                        request->content_type);
+    else if (len > 0 && len < REQUEST_HEAD_MAX && request->content_type)
         len += snprintf(head + len, REQUEST_HEAD_MAX - (size_t)len,
                         "Content-Type: %s\r\nContent-Length: %zu\r\n", request->content_type,
                         request->body_len);
     if (len > 0 && len < REQUEST_HEAD_MAX && request->error_type)
-        len += snprintf(head + len, REQUEST_HEAD_MAX - (size_t)len,
-                        "Lambda-Runtime-Function-Error-Type: %s\r\n", request->error_type);
+        len += snprintf(head + len, REQUEST_HEAD_MAX - (size_t)len, ERROR_TYPE ": %s\r\n",
+                        request->error_type);
     if (len > 0 && len < REQUEST_HEAD_MAX)
         len += snprintf(head + len, REQUEST_HEAD_MAX - (size_t)len, "\r\n");
     return len > 0 && len < REQUEST_HEAD_MAX ? len : fail(EMSGSIZE);
@@ -410,6 +418,54 @@ int evoke_api_call(struct evoke_api *api, const struct evoke_api_request *reques
             return fail(reason);
         is_kept = false;
     }
+}
+
+static int lose(struct evoke_api *api)
+{
+    int reason = errno;
+
+    disconnect(api);
+    return fail(reason);
+}
+
+int evoke_api_begin(struct evoke_api *api, const struct evoke_api_request *request)
+{
+    api->input_len = api->used = 0;
+    if ((api->fd < 0 && connect_peer(api) < 0) || send_requests(api, request, NULL) < 0)
+        return lose(api);
+    return 0;
+}
+
+int evoke_api_piece(struct evoke_api *api, const void *bytes, size_t len)
+{
+    char size[24];
+    struct iovec parts[] = {{size, (size_t)snprintf(size, sizeof size, "%zx\r\n", len)},
+                            {(void *)(uintptr_t)bytes, len},
+                            {(void *)(uintptr_t) "\r\n", 2}};
+
+    if (api->fd < 0)
+        return fail(ECONNRESET);
+    return send_all(api->fd, parts, 3) < 0 ? lose(api) : 0;
+}
+
+int evoke_api_end(struct evoke_api *api, const char *error_type, const char *error_body,
+                  struct evoke_api_reply *ret_reply)
+{
+    static const char *const words[] = {"0\r\n" ERROR_TYPE ": ", "\r\n" ERROR_BODY ": ", "\r\n\r\n",
+                                        "0\r\n\r\n"};
+    const char *texts[] = {words[0], error_type, words[1], error_body, words[2]};
+    struct iovec parts[5];
+    size_t count = error_type ? 5 : 1;
+
+    if (!error_type)
+        texts[0] = words[3];
+    for (size_t i = 0; i < count; i++)
+        parts[i] = (struct iovec){(void *)(uintptr_t)texts[i], strlen(texts[i])};
+    if (api->fd < 0)
+        return fail(ECONNRESET);
+    if (send_all(api->fd, parts, count) < 0 || read_reply(api, ret_reply) < 0)
+        return lose(api);
+    return 0;
 }
 
 int evoke_api_send_both(struct evoke_api *api, const struct evoke_api_request *first,

@@ -29,6 +29,7 @@ struct evoke_api_request {
     const char *method, *path; /* path begins with a slash */
     const char *error_type;    /* NULL: no Lambda-Runtime-Function-Error-Type */
     const char *content_type;  /* NULL with a method without body */
+    bool streamed;             /* the body follows piece by piece; for evoke_api_begin() */
     const char *body;
     size_t body_len;
 };
@@ -58,6 +59,14 @@ int evoke_api_call(struct evoke_api *api, const struct evoke_api_request *reques
 int evoke_api_send_both(struct evoke_api *api, const struct evoke_api_request *first,
                         const struct evoke_api_request *second);
 int evoke_api_receive(struct evoke_api *api, struct evoke_api_reply *ret_reply);
+
+/* A request whose body is sent as it is made: its head, pieces (not empty), and the end,
+ * which waits for the reply. error_type and error_body (base64): the body is not whole; or
+ * both NULL. Nothing may be owed. -1 with errno: the connection is gone. */
+int evoke_api_begin(struct evoke_api *api, const struct evoke_api_request *request);
+int evoke_api_piece(struct evoke_api *api, const void *bytes, size_t len);
+int evoke_api_end(struct evoke_api *api, const char *error_type, const char *error_body,
+                  struct evoke_api_reply *ret_reply);
 
 /* Value of a header of an answer, "" when it is not there; not NUL-terminated. */
 const char *evoke_api_header(const struct evoke_api_reply *reply, const char *name,

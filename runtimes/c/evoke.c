@@ -11,10 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "api_client.h"
 #include "evoke_json.h"
 #include "evoke_log.h"
-#include "ring_client.h"
+#include "evoke_priv.h"
 #include "trace_env.h"
 
 /*
@@ -23,34 +22,10 @@
  * the daemon never has to join the halves of an exchange.
  */
 
-#define API_PREFIX "/2018-06-01/runtime/"
-#define REQUEST_ID_MAX 64 /* a UUID has 36 */
-#define TYPE_MAX 127
-
-/* What evoke_run() holds. */
-struct session {
-    evoke_handler *handler;
-    void *data;
-    bool on_ring;
-    bool on_evoke; /* whose Runtime API takes the answer and the next question at once */
-    struct evoke_ring ring;
-    struct evoke_api api;
-    char *event; /* the event's texts, each with its NUL; grows to the largest seen */
-    size_t event_size;
-};
-
-/* One event; handlers see its first member. */
-struct call {
-    struct evoke_context context;
-    struct session *session;
-    bool by_api; /* came by the Runtime API */
-    bool answered;
-};
-
 /* The environment points into it. */
 static struct evoke_trace_env trace;
 
-static int give_up(const char *what)
+int evoke_give_up(const char *what)
 {
     fprintf(stderr, "evoke: %s: %s\n", what, strerror(errno));
     return 1;
@@ -76,13 +51,13 @@ static int open_session(struct session *session)
 
     if (session->on_ring && evoke_ring_open(&session->ring) < 0) {
         if (!has_api)
-            return give_up("cannot map the ring");
+            return evoke_give_up("cannot map the ring");
         evoke_log(NULL, EVOKE_WARN, "cannot map the ring (%s): using the Runtime API",
                   strerror(errno));
         session->on_ring = false;
     }
     if (!session->on_ring && !has_api)
-        return give_up("AWS_LAMBDA_RUNTIME_API is not the address of a Runtime API");
+        return evoke_give_up("AWS_LAMBDA_RUNTIME_API is not the address of a Runtime API");
     if (session->on_ring)
         evoke_ring_block_wake();
     return 0;
@@ -99,7 +74,7 @@ static void close_session(struct session *session)
 static const struct evoke_api_request ask_next = {.method = "GET",
                                                   .path = API_PREFIX "invocation/next"};
 
-static int check_posted(const struct evoke_api_reply *reply)
+int evoke_check_posted(const struct evoke_api_reply *reply)
 {
     /* 413: the platform has told the caller that the answer was too large. */
     if (reply->status / 100 == 2 || reply->status == 413)
@@ -123,20 +98,25 @@ static int post(struct session *session, const char *path, const char *type,
         return evoke_api_send_both(&session->api, &request, &ask_next);
     if (evoke_api_call(&session->api, &request, &reply) < 0)
         return -1;
-    return check_posted(&reply);
+    return evoke_check_posted(&reply);
+}
+
+void evoke_answer_path(const struct call *call, const char *kind, char path[ANSWER_PATH_MAX])
+{
+    snprintf(path, ANSWER_PATH_MAX, API_PREFIX "invocation/%.*s/%s", REQUEST_ID_MAX,
+             call->context.request_id, kind);
 }
 
 /* An answer that cannot be given leaves nobody to tell but the log. */
 static void answer_by_api(struct call *call, const char *type, const void *bytes, size_t len)
 {
-    char path[sizeof API_PREFIX + REQUEST_ID_MAX + sizeof "invocation//response"];
+    char path[ANSWER_PATH_MAX];
     struct evoke_api_request body = {
         .content_type = "application/json", .body = bytes, .body_len = len};
 
-    snprintf(path, sizeof path, API_PREFIX "invocation/%.*s/%s", REQUEST_ID_MAX,
-             call->context.request_id, type ? "error" : "response");
+    evoke_answer_path(call, type ? "error" : "response", path);
     if (post(call->session, path, type, &body) < 0)
-        exit(give_up("cannot give the answer"));
+        exit(evoke_give_up("cannot give the answer"));
     if (call->session->on_ring)
         (void)evoke_ring_send(&call->session->ring, ANSWER_BY_API, NULL, 0, NULL, 0);
 }
@@ -167,7 +147,7 @@ int evoke_respond_bytes(struct evoke_context *context, const void *bytes, size_t
 }
 
 /* An error type travels in a header. */
-static void clean_type(const char *type, char clean[TYPE_MAX + 1])
+void evoke_clean_type(const char *type, char clean[TYPE_MAX + 1])
 {
     size_t len = 0;
 
@@ -176,8 +156,7 @@ static void clean_type(const char *type, char clean[TYPE_MAX + 1])
     clean[len] = '\0';
 }
 
-/* The caller frees the text; NULL when there is no memory for it. */
-static char *format_error(const char *type, const char *message)
+char *evoke_format_error(const char *type, const char *message)
 {
     size_t size = evoke_json_size(type) + evoke_json_size(message) + 64;
     char *json = malloc(size), *at = json;
@@ -192,16 +171,16 @@ static char *format_error(const char *type, const char *message)
     return json;
 }
 
-static const char out_of_memory[] =
+const char evoke_out_of_memory[] =
     "{\"errorType\":\"Runtime.OutOfMemory\",\"errorMessage\":\"out of memory\",\"stackTrace\":[]}";
 
 int evoke_fail(struct evoke_context *context, const char *type, const char *message)
 {
     char clean[TYPE_MAX + 1];
 
-    clean_type(type, clean);
-    char *json = format_error(clean, message);
-    const char *text = json ? json : out_of_memory;
+    evoke_clean_type(type, clean);
+    char *json = evoke_format_error(clean, message);
+    const char *text = json ? json : evoke_out_of_memory;
     int result = answer(context, clean, text, strlen(text));
     free(json);
     return result;
@@ -215,9 +194,9 @@ int evoke_fail_init(const char *type, const char *message)
     if (open_session(&session) != 0)
         return 1;
     session.on_evoke = false; /* no event follows to read the answer along with */
-    clean_type(type, clean);
-    char *json = format_error(clean, message);
-    const char *text = json ? json : out_of_memory;
+    evoke_clean_type(type, clean);
+    char *json = evoke_format_error(clean, message);
+    const char *text = json ? json : evoke_out_of_memory;
     struct evoke_api_request body = {
         .content_type = "application/json", .body = text, .body_len = strlen(text)};
 
@@ -226,7 +205,7 @@ int evoke_fail_init(const char *type, const char *message)
     if (!session.on_ring || !evoke_ring_send(&session.ring, ANSWER_INIT_ERROR, text, strlen(text),
                                              clean, strlen(clean)))
         if (post(&session, API_PREFIX "init/error", clean, &body) < 0)
-            (void)give_up("cannot report the failure");
+            (void)evoke_give_up("cannot report the failure");
     free(json);
     close_session(&session);
     return 1;
@@ -260,6 +239,8 @@ static void handle(struct call *call, const char *event, size_t len)
 {
     (void)evoke_trace_env_set(&trace, call->context.trace_id, strlen(call->context.trace_id));
     call->session->handler(event, len, &call->context);
+    if (call->streaming)
+        (void)evoke_stream_end(&call->context);
     if (!call->answered)
         (void)answer(&call->context, NULL, "null", 4);
     evoke_log_flush();
@@ -290,7 +271,7 @@ static int handle_reply(struct session *session, const struct evoke_api_reply *r
     size_t len;
 
     if (need_event(session, reply->body_len + reply->head_len) < 0)
-        return give_up("cannot hold an event");
+        return evoke_give_up("cannot hold an event");
     char *at = put_text(session->event, reply->body, reply->body_len, &event);
     for (size_t i = 0; i < 4; i++) {
         const char *value = evoke_api_header(reply, header_names[i], &len);
@@ -300,7 +281,7 @@ static int handle_reply(struct session *session, const struct evoke_api_reply *r
     context->deadline_ms = parse_number(deadline, len);
     if (!context->request_id[0] || strlen(context->request_id) > REQUEST_ID_MAX) {
         errno = EPROTO;
-        return give_up("the Runtime API gave an event without a request id");
+        return evoke_give_up("the Runtime API gave an event without a request id");
     }
     handle(&call, event, reply->body_len);
     return 0;
@@ -311,7 +292,7 @@ static int next_event(struct session *session, struct evoke_api_reply *reply)
 {
     if (session->api.owed == 0)
         return evoke_api_call(&session->api, &ask_next, reply);
-    if (evoke_api_receive(&session->api, reply) < 0 || check_posted(reply) < 0)
+    if (evoke_api_receive(&session->api, reply) < 0 || evoke_check_posted(reply) < 0)
         return -1;
     return evoke_api_receive(&session->api, reply);
 }
@@ -321,7 +302,7 @@ static int handle_from_api(struct session *session)
     struct evoke_api_reply reply;
 
     if (next_event(session, &reply) < 0)
-        return give_up("cannot ask for the next event");
+        return evoke_give_up("cannot ask for the next event");
     if (reply.status != 200) {
         fprintf(stderr, "evoke: the Runtime API answered %d: %.*s\n", reply.status,
                 (int)(reply.body_len < 200 ? reply.body_len : 200), reply.body);
@@ -345,7 +326,7 @@ static int handle_from_ring(struct session *session, const struct ring_event *ev
         return handle_from_api(session);
     if (need_event(session,
                    payload_len + context_len + event->trace_len + sizeof event->request_id) < 0)
-        return give_up("cannot hold an event");
+        return evoke_give_up("cannot hold an event");
 
     char *at = put_text(session->event, record, payload_len, &payload);
     at = put_text(at, record + payload_len, context_len, &context->client_context);
@@ -365,7 +346,7 @@ static int run_on_ring(struct session *session)
             if (handle_from_ring(session, event) != 0)
                 return 1;
         } else if (evoke_ring_wait() < 0 && errno != EINTR) {
-            return give_up("cannot wait for an event");
+            return evoke_give_up("cannot wait for an event");
         }
     }
 }

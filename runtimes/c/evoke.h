@@ -50,8 +50,8 @@ struct evoke_context {
 };
 
 /* Answers one event. event is its JSON text of len bytes, followed by a NUL; it lives until
- * the handler returns. The handler answers by evoke_respond(), evoke_respond_bytes() or
- * evoke_fail(); when it returns without, the answer is `null`. */
+ * the handler returns. The handler answers by evoke_respond(), evoke_respond_bytes(),
+ * evoke_fail() or a stream; when it returns without, the answer is `null`. */
 typedef void evoke_handler(const char *event, size_t len, struct evoke_context *context);
 
 /* Gives events to the handler for as long as the process lives. Returns only when it cannot
@@ -69,6 +69,33 @@ int evoke_respond_bytes(struct evoke_context *context, const void *bytes, size_t
  * are not ASCII become '_'; message is any UTF-8 text. 0, or -1 when the event has an answer
  * already. */
 int evoke_fail(struct evoke_context *context, const char *type, const char *message);
+
+/*
+ * An answer piece by piece, of any length the platform allows: who called the function by a
+ * URL with InvokeMode RESPONSE_STREAM, or InvokeWithResponseStream, gets each piece as it is
+ * written; everybody else gets them together.
+ *
+ *     evoke_stream_begin(context, "text/plain");
+ *     while (more())
+ *         evoke_stream_write(context, line, strlen(line));
+ *     evoke_stream_end(context);
+ */
+
+/* content_type: at most 255 characters of ASCII. 0, or -1 when the event has an answer
+ * already or content_type is none. */
+int evoke_stream_begin(struct evoke_context *context, const char *content_type);
+/* The same for a URL's answer with status, headers and cookies of its own. prelude is their
+ * JSON: {"statusCode":201,"headers":{"x-a":"b"},"cookies":["c=d"]}. */
+int evoke_stream_begin_http(struct evoke_context *context, const char *prelude);
+/* Waits while the caller is slow. -1: the platform takes no more (the event timed out, or
+ * the answer is too long); writing on is in vain. */
+int evoke_stream_write(struct evoke_context *context, const void *bytes, size_t len);
+/* The answer is whole; returning from the handler ends it too. 0, or -1 when there is no
+ * stream or the platform did not take it. */
+int evoke_stream_end(struct evoke_context *context);
+/* The answer breaks off here: the caller can tell, and the event counts as failed. type and
+ * message as with evoke_fail(), the message at most 1024 bytes. */
+int evoke_stream_fail(struct evoke_context *context, const char *type, const char *message);
 
 /* Instead of evoke_run(): tells the platform that the function cannot start. Returns 1, to
  * be returned by main(). */

@@ -8,7 +8,7 @@ import subprocess
 import threading
 
 from api_peer import ARN, ApiPeer
-from ring_peer import ERROR, INIT_ERROR, READY, RESPONSE, RingPeer, parse_log
+from ring_peer import ANSWERED_BY_API, ERROR, INIT_ERROR, READY, RESPONSE, RingPeer, parse_log
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -140,3 +140,16 @@ class Instance:
 
 def is_ready(instance):
     return instance.first.kind == READY
+
+
+STREAM_ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
+
+
+def stream_answer(function, event=None):
+    """The answer that came to the Runtime API, whichever way the event went."""
+    function.api.current = STREAM_ID
+    function.send(event, request_id=STREAM_ID)
+    if function.ring:
+        closing = function.ring.answer()
+        assert closing.kind == ANSWERED_BY_API, closing
+    return function.api.answer()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The C library, by both transports."""
 
+import base64
 import json
 import os
 import time
@@ -8,7 +9,7 @@ import time
 from ring_peer import (
     BY_API, CLAIM_REVOKED, CLAIM_TAKEN, DATA_BYTES, RECORD_MAX, RESPONSE, SLOTS, ANSWERED_BY_API,
 )
-from instance import is_ready
+from instance import is_ready, stream_answer
 
 ECHO = """
 #include <evoke.h>
@@ -301,3 +302,82 @@ def test_children_do_not_inherit_the_ring(c):
         )
     )
     assert function.result() == 0
+
+
+# --- streams ---
+
+
+def test_a_stream_goes_by_the_api(c, transport):
+    function = c(
+        with_handler(
+            r"""
+    if (evoke_stream_begin(context, "text/plain") < 0)
+        abort();
+    evoke_stream_write(context, "one ", 4);
+    evoke_stream_write(context, "", 0);
+    evoke_stream_write(context, event, len);
+    if (evoke_stream_end(context) < 0 || evoke_stream_write(context, "x", 1) == 0 ||
+        evoke_respond(context, "1") == 0 || evoke_stream_begin(context, "a/b") == 0)
+        abort();"""
+        ),
+        transport=transport,
+    )
+    for event in (2, "x" * 50_000):
+        answer = stream_answer(function, event)
+        assert answer.kind == RESPONSE and answer.payload.decode() == "one " + json.dumps(event)
+        assert answer.headers["lambda-runtime-function-response-mode"] == "streaming"
+        assert answer.headers["content-type"] == "text/plain"
+        assert answer.headers["transfer-encoding"] == "chunked"
+        assert answer.trailers == {}
+
+
+def test_a_stream_ends_with_its_handler(c, transport):
+    function = c(
+        with_handler(
+            r"""
+    evoke_stream_begin_http(context, "{\"statusCode\":201}");
+    evoke_stream_write(context, "body", 4);"""
+        ),
+        transport=transport,
+    )
+    for _ in range(2):
+        answer = stream_answer(function)
+        assert answer.headers["content-type"] == "application/vnd.awslambda.http-integration-response"
+        assert answer.payload == b'{"statusCode":201}' + bytes(8) + b"body"
+
+
+def test_a_stream_that_breaks_off_says_why_in_its_trailers(c, transport):
+    function = c(
+        with_handler(
+            r"""
+    char message[3000] = "broke \xc3\xbc ";
+    memset(message + strlen(message), 'x', 2000);
+    evoke_stream_begin(context, "text/plain");
+    evoke_stream_write(context, "part", 4);
+    evoke_stream_fail(context, "Order Gone", message);"""
+        ),
+        transport=transport,
+    )
+    answer = stream_answer(function)
+    assert answer.payload == b"part"
+    assert answer.trailers["lambda-runtime-function-error-type"] == "Order_Gone"
+    error = json.loads(base64.b64decode(answer.trailers["lambda-runtime-function-error-body"]))
+    assert error["errorType"] == "Order_Gone"
+    assert error["errorMessage"].startswith("broke ü xxx") and len(error["errorMessage"].encode()) == 1024
+
+
+def test_a_content_type_that_is_none_begins_no_stream(c, transport):
+    function = c(
+        with_handler(
+            r"""
+    char longer[300] = "";
+    memset(longer, 'a', sizeof longer - 1);
+    if (evoke_stream_begin(context, "") == 0 || evoke_stream_begin(context, "a\r\nb: c") == 0 ||
+        evoke_stream_begin(context, longer) == 0 || evoke_stream_write(context, "x", 1) == 0 ||
+        evoke_stream_end(context) == 0 || evoke_stream_fail(context, "T", "m") == 0)
+        abort();
+    evoke_respond(context, "\"whole\"");"""
+        ),
+        transport=transport,
+    )
+    assert function.result() == "whole"

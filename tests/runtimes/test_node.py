@@ -7,12 +7,11 @@ import time
 
 import pytest
 
-from instance import is_ready
+from instance import STREAM_ID as REQUEST_ID, is_ready, stream_answer
 from ring_peer import (
     ANSWERED_BY_API, BY_API, CLAIM_REVOKED, ERROR, RECORD_MAX, RESPONSE, SLOTS,
 )
 
-REQUEST_ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
 ECHO = "exports.handler = async (event) => event;"
 
 
@@ -347,16 +346,6 @@ exports.handler = awslambda.streamifyResponse(async (event, stream, context) => 
   %s
 });
 """
-
-
-def stream_answer(function, event=None):
-    """The answer that came to the Runtime API, whichever way the event went."""
-    function.api.current = REQUEST_ID
-    function.send(event, request_id=REQUEST_ID)
-    if function.ring:
-        closing = function.ring.answer()
-        assert closing.kind == ANSWERED_BY_API, closing
-    return function.api.answer()
 
 
 def test_a_streaming_handler_streams_by_the_api(node, transport):

@@ -4,6 +4,7 @@
 What only depends on the runtimes is in tests/runtimes; here is what a user of the whole sees.
 """
 import base64
+import http.client
 import itertools
 import json
 import os
@@ -355,7 +356,13 @@ static void handler(const char *event, size_t len, struct evoke_context *context
     char answer[400];
 
     calls++;
-    if (strstr(event, "fail")) {
+    if (strstr(event, "stream")) {
+        evoke_stream_begin_http(context, "{\"statusCode\":202,\"headers\":{\"x-own\":\"yes\"}}");
+        for (int i = 0; i < 1000; i++)
+            evoke_stream_write(context, answer, (size_t)snprintf(answer, sizeof answer, "line %d\n", i));
+        if (strstr(event, "half"))
+            evoke_stream_fail(context, "Order.Lost", "no more lines");
+    } else if (strstr(event, "fail")) {
         evoke_fail(context, "Order.Invalid", "gone: \xc3\xbc");
     } else if (strstr(event, "echo")) {
         evoke_respond_bytes(context, event, len);
@@ -411,6 +418,19 @@ def test_a_c_function_answers_fails_and_logs(daemon, function, c_package):
     assert payload["errorType"] == "Runtime.ExitError"
     assert payload["errorMessage"].endswith("signal: aborted")
     assert call({"do": "count"})[0]["calls"] == 1
+
+
+def test_a_c_function_streams_its_answer(daemon, c_package):
+    daemon.create("c-streams", c_package, runtime="provided.al2023", handler="bootstrap")
+    path = daemon.open_url("c-streams", invoke_mode="RESPONSE_STREAM")
+    whole = "".join(f"line {n}\n" for n in range(1000)).encode()
+    for _ in range(3):
+        status, headers, body = daemon.get(path + "stream")
+        assert (status, headers["x-own"], body) == (202, "yes", whole)
+        assert headers["transfer-encoding"] == "chunked"
+    with pytest.raises(http.client.IncompleteRead):
+        daemon.get(path + "stream-half")
+    assert daemon.get(path + "stream")[2] == whole
 
 
 def test_a_c_function_that_cannot_start_says_why(function, c_package):
