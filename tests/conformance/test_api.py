@@ -88,6 +88,29 @@ def test_a_wrong_signature_is_refused_as_aws_does(daemon, change, code, status):
     assert (headers["x-amzn-errortype"], got) == (code, status)
 
 
+@pytest.mark.parametrize("said, body, status", [
+    (hashlib.sha256(b"{}").hexdigest(), b"{}", 404),  # the signature is right, the function absent
+    (hashlib.sha256(b"[]").hexdigest(), b"{}", 403),
+    ("UNSIGNED-PAYLOAD", b"{}", 404),
+    ("UNSIGNED-PAYLOAD", b'{"another": 1}', 404),
+    ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", b"{}", 403),
+    ("unsigned-payload", b"{}", 403),
+])
+def test_a_hash_that_the_header_says_is_the_bodys_or_waived(daemon, said, body, status):
+    import botocore.auth
+    import botocore.awsrequest
+    import botocore.credentials
+    path = "/2015-03-31/functions/absent/invocations"
+    signed = botocore.awsrequest.AWSRequest("POST", daemon.api + path,
+                                            {"X-Amz-Content-SHA256": said}, b"{}")
+    botocore.auth.SigV4Auth(botocore.credentials.Credentials(*daemon.keys()), "lambda",
+                            "us-east-1").add_auth(signed)
+    got, headers, _ = daemon.get(path, "api", "POST", body, dict(signed.headers.items()))
+    assert got == status, headers
+    assert headers["x-amzn-errortype"] == (
+        "ResourceNotFoundException" if status == 404 else "InvalidSignatureException")
+
+
 def test_open_paths_need_no_signature(daemon):
     assert daemon.get("/healthz", "api")[::2] == (200, b"ok\n")
     status, headers, body = daemon.get("/metrics", "api")
