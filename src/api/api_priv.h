@@ -103,6 +103,7 @@ extern const struct action events_archive_actions[], events_replay_actions[];
 extern const struct action events_connection_actions[], events_destination_actions[];
 extern const struct action scheduler_schedule_actions[], scheduler_group_actions[];
 extern const struct action scheduler_tag_actions[];
+extern const struct action admin_event_actions[];
 
 struct call {
     struct list link; /* in its shard's idle calls */

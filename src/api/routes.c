@@ -32,6 +32,7 @@ static const struct action *const tables[] = {
     sqs_actions,
     sts_actions,
     admin_actions,
+    admin_event_actions,
     lambda_unserved_actions,
 };
 

@@ -152,6 +152,7 @@ static void on_done(struct invocation *invocation)
     bool has_run =
         invocation->outcome == INVOCATION_OK || invocation->outcome == INVOCATION_FUNCTION_ERROR;
 
+    list_remove(&task->link);
     lane->running_count--;
     lane_look(lane);
     if (has_run) {
@@ -184,6 +185,7 @@ static void invoke(struct task *task, const struct version *version)
     lineage_make(task->note.trace, invocation->hops, invocation->trace);
     buffer_add_text(&invocation->payload, buffer_text(&task->event->body));
     buffer_add_text(&invocation->client_context, task->note.client_context);
+    list_push(&task->lane->running, &task->link);
     task->lane->running_count++;
     shard->invoker.invoke(&shard->invoker, invocation);
 }
@@ -426,6 +428,7 @@ static struct lane *lane_find_or_new(struct async *async, struct text name)
     list_init(&lane->again);
     list_init(&lane->ready);
     list_init(&lane->delayed);
+    list_init(&lane->running);
     list_init(&lane->loaded);
     if (!function_lane_parse(text_of(lane->name), &lane->names))
         lane->is_gone = true;
@@ -497,11 +500,19 @@ static int home_index(const struct engine *engine, struct text lane)
     return (int)(map_hash(lane) % (uint64_t)engine->shard_count);
 }
 
+struct async *async_home(struct engine *engine, struct text lane)
+{
+    return engine->shards[home_index(engine, lane)].async;
+}
+
+struct loop *engine_events_home(struct engine *engine, struct text lane)
+{
+    return async_home(engine, lane)->shard->loop;
+}
+
 static struct loop *home(struct event_receiver *receiver, struct text lane)
 {
-    struct engine *engine = container_of(receiver, struct engine, receiver);
-
-    return engine->shards[home_index(engine, lane)].loop;
+    return engine_events_home(container_of(receiver, struct engine, receiver), lane);
 }
 
 static void arrived(struct event_receiver *receiver, struct list *events)
@@ -511,7 +522,7 @@ static void arrived(struct event_receiver *receiver, struct list *events)
 
     while ((node = list_pop(events))) {
         struct event *event = container_of(node, struct event, link);
-        take_in(engine->shards[home_index(engine, text_of(event->lane))].async, event);
+        take_in(async_home(engine, text_of(event->lane)), event);
     }
 }
 

@@ -47,6 +47,7 @@ struct lane {
     struct list again;          /* struct event: tried before and due; before the others */
     struct list ready;          /* struct event: not tried yet, in order of arrival */
     struct list delayed;        /* struct delayed */
+    struct list running;        /* struct task */
     struct list loaded;         /* struct task: next to run, in order; bodies may be on their way */
     int loaded_count, running_count, moving_count;
     int window;              /* how many may run; shrinks when there is no room */
@@ -66,7 +67,7 @@ struct delayed {
 /* One event being loaded, run or moved. */
 struct task {
     struct lane *lane;
-    struct list link; /* in lane->loaded */
+    struct list link; /* in lane->loaded or lane->running */
     struct event *event;
     struct arena arena;
     struct note note;
@@ -82,6 +83,9 @@ struct task {
 };
 
 /* --- lanes: async.c --- */
+
+/* What the home shard of that lane has. */
+struct async *async_home(struct engine *engine, struct text lane);
 
 void lane_look(struct lane *lane); /* in this iteration */
 /* It did not run: it is among the next to be given out. Takes the task. */

@@ -123,6 +123,24 @@ struct log_writer *shard_log_writer(struct shard *shard);
 void shard_set_doors(struct shard *shard, const struct http_app *api_app, void *api_service,
                      const struct http_app *gateway_app, void *gateway_service);
 
+/* --- the events that wait for a function: on the home loop of its lane --- */
+
+struct engine_event {
+    uint64_t id;
+    int64_t arrived_ms, due_ms; /* wall clock; due 0: at once */
+    const char *state;          /* "running", "ready" or "delayed" */
+    struct text note;           /* as in model/note.h */
+    size_t body_len;
+};
+struct loop *engine_events_home(struct engine *engine, struct text lane); /* any thread */
+/* In the order they will be given out; each() returns false to stop. */
+void engine_events_each(struct engine *engine, struct text lane,
+                        bool (*each)(void *arg, const struct engine_event *event), void *arg);
+/* Those that wait for a retry are tried now; how many. */
+int64_t engine_events_retry(struct engine *engine, struct text lane);
+/* Takes away the event with that id, or all of them (0), but for those that run; how many. */
+int64_t engine_events_remove(struct engine *engine, struct text lane, uint64_t id);
+
 /* Prometheus text, appended. Any thread; counters are read without a lock. */
 void engine_metrics(const struct engine *engine, struct buffer *out);
 /* The same by function, of those in a directory that were used: on its thread. At most

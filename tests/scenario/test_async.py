@@ -250,3 +250,32 @@ def test_attempts_survive_a_kill_and_waiting_events_keep_their_order(tmp_path):
         assert list(dict.fromkeys(others)) == accepted
     finally:
         daemon.stop()
+
+
+def test_waiting_events_are_listed_shown_tried_and_taken_away(daemon):
+    daemon.create("seen-to", RECORDER)
+    for n in range(3):
+        put(daemon, "seen-to", {"n": n, "fail": True})
+    wait_seen(daemon, "seen-to", 3)
+
+    def delayed():
+        found = json.loads(daemon.run("events", "list", "seen-to", "--json").stdout)
+        return found if all(one["State"] == "delayed" for one in found) else None
+
+    events = wait_for(delayed, "the delayed events")
+    assert [(one["Attempts"], one["Error"]) for one in events] == [
+        (1, f"cannot do {n}") for n in range(3)]
+    assert "delayed" in daemon.run("events", "list", "seen-to").stdout
+
+    shown = daemon.run("events", "show", "seen-to", events[1]["Id"]).stdout
+    assert json.loads(shown) == {"n": 1, "fail": True}
+    assert "1 taken away" in daemon.run("events", "purge", "seen-to", events[1]["Id"]).stdout
+    gone = daemon.run("events", "show", "seen-to", events[1]["Id"], check=False)
+    assert gone.returncode == 1 and "No event with the id" in gone.stderr
+
+    assert "2 tried again now" in daemon.run("events", "redrive", "seen-to").stdout
+    assert sorted(one["event"]["n"] for one in wait_seen(daemon, "seen-to", 5)) == [0, 0, 1, 2, 2]
+    assert [one["Attempts"] for one in wait_for(delayed, "the delayed events")] == [2, 2]
+    assert "2 taken away" in daemon.run("events", "purge", "seen-to").stdout
+    assert "No event waits" in daemon.run("events", "list", "seen-to").stdout
+    wait_for(lambda: waiting(daemon) == 0, "the end of the backlog")
