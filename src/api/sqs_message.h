@@ -7,7 +7,7 @@
 #include "base/crypto.h"
 #include "base/error.h"
 
-/* What SQS demands of a message, and the digests it gives back. */
+/* What SQS demands of a message. */
 
 #define SQS_ATTRIBUTES_MAX 10      /* SQS: of one message */
 #define SQS_ATTRIBUTE_NAME_MAX 256 /* SQS: bytes of a name, of a type */
@@ -15,7 +15,6 @@
     60000                  /* Evoke: of all of them as they are stored: they stay in \
                               memory as long as the message is there */
 #define SQS_TRACE_MAX 1000 /* bytes of AWSTraceHeader */
-#define SQS_DIGEST_LEN (2 * MD5_LEN)
 
 /* Whether a body holds only what XML 1.0 can. */
 bool sqs_body_is_valid(struct text body);
@@ -27,11 +26,3 @@ bool sqs_entry_id_is_valid(struct text id);
 /* MessageAttributes as they came: -1 and AWS's words for what is wrong. *ret_bytes: what they
  * count of the message's size. */
 int sqs_attributes_check(const json_t *attributes, size_t *ret_bytes, struct error *err);
-
-void sqs_digest_body(struct text body, char out[static SQS_DIGEST_LEN + 1]);
-/* Of those attributes whose names is_wanted() takes; NULL: all. False: there are none. */
-bool sqs_digest_attributes(const json_t *attributes,
-                           bool (*is_wanted)(const void *arg, struct text name), const void *arg,
-                           char out[static SQS_DIGEST_LEN + 1]);
-/* The names in order, as the digest has them; in the arena. */
-struct text *sqs_attribute_names(const json_t *attributes, struct arena *arena, size_t *ret_count);

@@ -5,6 +5,7 @@
 #include "api/sqs_answer.h"
 #include "api/sqs_message.h"
 #include "source/queue.h"
+#include "source/queue_digest.h"
 
 /* What the files of the SQS API share. */
 

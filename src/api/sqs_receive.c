@@ -125,16 +125,16 @@ static void write_attributes(struct sqs_answer *answer, const struct receiving *
                              const struct queue_delivery *delivery)
 {
     struct error err;
-    char digest[SQS_DIGEST_LEN + 1];
+    char digest[QUEUE_DIGEST_LEN + 1];
     size_t count;
 
     if (delivery->note.attributes.len == 0 || json_array_size(receiving->attribute_names) == 0)
         return;
     scoped(json_decref) json_t *attributes = json_parse(delivery->note.attributes, &err);
-    if (!sqs_digest_attributes(attributes, is_wanted, receiving->attribute_names, digest))
+    if (!queue_digest_attributes(attributes, is_wanted, receiving->attribute_names, digest))
         return;
     sqs_answer_text(answer, "MD5OfMessageAttributes", text_of(digest));
-    struct text *names = sqs_attribute_names(attributes, &receiving->call->arena, &count);
+    struct text *names = queue_digest_names(attributes, &receiving->call->arena, &count);
     sqs_answer_map(answer, "MessageAttributes");
     for (size_t i = 0; i < count; i++)
         if (is_wanted(receiving->attribute_names, names[i]))
@@ -146,10 +146,10 @@ static void write_attributes(struct sqs_answer *answer, const struct receiving *
 static void write_message(struct sqs_answer *answer, const struct receiving *receiving,
                           const struct queue_delivery *delivery)
 {
-    char handle[QUEUE_HANDLE_LEN + 1], digest[SQS_DIGEST_LEN + 1];
+    char handle[QUEUE_HANDLE_LEN + 1], digest[QUEUE_DIGEST_LEN + 1];
 
     queue_handle_format(sqs_of(receiving->call)->lane, delivery->handle, handle);
-    sqs_digest_body(buffer_text(&delivery->body), digest);
+    queue_digest_body(buffer_text(&delivery->body), digest);
     sqs_answer_item(answer, "Message");
     sqs_answer_text(answer, "MessageId", delivery->note.request_id);
     sqs_answer_text(answer, "ReceiptHandle", text_of(handle));

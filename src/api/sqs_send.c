@@ -194,15 +194,15 @@ static bool read_entry(struct reading *reading)
 static void write_entry(struct sqs_answer *answer, const struct queue_settings *settings,
                         const struct queue_entry *entry, const json_t *source)
 {
-    char digest[SQS_DIGEST_LEN + 1], sequence[24];
+    char digest[QUEUE_DIGEST_LEN + 1], sequence[24];
 
     sqs_answer_text(answer, "MessageId", text_of(entry->message_id));
-    sqs_digest_body(entry->body, digest);
+    queue_digest_body(entry->body, digest);
     sqs_answer_text(answer, "MD5OfMessageBody", text_of(digest));
-    if (sqs_digest_attributes(json_object_get(source, "MessageAttributes"), NULL, NULL, digest))
+    if (queue_digest_attributes(json_object_get(source, "MessageAttributes"), NULL, NULL, digest))
         sqs_answer_text(answer, "MD5OfMessageAttributes", text_of(digest));
-    if (sqs_digest_attributes(json_object_get(source, "MessageSystemAttributes"), NULL, NULL,
-                              digest))
+    if (queue_digest_attributes(json_object_get(source, "MessageSystemAttributes"), NULL, NULL,
+                                digest))
         sqs_answer_text(answer, "MD5OfMessageSystemAttributes", text_of(digest));
     if (settings->is_fifo) {
         queue_sequence(entry->id, sequence);
