@@ -55,6 +55,11 @@ void api_set_schedules(struct api *api, struct schedules *schedules)
     api->schedules = schedules;
 }
 
+void api_set_mappings(struct api *api, struct mappings *mappings)
+{
+    api->mappings = mappings;
+}
+
 struct api_shard *api_shard_new(struct api *api, struct shard *shard)
 {
     struct api_shard *self = mem_new(struct api_shard);

@@ -16,6 +16,7 @@ struct api;       /* one a process */
 struct queues;
 struct buses;
 struct schedules;
+struct mappings;
 struct api_shard; /* one a shard, used on its loop only */
 
 struct api *api_new(struct engine *engine);
@@ -27,6 +28,7 @@ void api_set_queues(struct api *api, struct queues *queues);
 void api_set_buses(struct api *api, struct buses *buses);
 /* What actions of the Scheduler work on; outlives the API. Before the loops run. */
 void api_set_schedules(struct api *api, struct schedules *schedules);
+void api_set_mappings(struct api *api, struct mappings *mappings);
 void api_free(struct api *api); /* after the loops have ended; its shards go with it */
 DEFINE_SCOPED(struct api *, api_free)
 

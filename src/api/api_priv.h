@@ -34,6 +34,7 @@
 struct api {
     struct engine *engine;
     struct queues *queues;
+    struct mappings *mappings;
     struct map deleted_queues; /* struct deleted_name by key; control thread */
     struct buses *buses;
     struct schedules *schedules; /* control thread */
@@ -95,7 +96,7 @@ extern const struct action lambda_function_actions[], lambda_code_actions[], lam
 extern const struct action lambda_permission_actions[], lambda_tag_actions[];
 extern const struct action lambda_version_actions[], lambda_invoke_actions[];
 extern const struct action lambda_event_invoke_actions[], lambda_concurrency_actions[];
-extern const struct action lambda_unserved_actions[];
+extern const struct action lambda_mapping_actions[], lambda_unserved_actions[];
 extern const struct action logs_actions[], sts_actions[], sqs_actions[], admin_actions[];
 extern const struct action events_bus_actions[], events_rule_actions[], events_target_actions[];
 extern const struct action events_put_actions[], events_permission_actions[], events_tag_actions[];

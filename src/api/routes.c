@@ -28,6 +28,7 @@ static const struct action *const tables[] = {
     scheduler_schedule_actions,
     scheduler_group_actions,
     scheduler_tag_actions,
+    lambda_mapping_actions,
     logs_actions,
     sqs_actions,
     sts_actions,

@@ -23,6 +23,7 @@
 #include "gateway/gateway.h"
 #include "router/buses.h"
 #include "router/replay.h"
+#include "source/mapping.h"
 #include "source/queue.h"
 #include "source/scheduled_rules.h"
 #include "source/schedules.h"
@@ -68,6 +69,8 @@ struct daemon {
     struct timer *timer;
     struct scheduled_rules *rules;
     struct schedules *schedules;
+    struct registry *mapping_documents;
+    struct mappings *mappings;
     struct keyring *keyring;
     struct log_store *logs;
     struct loop *control, **loops;
@@ -273,6 +276,30 @@ static int build_schedules(struct daemon *daemon, struct error *err)
     return daemon->schedules ? 0 : -1;
 }
 
+static int build_mappings(struct daemon *daemon, struct error *err)
+{
+    scoped(free) struct mapping_place *places = mem_zalloc((size_t)daemon->shards * sizeof *places);
+
+    daemon->mapping_documents = registry_open(daemon->store, daemon->control, "mapping", err);
+    if (!daemon->mapping_documents)
+        return -1;
+    for (int i = 0; i < daemon->shards; i++) {
+        struct shard *shard = engine_shard(daemon->engine, i);
+        places[i] =
+            (struct mapping_place){daemon->loops[i], shard_invoker(shard), shard_directory(shard)};
+    }
+    const struct mappings_options options = {
+        .queues = daemon->queues,
+        .events = daemon->events,
+        .registry = daemon->mapping_documents,
+        .control = daemon->control,
+        .places = places,
+        .place_count = daemon->shards,
+    };
+    daemon->mappings = mappings_new(&options);
+    return 0;
+}
+
 static int build(struct daemon *daemon, struct error *err)
 {
     daemon->control = loop_new("control");
@@ -301,11 +328,12 @@ static int build(struct daemon *daemon, struct error *err)
     if (!daemon->engine)
         return -1;
     if (build_queues(daemon, err) < 0 || build_buses(daemon, err) < 0 ||
-        build_schedules(daemon, err) < 0)
+        build_mappings(daemon, err) < 0 || build_schedules(daemon, err) < 0)
         return -1;
     daemon->api = api_new(daemon->engine);
     api_set_queues(daemon->api, daemon->queues);
     api_set_buses(daemon->api, daemon->buses);
+    api_set_mappings(daemon->api, daemon->mappings);
     scoped(free) char *api_url = mem_format("http://%s", daemon->api_endpoint.addresses[0]);
     scoped(free) char *gateway_url = mem_format("http://%s", daemon->gateway_endpoint.addresses[0]);
     api_set_addresses(daemon->api, api_url, gateway_url);
@@ -341,6 +369,7 @@ static void on_ready(void *arg)
     event_store_start(daemon->events);
     schedules_start(daemon->schedules);
     timer_start(daemon->timer);
+    mappings_start(daemon->mappings);
     if (write_address_file(daemon, &err) < 0)
         log_warn("commands will not find this daemon by themselves", LOG_ERROR(&err));
     printf("evoke ready api=http://%s gateway=http://%s data=%s\n",
@@ -419,6 +448,7 @@ static void stop(struct daemon *daemon)
         loop_post(daemon->places[i].loop, &daemon->places[i].drain);
     }
     loop_timer_clear(&daemon->expire);
+    mappings_drain(daemon->mappings);
     queues_drain(daemon->queues);
     timer_stop(daemon->timer);
     engine_drain(daemon->engine, daemon->settings->drain_ms, on_engine_drained, daemon);

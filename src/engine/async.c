@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "model/lineage.h"
 
+#define LOADS_MAX 4096      /* events of one lane looked at in one iteration */
 #define ASYNC_WINDOW_MIN 32 /* events of one lane running at first */
 
 /*
@@ -203,9 +204,12 @@ static void start(struct task *task, const struct function *function)
 {
     const struct version *version = function_version(function, task->note.qualifier);
 
-    if (!version)
-        async_abandon(task); /* the version was deleted */
-    else if (function->reserved_concurrency == 0)
+    if (!version) {
+        log_warn("an event for a version that is gone is dropped",
+                 LOG_TEXT("lane", task->lane->name),
+                 LOG_TEXT("version", arena_string(&task->arena, task->note.qualifier)));
+        async_abandon(task);
+    } else if (function->reserved_concurrency == 0)
         async_give_up(task, function, "ZeroReservedConcurrency", TEXT("429"),
                       TEXT("Rate Exceeded."));
     else if (task->note.hops >= LIMIT_HOPS && !function->may_recurse)
@@ -378,10 +382,13 @@ static void lane_free(struct lane *lane)
 static void look(struct lane *lane)
 {
     struct event *event;
+    int loads = 0;
 
     while (!is_held(lane)) {
-        while (may_load(lane) && (event = next_event(lane)))
+        while (may_load(lane) && loads++ < LOADS_MAX && (event = next_event(lane)))
             load(lane, event);
+        if (loads > LOADS_MAX)
+            loop_timer_set(lane->async->shard->loop, &lane->pause, 0); /* others have a turn */
         int before = lane->loaded_count;
         run_loaded(lane);
         if (lane->loaded_count == before)
