@@ -374,10 +374,27 @@ static void open_memory(struct cgroup_group *group, const struct cgroup_hierarch
         group->memory_fd = openat(folder, "memory.current", O_RDONLY | O_CLOEXEC);
 }
 
-static int join(struct cgroup_group *group, const struct cgroup_hierarchy *hierarchy,
-                const struct sandbox_plan *plan, struct error *err)
+/* The parent folder was removed by the spawner of an earlier daemon, which was killed and
+ * ends only now: it found it empty. */
+static bool make_parent_again(struct cgroup_hierarchy *hierarchy, const char *name)
 {
-    if (mkdirat(hierarchy->fd, group->name, 0755) < 0)
+    if (mkdirat(hierarchy->above, name, 0755) < 0 && errno != EEXIST)
+        return false;
+    scoped(close) int fd = open_folder(hierarchy->above, name);
+    if (fd < 0 || (hierarchy->v2 && !enable(fd, hierarchy->controllers & LIMITERS)))
+        return false;
+    (void)close(hierarchy->fd);
+    hierarchy->fd = take_fd(fd);
+    return true;
+}
+
+static int join(struct cgroup *cgroup, struct cgroup_group *group,
+                struct cgroup_hierarchy *hierarchy, const struct sandbox_plan *plan,
+                struct error *err)
+{
+    if (mkdirat(hierarchy->fd, group->name, 0755) < 0 &&
+        (errno != ENOENT || !make_parent_again(hierarchy, cgroup->name) ||
+         mkdirat(hierarchy->fd, group->name, 0755) < 0))
         return error_system(err, "cannot make the control group '%s'", group->name);
 
     scoped(close) int folder = open_folder(hierarchy->fd, group->name);
@@ -408,7 +425,7 @@ int cgroup_group_make(struct cgroup *cgroup, const struct sandbox_plan *plan,
                        (unsigned long long)++cgroup->next);
 
     for (int i = 0; i < cgroup->hierarchy_count; i++) {
-        if (join(ret, &cgroup->hierarchies[i], plan, err) == 0)
+        if (join(cgroup, ret, &cgroup->hierarchies[i], plan, err) == 0)
             continue;
         (void)cgroup_group_remove(cgroup, ret);
         cgroup_group_close(ret);
