@@ -565,6 +565,11 @@ static void end_of_init(struct instance *instance, const struct environment_end 
         trial->done(trial, text_of(json));
         return;
     }
+    if (bound && end->reason[0] && bound->kind == INVOKE_EVENT) {
+        /* Not the function's fault: an event is tried again, and no attempt counted. */
+        shard_refuse(shard_of(instance), bound, INVOCATION_FAILED, NULL, end->reason);
+        return;
+    }
     if (bound) {
         answer_init_failure(instance, end, bound);
         return;
