@@ -21,6 +21,7 @@
 #include "engine/engine.h"
 #include "engine/package.h"
 #include "gateway/gateway.h"
+#include "router/bus_inbox.h"
 #include "router/buses.h"
 #include "router/replay.h"
 #include "source/mapping.h"
@@ -66,6 +67,7 @@ struct daemon {
     struct buses *buses;
     const struct directory **directories; /* of the shards */
     struct replays *replays;
+    struct bus_inbox *inbox;
     struct timer *timer;
     struct scheduled_rules *rules;
     struct schedules *schedules;
@@ -244,6 +246,14 @@ static int build_buses(struct daemon *daemon, struct error *err)
     for (int i = 0; i < daemon->shards; i++)
         daemon->directories[i] = shard_directory(engine_shard(daemon->engine, i));
     daemon->replays = replays_new(daemon->buses, daemon->directories);
+    const struct bus_inbox_options inbox = {
+        .buses = daemon->buses,
+        .events = daemon->events,
+        .loops = daemon->loops,
+        .directories = daemon->directories,
+        .loop_count = daemon->shards,
+    };
+    daemon->inbox = bus_inbox_new(&inbox);
     return 0;
 }
 

@@ -149,13 +149,13 @@ static bool put_event(const struct outcome *outcome, struct text function, struc
     return true;
 }
 
-/* The event that carries the record as its detail. */
-static void wrap_record(struct task *task, struct text bus, bool is_success)
+/* The event that carries the record as its detail. Returns its id. */
+static struct text wrap_record(struct task *task, struct text bus, bool is_success)
 {
     const struct function_lane *names = &task->lane->names;
     scoped(buffer_done) struct buffer record = buffer_take(&task->record), arn = {0};
     struct buffer *out = &task->record;
-    char id[UUID_LEN + 1], time[32];
+    char *id = arena_alloc(&task->arena, UUID_LEN + 1), time[32];
 
     crypto_uuid(id);
     clock_format_iso(clock_now_ms(), time);
@@ -175,6 +175,7 @@ static void wrap_record(struct task *task, struct text bus, bool is_success)
     buffer_add_literal(out, "],\"detail\":");
     buffer_add_text(out, buffer_text(&record));
     buffer_add_char(out, '}');
+    return text_of(id);
 }
 
 #define BUS_ARN "arn:aws:events:"
@@ -187,8 +188,8 @@ static bool put_bus(const struct outcome *outcome, struct text bus, struct task 
     if (name.len == 0)
         return false;
     name = text_skip(name, sizeof ":event-bus/" - 1);
-    wrap_record(task, bus, strcmp(outcome->condition, "Success") == 0);
     const struct note note = {
+        .request_id = wrap_record(task, bus, strcmp(outcome->condition, "Success") == 0),
         .trace = task->note.trace,
         .hops = outcome->hops,
         .first_ms = clock_now_ms(),
@@ -198,7 +199,7 @@ static bool put_bus(const struct outcome *outcome, struct text bus, struct task 
     note_format(&note, &text);
     *next_change(task) = (struct event_change){
         .action = EVENT_PUT,
-        .lane = text_of(arena_format(&task->arena, LANE_TARGET "/%.*s/%.*s/bus/%.*s",
+        .lane = text_of(arena_format(&task->arena, LANE_BUS "/%.*s/%.*s/%.*s",
                                      TEXT_ARG(task->lane->names.account),
                                      TEXT_ARG(task->lane->names.region), TEXT_ARG(name))),
         .note = arena_copy(&task->arena, buffer_text(&text)),

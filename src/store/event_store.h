@@ -30,6 +30,7 @@ struct event_store;
 /* Kinds of lanes and what follows the slash. */
 #define LANE_FUNCTION "function" /* ACCOUNT/REGION/NAME: asynchronous invocations */
 #define LANE_QUEUE "queue"       /* ACCOUNT/REGION/NAME: messages of the built-in queue */
+#define LANE_BUS "bus"           /* ACCOUNT/REGION/NAME: what destinations put on a bus */
 #define LANE_TARGET                                                                    \
     "target"                   /* ACCOUNT/REGION/...: what has no lane of its own: API \
                                   destinations, log groups, and retries of those */
