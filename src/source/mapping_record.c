@@ -75,6 +75,8 @@ static void add_message_attributes(struct buffer *out, const struct queue_delive
     if (queue_digest_attributes(attributes, NULL, NULL, digest)) {
         add_member(out, "md5OfMessageAttributes", text_of(digest));
         buffer_add_char(out, ',');
+    } else {
+        buffer_add_literal(out, "\"md5OfMessageAttributes\":null,");
     }
 }
 

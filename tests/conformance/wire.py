@@ -15,6 +15,7 @@ FUNCTION = FUNCTIONS + "/{FunctionName}"
 URL = "/2021-10-31/functions/{FunctionName}/url"
 EVENT_INVOKE = "/2019-09-25/functions/{FunctionName}/event-invoke-config"
 RECURSION = "/2024-08-31/functions/{FunctionName}/recursion-config"
+MAPPINGS = "/2015-03-31/event-source-mappings"
 TAGS = "/2017-03-31/tags/{Resource}"
 
 # op: (method, path), or the target of a JSON 1.1 action
@@ -52,6 +53,20 @@ ACTIONS = {
     "delete_function_concurrency": ("DELETE", "/2017-10-31/functions/{FunctionName}/concurrency"),
     "put_function_recursion_config": ("PUT", RECURSION),
     "get_function_recursion_config": ("GET", RECURSION),
+    "create_event_source_mapping": ("POST", MAPPINGS),
+    "get_event_source_mapping": ("GET", MAPPINGS + "/{UUID}"),
+    "list_event_source_mappings": ("GET", MAPPINGS),
+    "update_event_source_mapping": ("PUT", MAPPINGS + "/{UUID}"),
+    "delete_event_source_mapping": ("DELETE", MAPPINGS + "/{UUID}"),
+    "create_queue": "AmazonSQS.CreateQueue",
+    "get_queue_url": "AmazonSQS.GetQueueUrl",
+    "get_queue_attributes": "AmazonSQS.GetQueueAttributes",
+    "delete_queue": "AmazonSQS.DeleteQueue",
+    "send_message": "AmazonSQS.SendMessage",
+    "send_message_batch": "AmazonSQS.SendMessageBatch",
+    "receive_message": "AmazonSQS.ReceiveMessage",
+    "delete_message": "AmazonSQS.DeleteMessage",
+    "delete_message_batch": "AmazonSQS.DeleteMessageBatch",
     "get_account_settings": ("GET", "/2016-08-19/account-settings"),
     "describe_log_groups": "Logs_20140328.DescribeLogGroups",
     "describe_log_streams": "Logs_20140328.DescribeLogStreams",
@@ -76,8 +91,9 @@ class Client:
         """The answer as boto3 would give it; errors have the member Error."""
         action = ACTIONS[op]
         if isinstance(action, str):
-            headers = {"X-Amz-Target": action, "Content-Type": "application/x-amz-json-1.1"}
-            answer = self._send("logs", "POST", "/", headers, json.dumps(params).encode())
+            service, version = ("sqs", "1.0") if action.startswith("AmazonSQS") else ("logs", "1.1")
+            headers = {"X-Amz-Target": action, "Content-Type": f"application/x-amz-json-{version}"}
+            answer = self._send(service, "POST", "/", headers, json.dumps(params).encode())
         else:
             answer = self._send("lambda", *_request(op, action, dict(params)))
         return _answer(op, *answer)
@@ -102,9 +118,12 @@ class Client:
 
 def _request(op, action, params):
     method, path = action
-    for name in ("FunctionName", "StatementId", "Resource"):
+    for name in ("FunctionName", "StatementId", "Resource", "UUID"):
         if "{" + name + "}" in path:
             path = path.replace("{" + name + "}", urllib.parse.quote(params.pop(name), safe=""))
+    if method == "GET" and path == MAPPINGS:
+        query = list(params.items())
+        return method, path + ("?" + urllib.parse.urlencode(query) if query else ""), {}, b""
     query = [(wire, params.pop(name)) for name, wire in QUERY.items() if name in params]
     if query:
         path += "?" + urllib.parse.urlencode(query, doseq=True, quote_via=urllib.parse.quote)
