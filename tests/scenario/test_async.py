@@ -3,6 +3,7 @@
 import json
 import select
 import socket
+import threading
 import time
 
 import pytest
@@ -209,22 +210,22 @@ class Listener:
 
     def __init__(self):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.socket.bind(("127.0.0.1", 0))
-        self.socket.setblocking(False)
         self.port = self.socket.getsockname()[1]
         self.said = []
+        threading.Thread(target=self._listen, daemon=True).start()
 
     def create(self, daemon, name):
         daemon.create(name, {"main.py": TELLER, "function.yaml": "network: host\n"},
-                      Environment={"Variables": {"PORT": str(self.port)}})
+                      Environment={"Variables": {"PORT": str(self.port)}}, Timeout=60)
+
+    def _listen(self):
+        while True:
+            self.said.append(json.loads(self.socket.recv(65536)))
 
     def hear(self):
-        while True:
-            try:
-                self.said.append(json.loads(self.socket.recv(65536)))
-            except BlockingIOError:
-                return self.said
+        return list(self.said)
 
 
 def test_attempts_survive_a_kill_and_waiting_events_keep_their_order(tmp_path):
@@ -279,3 +280,46 @@ def test_waiting_events_are_listed_shown_tried_and_taken_away(daemon):
     assert "2 taken away" in daemon.run("events", "purge", "seen-to").stdout
     assert "No event waits" in daemon.run("events", "list", "seen-to").stdout
     wait_for(lambda: waiting(daemon) == 0, "the end of the backlog")
+
+
+def test_a_bus_is_told_of_results(quick):
+    quick.create("on-a-bus", RECORDER)
+    url = quick.boto("sqs").create_queue(QueueName="told-by-bus")["QueueUrl"]
+    events = quick.boto("events")
+    bus = events.create_event_bus(Name="results")["EventBusArn"]
+    events.put_rule(Name="all", EventBusName="results",
+                    EventPattern=json.dumps({"source": ["lambda"]}))
+    events.put_targets(Rule="all", EventBusName="results", Targets=[
+        {"Id": "queue", "Arn": "arn:aws:sqs:us-east-1:000000000000:told-by-bus"}])
+    quick.boto("lambda").put_function_event_invoke_config(
+        FunctionName="on-a-bus", DestinationConfig={"OnSuccess": {"Destination": bus}})
+    request_id = put(quick, "on-a-bus", {"n": 1})
+    [message] = wait_for(lambda: quick.boto("sqs").receive_message(
+        QueueUrl=url, WaitTimeSeconds=1).get("Messages"), "the event")
+    event = json.loads(message["Body"])
+    assert event["detail-type"] == "Lambda Function Invocation Result - Success"
+    assert event["resources"] == [bus, "arn:aws:lambda:us-east-1:000000000000:function:on-a-bus:$LATEST"]
+    assert event["detail"]["requestContext"]["requestId"] == request_id
+    assert event["detail"]["responsePayload"] == {"did": {"n": 1}}
+
+
+def test_a_dead_letter_queue_gets_the_event_and_events_redrives_it(quick):
+    url = quick.boto("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
+    quick.create("hopeless", RECORDER, DeadLetterConfig={
+        "TargetArn": "arn:aws:sqs:us-east-1:000000000000:dead-letters"})
+    request_id = put(quick, "hopeless", {"n": 7, "fail": True})
+    [dead] = wait_for(lambda: quick.boto("sqs").receive_message(
+        QueueUrl=url, WaitTimeSeconds=1, VisibilityTimeout=0, MessageAttributeNames=["All"]).get(
+            "Messages"), "the dead letter")
+    assert json.loads(dead["Body"]) == {"n": 7, "fail": True}
+    assert {name: one["StringValue"] for name, one in dead["MessageAttributes"].items()} == {
+        "RequestID": request_id, "ErrorCode": "200", "ErrorMessage": "cannot do 7"}
+
+    assert "cannot do 7" in quick.run("events", "list", "hopeless", "--dead").stdout
+    assert dead["MessageId"] in quick.run("events", "show", "hopeless", dead["MessageId"],
+                                          "--dead").stdout
+    assert "1 put back" in quick.run("events", "redrive", "hopeless", "--dead").stdout
+    wait_seen(quick, "hopeless", 6)
+    wait_for(lambda: quick.run("events", "list", "hopeless", "--dead", "--json").stdout.strip()
+             != "[]", "the dead letter again")
+    assert "1 taken away" in quick.run("events", "purge", "hopeless", "--dead").stdout
