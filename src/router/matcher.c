@@ -15,7 +15,7 @@
  * would need no merging, but costs several cache misses where a hash table costs one, at
  * every match.
  */
-#define SMALL 1024 /* rules: as many are compiled at once for each change, a millisecond or two */
+#define SMALL 512 /* rules: as many are compiled at once for each change, some milliseconds */
 
 struct matcher {
     atomic_uint references;

@@ -38,8 +38,8 @@ struct matcher *matcher_without(struct matcher *base, uint64_t rule_id);
 
 /*
  * Changes to a large matcher are kept beside it and slow it down a little; when they are
- * many, matcher_is_due() says so and matcher_merge() compiles one without (milliseconds for
- * each 10,000 rules: in a worker thread). When the owner has changed its matcher in the
+ * many, matcher_is_due() says so and matcher_merge() compiles one without (half a second for
+ * 100,000 rules: in a worker thread). When the owner has changed its matcher in the
  * meantime, matcher_rebase() gives the merged one the changes that `now` has over `then`.
  */
 bool matcher_is_due(const struct matcher *matcher);

@@ -200,8 +200,10 @@ static bool is_shortest_exactly(const struct number *number, uint64_t mantissa, 
 {
     uint64_t five = powers_of_five[-number->exponent];
     wide scaled = (wide)mantissa * five, half = (wide)1 << (down - 1);
-    uint64_t nearest = (uint64_t)((scaled + half) >> down);
+    wide rest = scaled & (((wide)1 << down) - 1);
+    uint64_t nearest = (uint64_t)(scaled >> down);
 
+    nearest += rest > half || (rest == half && (nearest & 1));
     if (nearest != number->digits)
         return false;
     for (int up = 0; up <= 1; up++) {

@@ -10,11 +10,15 @@
 #include "router/pattern.h"
 
 /*
- * Matches events against banks of rules and tells how many a second:
  *     match_bench EVENTS RULES [PASSES]
+ * matches events against banks of rules and tells how many a second.
  * EVENTS has one JSON event a line, RULES has lines of a bank's name, a tab and a pattern.
  * For each bank a line: its name, events a second (the median of the passes, after one that
  * does not count), and how often its rules matched in one pass.
+ *
+ *     match_bench changes RULES
+ * adds 100 rules one by one to a matcher of that many, and tells how long the slowest took and
+ * how long a merge takes, in milliseconds.
  */
 #define RULES_MAX 200000
 
@@ -129,11 +133,62 @@ static bool next_bank(struct text *file, struct bank *bank)
     return bank->count > 0;
 }
 
+static struct pattern *numbered_pattern(uint64_t number)
+{
+    char source[80];
+    struct error err;
+
+    (void)snprintf(source, sizeof source, "{\"properties\": {\"MAPBLKLOT\": [\"%07lu\"]}}",
+                   (unsigned long)number);
+    struct pattern *pattern = pattern_compile(text_of(source), NULL, &err);
+    if (!pattern)
+        die(source, err.text);
+    return pattern;
+}
+
+static struct matcher *numbered_matcher(uint64_t count)
+{
+    struct matcher_rule *rules = mem_alloc(count * sizeof *rules);
+
+    for (uint64_t i = 0; i < count; i++)
+        rules[i] = (struct matcher_rule){i, numbered_pattern(i)};
+    struct matcher *matcher = matcher_new(rules, count);
+    for (uint64_t i = 0; i < count; i++)
+        pattern_unref(rules[i].pattern);
+    free(rules);
+    return matcher;
+}
+
+static void run_changes(uint64_t count)
+{
+    struct matcher *matcher = numbered_matcher(count);
+    int64_t slowest = 0;
+
+    for (uint64_t i = count; i < count + 100; i++) {
+        scoped(pattern_unref) struct pattern *pattern = numbered_pattern(i);
+        int64_t start = clock_mono_us();
+        struct matcher *next = matcher_with(matcher, i, pattern);
+        int64_t took = clock_mono_us() - start;
+        slowest = took > slowest ? took : slowest;
+        matcher_unref(matcher);
+        matcher = next;
+    }
+    int64_t start = clock_mono_us();
+    matcher_unref(matcher_merge(matcher));
+    (void)printf("change\t%.3f\nmerge\t%.1f\n", (double)slowest / 1e3,
+                 (double)(clock_mono_us() - start) / 1e3);
+    matcher_unref(matcher);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        (void)fputs("usage: match_bench EVENTS RULES [PASSES]\n", stderr);
+        (void)fputs("usage: match_bench EVENTS RULES [PASSES] | changes RULES\n", stderr);
         return 2;
+    }
+    if (strcmp(argv[1], "changes") == 0) {
+        run_changes(strtoull(argv[2], NULL, 10));
+        return 0;
     }
     struct events events = split_lines(map_file(argv[1]));
     struct text rules = map_file(argv[2]);
