@@ -220,9 +220,15 @@ static void settle(struct connection *c)
     note_progress(c);
     release_block(c);
     bool unsent = c->out.len > 0 && !is_joined(c);
-    loop_io_watch(&c->io,
-                  (connection_wants_input(c) ? LOOP_READ : 0) | (unsent ? LOOP_WRITE : 0));
+    loop_io_watch(&c->io, (connection_wants_input(c) ? LOOP_READ : 0) | (unsent ? LOOP_WRITE : 0));
     arm(c);
+}
+
+static void receive(struct connection *c)
+{
+    connection_receive(c);
+    if (c->ended && c->live && c->reading == READ_DONE && c->app->on_half_close)
+        c->app->on_half_close(&c->stream);
 }
 
 static void on_ready(struct loop_io *io, int events)
@@ -233,7 +239,7 @@ static void on_ready(struct loop_io *io, int events)
     if (events & LOOP_WRITE)
         connection_flush(c);
     if ((events & LOOP_READ) && connection_wants_input(c))
-        connection_receive(c);
+        receive(c);
     connection_advance(c);
     c->entered = false;
     settle(c);

@@ -82,6 +82,9 @@ struct http_app {
      * request (the method may be missing, fields be some of its own). reason is a sentence
      * that lasts. Optional. */
     void (*on_refused)(const struct http_stream *stream, const char *reason);
+    /* The client sent its end while it waits for the answer: it is gone, most likely, but may
+     * still read. Optional. */
+    void (*on_half_close)(struct http_stream *stream);
 };
 
 /* The transport's side; one table per protocol. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 
@@ -207,7 +208,14 @@ static void on_refused(const struct http_stream *stream, const char *reason)
                       (long long)stream->sent_bytes, reason);
 }
 
-static const struct http_app app = {on_request, on_body, on_end, on_writable, on_close, on_refused};
+static void on_half_close(struct http_stream *stream)
+{
+    if (text_equal(stream->request.path, TEXT("/wait")))
+        answer(stream, 200, "hello");
+}
+
+static const struct http_app app = {on_request, on_body,    on_end,       on_writable,
+                                    on_close,   on_refused, on_half_close};
 
 /* --- the server's side --- */
 
@@ -522,6 +530,20 @@ TEST(a_half_closed_client_still_gets_its_answers)
     shutdown(fd, SHUT_WR);
     hear_last(fd, LATER HELLO);
     stop(&fixture, 2, 0);
+}
+
+TEST(the_application_hears_that_a_waiting_client_sent_its_end)
+{
+    struct fixture fixture;
+
+    start(&fixture, &http_limits_public);
+    int fd = dial(&fixture);
+    say(fd, GET("/wait"));
+    while (counts.ends == 0)
+        sched_yield();
+    shutdown(fd, SHUT_WR);
+    hear_last(fd, HELLO);
+    stop(&fixture, 1, 0);
 }
 
 TEST(ambiguous_requests_are_refused_and_the_connection_ends)
