@@ -85,9 +85,10 @@ bool sqs_read_queue(struct call *call)
     return check_function(call);
 }
 
-static void at_home(struct call *call)
+static void on_ready(struct queues_ready *ready)
 {
-    struct sqs_call *state = sqs_of(call);
+    struct sqs_call *state = container_of(ready, struct sqs_call, ready);
+    struct call *call = state->call;
     struct queue *queue = queues_here(call->api->queues, state->lane);
 
     if (queue)
@@ -96,10 +97,17 @@ static void at_home(struct call *call)
         sqs_fail_absent(call);
 }
 
+static void at_home(struct call *call)
+{
+    queues_when_ready(call->api->queues, &sqs_of(call)->ready);
+}
+
 void sqs_go_home(struct call *call, void (*then)(struct call *call, struct queue *queue))
 {
     struct loop *home = queues_home(call->api->queues, sqs_of(call)->lane);
 
+    sqs_of(call)->call = call;
+    sqs_of(call)->ready.run = on_ready;
     sqs_of(call)->then = then;
     if (loop_current() == home)
         at_home(call);

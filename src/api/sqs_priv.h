@@ -17,9 +17,11 @@
 
 /* call->state of every action that is about one queue; in the call's arena. */
 struct sqs_call {
+    struct call *call;
     struct text name, key, lane; /* "NAME", "ACCOUNT/REGION/NAME", "queue/..." */
     struct text trace;           /* X-Amzn-Trace-Id of the request */
     void (*then)(struct call *call, struct queue *queue);
+    struct queues_ready ready;
     void *own; /* the action's */
 };
 

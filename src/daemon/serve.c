@@ -377,6 +377,7 @@ static void on_ready(void *arg)
 
     buses_start(daemon->buses);
     event_store_start(daemon->events);
+    queues_start(daemon->queues);
     schedules_start(daemon->schedules);
     timer_start(daemon->timer);
     mappings_start(daemon->mappings);

@@ -61,6 +61,8 @@ struct queues_options {
 };
 /* Reads the registry and becomes the receiver of LANE_QUEUE: before event_store_start(). */
 struct queues *queues_new(const struct queues_options *options);
+/* After event_store_start(); any thread. */
+void queues_start(struct queues *queues);
 /* Any thread: receives that wait end with nothing, and none waits from now on. */
 void queues_drain(struct queues *queues);
 /* Drained, and after the loops have ended. NULL does nothing. */
@@ -75,6 +77,15 @@ struct loop *queues_home(const struct queues *queues, struct text lane);
 const struct queue_settings *queues_find(const struct queues *queues, struct text lane);
 /* On its home loop; NULL when there is none. */
 struct queue *queues_here(const struct queues *queues, struct text lane);
+
+/* On a shard's loop: calls run(), at once or when all that was left at the last end of the
+ * daemon has come back. Before that a queue seems to have lost messages, and to forget what
+ * was sent to it. */
+struct queues_ready {
+    void (*run)(struct queues_ready *ready);
+    struct list link; /* private */
+};
+void queues_when_ready(struct queues *queues, struct queues_ready *ready);
 
 /* Control thread. A document is
  *     {"attributes": {"DelaySeconds": "5", ...}, "tags": {...}, "created": s, "modified": s}

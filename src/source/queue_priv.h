@@ -59,8 +59,11 @@ struct queue_shard {
     struct map known;   /* lane -> const struct queue_settings *, of all queues */
     struct map here;    /* lane -> struct queue *, of those at home here */
     int64_t body_bytes; /* of bodies in memory */
-    bool is_draining;
+    bool is_ready, is_draining;
+    struct list waiting; /* struct queues_ready */
     struct loop_message start, drain;
+    struct event_write barrier; /* done when all that was left has arrived */
+    struct event_change nothing;
     struct loop_timer sweep; /* for what is older than its queue keeps */
 };
 

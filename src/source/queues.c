@@ -207,12 +207,52 @@ static void on_sweep(struct loop_timer *timer)
     loop_timer_set(shard->loop, &shard->sweep, is_more ? SWEEP_SOON_MS : SWEEP_MS);
 }
 
+/* --- the start --- */
+
+static void on_barrier(struct event_write *barrier, bool failed, const struct error *err)
+{
+    struct queue_shard *shard = container_of(barrier, struct queue_shard, barrier);
+    struct list *node;
+
+    if (failed)
+        log_error("queues may not have all their messages", LOG_ERROR(err));
+    shard->is_ready = true;
+    while ((node = list_pop(&shard->waiting))) {
+        struct queues_ready *ready = container_of(node, struct queues_ready, link);
+        ready->run(ready);
+    }
+}
+
+/* The store tells what was left before it answers what is written after that: so a write of
+ * nothing is answered when all of it is there. */
 static void on_start(struct loop_message *message)
 {
     struct queue_shard *shard = container_of(message, struct queue_shard, start);
 
     shard->sweep.fire = on_sweep;
     loop_timer_set(shard->loop, &shard->sweep, SWEEP_MS);
+    shard->nothing = (struct event_change){.action = EVENT_DELETE};
+    shard->barrier = (struct event_write){
+        .done = on_barrier, .loop = shard->loop, .changes = &shard->nothing, .count = 1};
+    event_store_write(shard->queues->options.store, &shard->barrier);
+}
+
+void queues_start(struct queues *queues)
+{
+    for (int i = 0; i < queues->options.loop_count; i++) {
+        queues->shards[i].start.run = on_start;
+        loop_post(queues->loops[i], &queues->shards[i].start);
+    }
+}
+
+void queues_when_ready(struct queues *queues, struct queues_ready *ready)
+{
+    struct queue_shard *shard = queues_shard_here(queues);
+
+    if (shard->is_ready)
+        ready->run(ready);
+    else
+        list_push(&shard->waiting, &ready->link);
 }
 
 /* --- the end --- */
@@ -261,8 +301,7 @@ struct queues *queues_new(const struct queues_options *options)
         struct queue_shard *shard = &queues->shards[i];
         shard->queues = queues;
         shard->loop = queues->loops[i];
-        shard->start.run = on_start;
-        loop_post(shard->loop, &shard->start);
+        list_init(&shard->waiting);
     }
     registry_each(options->registry, TEXT(""), TEXT_NONE, read_document, queues);
     queues->receiver =
