@@ -321,7 +321,12 @@ static void run_form(struct call *call)
     struct text name = uri_query_find(&call->arena, form, TEXT("Action"));
     const struct action *action = routes_find_query(call->protocol, name);
 
-    if (!action) {
+    if (name.len == 0 && sqs_is_queue_path(call->path)) {
+        buffer_add_literal(&call->answer, "<UnknownOperationException/>\n");
+        call_reply(call, 404);
+        return;
+    }
+    if (!action || (sqs_is_queue_path(call->path) && !sqs_is_of_queue(name))) {
         fail_action(call, name);
         return;
     }
@@ -372,6 +377,14 @@ static void on_writable(struct http_stream *stream)
         call->resume(call);
 }
 
+static void on_half_close(struct http_stream *stream)
+{
+    struct call *call = stream->owner;
+
+    if (call && call->gone)
+        call->gone(call);
+}
+
 /* A call that was given to its action goes on; whoever ends it frees it. */
 static void on_close(struct http_stream *stream, bool reset)
 {
@@ -384,6 +397,8 @@ static void on_close(struct http_stream *stream, bool reset)
     call->origin = NULL;
     if (!call->is_dispatched)
         call_free(call);
+    else if (call->gone)
+        call->gone(call);
     else if (call->resume)
         call->resume(call); /* nobody takes the rest: let it come */
 }
@@ -393,5 +408,6 @@ const struct http_app api_app = {
     .on_body = on_body,
     .on_end = on_end,
     .on_writable = on_writable,
+    .on_half_close = on_half_close,
     .on_close = on_close,
 };

@@ -145,6 +145,7 @@ struct call {
     struct engine_change change;
     const struct function *saved; /* for then() of lambda_save() and lambda_deploy() */
     call_f *resume;               /* the client takes more of a streamed answer; optional */
+    call_f *gone;                 /* the client left, or seems to have; on the shard; optional */
     void *state;                  /* the action's own, in the arena or freed by drop() */
     void (*drop)(void *state);
 };

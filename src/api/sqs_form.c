@@ -224,6 +224,11 @@ json_t *sqs_form_parse(struct text form, struct arena *arena)
     return object;
 }
 
+bool sqs_is_of_queue(struct text action)
+{
+    return !text_equal(action, TEXT("CreateQueue")) && !text_equal(action, TEXT("ListQueues"));
+}
+
 bool sqs_is_queue_path(struct text path)
 {
     struct text account, name;

@@ -20,5 +20,8 @@ json_t *sqs_form_parse(struct text form, struct arena *arena);
 
 #define SQS_FORM_INDEX_MAX 1000 /* "Tag.1000.Key"; what counts further is left out */
 
+/* Whether an action can be asked for at a queue's URL. */
+bool sqs_is_of_queue(struct text action);
+
 /* "/123456789012/name" */
 bool sqs_is_queue_path(struct text path);

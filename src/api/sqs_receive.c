@@ -208,7 +208,8 @@ static void on_cancel(struct loop_message *message)
     free(cancel);
 }
 
-/* The client is gone; on its shard. The receive may have ended meanwhile. */
+/* The client is gone, or will not read for long; on its shard. The receive may have ended
+ * meanwhile. */
 static void on_client_gone(struct call *call)
 {
     struct cancel *cancel = mem_new(struct cancel);
@@ -283,6 +284,6 @@ void sqs_receive_message(struct call *call)
 {
     if (!sqs_read_queue(call) || !check_numbers(call))
         return;
-    call->resume = on_client_gone;
+    call->gone = on_client_gone;
     sqs_go_home(call, receive_here);
 }
