@@ -34,11 +34,10 @@ static bool read_url(struct text url, struct text *ret_account, struct text *ret
     return ret_name->len > 0 && ret_account->len > 0;
 }
 
+/* At a queue's URL it is that queue, whatever the parameters say. */
 static struct text url_of(const struct call *call)
 {
-    struct text url = call_input(call, "QueueUrl");
-
-    return !text_is_set(url) && sqs_is_queue_path(call->path) ? call->path : url;
+    return sqs_is_queue_path(call->path) ? call->path : call_input(call, "QueueUrl");
 }
 
 static struct sqs_call *new_state(struct call *call, struct text account, struct text name)

@@ -96,6 +96,7 @@ static bool read_fifo(struct reading *reading)
         entry->dedup = content_id(reading);
     if (entry->dedup.len > 0)
         return true;
+    reading->fails_batch = true;
     return refuse(reading, "InvalidParameterValueException",
                   "The queue should either have ContentBasedDeduplication enabled or "
                   "MessageDeduplicationId provided explicitly");

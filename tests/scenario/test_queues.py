@@ -5,7 +5,6 @@ import concurrent.futures
 import hashlib
 import itertools
 import json
-import threading
 import time
 
 import botocore.exceptions
@@ -313,8 +312,9 @@ def test_a_fifo_queue_wants_a_group_and_an_id(sqs, make):
     assert refused(sqs.send_message, QueueUrl=url, MessageBody="x", MessageGroupId="g") == (
         "InvalidParameterValue", "The queue should either have ContentBasedDeduplication enabled or "
         "MessageDeduplicationId provided explicitly")
-    assert refused(sqs.send_message_batch, QueueUrl=url, Entries=[{"Id": "a", "MessageBody": "x"}])[0] == (
-        "InvalidParameterValue")
+    for entry in ({}, {"MessageGroupId": "g"}):
+        assert refused(sqs.send_message_batch, QueueUrl=url, Entries=[
+            {"Id": "a", "MessageBody": "x", **entry}])[0] == "InvalidParameterValue"
     assert refused(sqs.send_message, QueueUrl=url, MessageBody="x", MessageGroupId="g",
                    MessageDeduplicationId="d", DelaySeconds=2)[1] == (
         "Value 2 for parameter DelaySeconds is invalid. Reason: The request include parameter that is "
@@ -481,6 +481,19 @@ def test_a_waiting_receive_ends_with_its_queue(daemon, sqs, queue):
     sqs.delete_queue(QueueUrl=queue)
     thread.join(LIMIT_S)
     assert ended == [[]]
+    client = daemon.boto("sqs")
+
+    def wait():
+        try:
+            return receive(client, queue, wait=20)
+        except client.exceptions.QueueDoesNotExist:
+            return []  # it came after the end of the queue
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        waiting = pool.submit(wait)
+        concurrent.futures.wait([waiting], timeout=0.5)
+        sqs.delete_queue(QueueUrl=queue)
+        assert waiting.result(15) == []
 
 
 def test_purging_takes_everything_and_forgets_what_was_sent(sqs, fifo):
