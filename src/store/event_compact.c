@@ -74,7 +74,7 @@ static void add_move(struct event_store *store, const struct event_record *recor
         compaction->moves =
             mem_realloc(compaction->moves, compaction->move_capacity * sizeof *compaction->moves);
     }
-    event_frame_begin(&compaction->batch, ++store->log.sequence, store->log.durable);
+    event_frame_begin(&compaction->batch, event_log_stamp(&store->log));
     size_t at = event_frame_add(&compaction->batch, record);
     event_frame_end(&compaction->batch);
     compaction->moves[compaction->move_count++] =
@@ -134,7 +134,7 @@ static int read_window(struct event_store *store, uint32_t left, struct error *e
     buffer_clear(window);
     if (event_log_read(&store->log, compaction->segment, compaction->at, len, window, err) < 0)
         return -1;
-    size_t first = event_frame_len(buffer_text(window));
+    size_t first = event_frame_len(buffer_text(window), store->log.segments[0].salt);
     if (first <= len || first > left)
         return 0;
     return event_log_read(&store->log, compaction->segment, compaction->at + (uint32_t)len,
@@ -148,7 +148,8 @@ static int move_window(struct event_store *store, struct error *err)
     struct event_frame frame;
     uint32_t at = compaction->at;
 
-    for (; event_frame_parse(rest, &frame); rest = text_skip(rest, frame.bytes.len)) {
+    for (; event_frame_parse(rest, store->log.segments[0].salt, &frame);
+         rest = text_skip(rest, frame.bytes.len)) {
         if (move_frame(store, &frame, at, err) < 0)
             return -1;
         at += (uint32_t)frame.bytes.len;

@@ -98,6 +98,7 @@ void segment_head_format(const struct segment_head *head, char out[static SEGMEN
     put32(out + 12, head->number);
     put64(out + 16, head->next_id);
     put64(out + 24, head->last_sequence);
+    put32(out + 32, head->salt);
     put32(out + SEGMENT_HEAD - 4, event_crc(0, out, SEGMENT_HEAD - 4));
 }
 
@@ -112,8 +113,10 @@ int segment_head_parse(struct text bytes, struct segment_head *ret, struct error
         return error_set(err, ERROR_SYSTEM,
                          "it has format %u and this Evoke knows %d; use a newer one", get32(at + 8),
                          VERSION);
-    *ret = (struct segment_head){
-        .number = get32(at + 12), .next_id = get64(at + 16), .last_sequence = get64(at + 24)};
+    *ret = (struct segment_head){.number = get32(at + 12),
+                                 .next_id = get64(at + 16),
+                                 .last_sequence = get64(at + 24),
+                                 .salt = get32(at + 32)};
     return 0;
 }
 
@@ -178,10 +181,9 @@ static void add_text(struct event_batch *batch, struct text text)
     batch->frame_len += text.len;
 }
 
-void event_frame_begin(struct event_batch *batch, uint64_t sequence, uint64_t durable)
+void event_frame_begin(struct event_batch *batch, struct event_stamp stamp)
 {
-    batch->sequence = sequence;
-    batch->durable = durable;
+    batch->stamp = stamp;
     batch->frame_len = 0;
     batch->records = 0;
     batch->frame_at = batch->copied.len;
@@ -223,7 +225,7 @@ size_t event_frame_add(struct event_batch *batch, const struct event_record *rec
     struct text lane = is_delete ? TEXT_NONE : record->lane;
     struct text note = is_delete ? TEXT_NONE : record->note;
 
-    put32(head + RECORD_CRC, record_crc(batch->sequence, head, len, lane, note));
+    put32(head + RECORD_CRC, record_crc(batch->stamp.sequence, head, len, lane, note));
     memcpy(add_room(batch, len), head, len);
     add_text(batch, lane);
     add_text(batch, note);
@@ -242,10 +244,10 @@ void event_frame_end(struct event_batch *batch)
     char *head = batch->copied.at + batch->frame_at;
     memcpy(head, FRAME_MAGIC, 4);
     put32(head + FRAME_LENGTH, (uint32_t)batch->frame_len);
-    put64(head + FRAME_SEQUENCE, batch->sequence);
-    put64(head + FRAME_DURABLE, batch->durable);
+    put64(head + FRAME_SEQUENCE, batch->stamp.sequence);
+    put64(head + FRAME_DURABLE, batch->stamp.durable);
     put32(head + FRAME_RECORDS, batch->records);
-    put32(head + FRAME_CRC, event_crc(0, head, FRAME_CRC));
+    put32(head + FRAME_CRC, event_crc(batch->stamp.salt, head, FRAME_CRC));
 }
 
 int event_batch_pieces(const struct event_batch *batch, size_t from, struct iovec *out, int max)
@@ -269,10 +271,10 @@ int event_batch_pieces(const struct event_batch *batch, size_t from, struct iove
 
 /* --- reading --- */
 
-size_t event_frame_len(struct text bytes)
+size_t event_frame_len(struct text bytes, uint32_t salt)
 {
     if (bytes.len < FRAME_HEAD || memcmp(bytes.at, FRAME_MAGIC, 4) != 0 ||
-        get32(bytes.at + FRAME_CRC) != event_crc(0, bytes.at, FRAME_CRC))
+        get32(bytes.at + FRAME_CRC) != event_crc(salt, bytes.at, FRAME_CRC))
         return 0;
     size_t len = get32(bytes.at + FRAME_LENGTH);
     return len >= FRAME_HEAD && len <= FRAME_MAX && len % FRAME_ALIGN == 0 ? len : 0;
@@ -351,9 +353,9 @@ static bool are_records_sound(const struct event_frame *frame)
     return true;
 }
 
-bool event_frame_parse(struct text bytes, struct event_frame *ret)
+bool event_frame_parse(struct text bytes, uint32_t salt, struct event_frame *ret)
 {
-    size_t len = event_frame_len(bytes);
+    size_t len = event_frame_len(bytes, salt);
 
     if (len == 0 || len > bytes.len)
         return false;

@@ -12,9 +12,10 @@
  * The format of the event log's files. All numbers are little-endian.
  *
  * segment:  head (64 bytes), frames, then zeros or what a crash left
- *     head:   "EvokeEvt" version:4 number:4 next_id:8 last_sequence:8, zeros, crc:4 of the rest
+ *     head:   "EvokeEvt" version:4 number:4 next_id:8 last_sequence:8 salt:4, zeros,
+ *             crc:4 of the rest
  * frame:    one write, all or nothing; padded with zeros to a multiple of 8
- *     head:   "EvFr" length:4 sequence:8 durable:8 records:4 crc:4 of these
+ *     head:   "EvFr" length:4 sequence:8 durable:8 records:4 crc:4 of salt and these
  *     record: crc:4 of sequence and the rest without body, action:1 0:1 lane_len:2 id:8
  *             PUT and SET also: arrived_ms:8 due_ms:8 note_len:4 body_len:4 body_crc:4 0:4,
  *             lane, note, body
@@ -22,10 +23,10 @@
  * Sequences rise from frame to frame, over all segments, and no number is given twice: what
  * is left of a write that failed can never be taken for one of those that came after it.
  * `durable` is the last sequence that was on disk for certain when the frame was written: it
- * tells a torn tail (nothing behind it was acknowledged) from damage.
+ * tells a torn tail (nothing behind it was acknowledged) from damage. The salt is random: an
+ * event whose body is made to look like a frame is not taken for one.
  *
- * The CRC is zlib's: on short records it costs no more than CRC32C without the processor's
- * instruction, and finds the same errors.
+ * The CRC is zlib's CRC-32: it is at hand, and what it costs does not show beside the rest.
  */
 #define SEGMENT_HEAD 64
 #define FRAME_HEAD 32
@@ -40,6 +41,7 @@ struct segment_head {
     uint32_t number;
     uint64_t next_id;       /* all ids below were given before */
     uint64_t last_sequence; /* of the last frame of the segment before */
+    uint32_t salt;          /* of all frames of this one */
 };
 void segment_head_format(const struct segment_head *head, char out[static SEGMENT_HEAD]);
 int segment_head_parse(struct text bytes, struct segment_head *ret, struct error *err);
@@ -52,6 +54,12 @@ struct event_record {
 };
 size_t event_record_size(const struct event_record *record);
 
+/* What tells a frame from any other: see above. */
+struct event_stamp {
+    uint32_t salt;
+    uint64_t sequence, durable;
+};
+
 /* Frames on their way to disk: short pieces are copied, long ones borrowed. {0} is empty. */
 struct event_batch {
     struct buffer copied;
@@ -60,11 +68,11 @@ struct event_batch {
     size_t len;                 /* of all frames */
     size_t frame_at, frame_len; /* the open frame: head in copied, bytes so far */
     uint32_t records;           /* of the open frame, as is the rest */
-    uint64_t sequence, durable;
+    struct event_stamp stamp;
 };
 void event_batch_clear(struct event_batch *batch); /* keeps memory */
 void event_batch_done(struct event_batch *batch);
-void event_frame_begin(struct event_batch *batch, uint64_t sequence, uint64_t durable);
+void event_frame_begin(struct event_batch *batch, struct event_stamp stamp);
 /* Where the record starts, counted from the start of the batch. */
 size_t event_frame_add(struct event_batch *batch, const struct event_record *record);
 void event_frame_end(struct event_batch *batch);
@@ -80,9 +88,9 @@ struct event_frame {
     uint32_t next;
 };
 /* How long the frame is whose head bytes begins with; 0: that is no head. */
-size_t event_frame_len(struct text bytes);
+size_t event_frame_len(struct text bytes, uint32_t salt);
 /* False unless bytes begin with a whole and sound frame. */
-bool event_frame_parse(struct text bytes, struct event_frame *ret);
+bool event_frame_parse(struct text bytes, uint32_t salt, struct event_frame *ret);
 /* The next record of a sound frame and where in the frame it starts; false at the end. */
 bool event_frame_next(struct event_frame *frame, struct event_record *ret, size_t *ret_at);
 

@@ -7,7 +7,7 @@
 
 /*
  * Where in the log each record is that lives: a hash table from id. One thread's. {0} is
- * empty. 48 bytes an entry, 55 to 110 a record with the table's free room.
+ * empty. 40 bytes an entry, 46 to 92 a record with the table's free room.
  */
 struct event_place {
     uint32_t segment, at, len; /* of the record in the log; len 0: there is none */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -15,6 +16,10 @@
  * A new segment is made under another name and renamed when its head is on disk, so that a
  * file NUMBER.log always begins well. When a write fails, what it left may be on disk or not,
  * whatever the kernel says later: the segment is cut there and not written to again.
+ *
+ * To sync a block that is only allocated, or that makes the file longer, costs a commit of the
+ * file system's journal beside the block, about as much again. So zeros are written ahead, half
+ * a megabyte at a time: most commits then overwrite blocks that the disk has already.
  */
 #define PIECES_MAX 1024 /* of one pwritev(): IOV_MAX */
 
@@ -97,10 +102,10 @@ static int take_reserve(struct event_log *log)
 }
 
 /* Writes the head of the file "new" and gives it its name. */
-static int begin_segment(struct event_log *log, uint32_t number, int fd)
+static int begin_segment(struct event_log *log, uint32_t number, uint32_t salt, int fd)
 {
     const struct segment_head head = {
-        .number = number, .next_id = log->next_id, .last_sequence = log->durable};
+        .number = number, .next_id = log->next_id, .last_sequence = log->durable, .salt = salt};
     char bytes[SEGMENT_HEAD], name[24];
 
     segment_head_format(&head, bytes);
@@ -116,7 +121,7 @@ static int begin_segment(struct event_log *log, uint32_t number, int fd)
 }
 
 /* What was allocated and is not needed goes back to the disk. */
-static void end_segment(struct event_log *log, struct event_segment *segment)
+static void end_segment(struct event_segment *segment)
 {
     if (ftruncate(segment->fd, segment->used) == 0)
         segment->size = segment->used;
@@ -127,25 +132,38 @@ int event_log_add_segment(struct event_log *log, size_t size, bool is_put, struc
     uint32_t number = log->count ? last_segment(log)->number + 1 : 1;
     scoped(close) int fd = allocate_file(log, EVENT_LOG_NEW, size);
     struct stat status;
+    uint32_t salt;
 
+    crypto_random(&salt, sizeof salt);
     if (fd < 0 && can_use_reserve(log, size, is_put))
         fd = take_reserve(log);
-    if (fd < 0 || begin_segment(log, number, fd) < 0 || fstat(fd, &status) < 0)
+    if (fd < 0 || begin_segment(log, number, salt, fd) < 0 || fstat(fd, &status) < 0)
         return fail(log, "begin a new file in", err);
     if (log->count)
-        end_segment(log, last_segment(log));
+        end_segment(last_segment(log));
     struct event_segment *segment = event_log_push(log, number, take_fd(fd));
+    segment->salt = salt;
     segment->size = (uint32_t)status.st_size;
     segment->used = SEGMENT_HEAD;
     log->used += segment->used;
     return 0;
 }
 
-bool event_log_has_room(const struct event_log *log, size_t len)
+/* A segment has little space at first, as most folders never see an event. */
+static bool grow(const struct event_log *log, struct event_segment *segment, size_t len)
 {
-    const struct event_segment *last = last_segment(log);
+    if (segment->is_cut || segment->used + len > log->segment_bytes ||
+        posix_fallocate(segment->fd, 0, (off_t)log->segment_bytes) != 0)
+        return false;
+    segment->size = log->segment_bytes;
+    return true;
+}
 
-    return len <= last->size - last->used;
+bool event_log_has_room(struct event_log *log, size_t len)
+{
+    struct event_segment *last = last_segment(log);
+
+    return len <= last->size - last->used || grow(log, last, len);
 }
 
 int event_log_make_room(struct event_log *log, size_t len, bool is_put, struct error *err)
@@ -173,11 +191,35 @@ struct event_place event_log_end(const struct event_log *log)
     return (struct event_place){.segment = last->number, .at = last->used};
 }
 
-static int write_all(const struct event_segment *segment, const struct event_batch *batch)
+struct event_stamp event_log_stamp(struct event_log *log)
+{
+    return (struct event_stamp){
+        .salt = last_segment(log)->salt, .sequence = ++log->sequence, .durable = log->durable};
+}
+
+/* Beyond the batch, when that reaches beyond what is zeroed. */
+static int write_zeros(const struct event_log *log, struct event_segment *segment, size_t len)
+{
+    size_t from = segment->used + len, left = segment->size - from;
+
+    if (from <= segment->zeroed)
+        return 0;
+    if (left > ZERO_BYTES)
+        left = ZERO_BYTES;
+    if (left > 0 && pwrite(segment->fd, log->zeros, left, (off_t)from) != (ssize_t)left)
+        return -1;
+    segment->zeroed = (uint32_t)(from + left);
+    return 0;
+}
+
+static int write_all(const struct event_log *log, struct event_segment *segment,
+                     const struct event_batch *batch)
 {
     struct iovec pieces[PIECES_MAX];
     size_t done = 0;
 
+    if (write_zeros(log, segment, batch->len) < 0)
+        return -1;
     while (done < batch->len) {
         int count = event_batch_pieces(batch, done, pieces, PIECES_MAX);
         ssize_t written = pwritev(segment->fd, pieces, count, (off_t)segment->used + (off_t)done);
@@ -188,15 +230,22 @@ static int write_all(const struct event_segment *segment, const struct event_bat
     return fdatasync(segment->fd);
 }
 
+static void cut_segment(struct event_segment *segment)
+{
+    segment->is_cut = true;
+    end_segment(segment);
+    segment->size = segment->used; /* also when it could not be cut */
+    (void)fsync(segment->fd);      /* if that fails, too, no more can be done */
+}
+
 int event_log_write(struct event_log *log, const struct event_batch *batch, struct error *err)
 {
     struct event_segment *last = last_segment(log);
 
     assert(event_log_has_room(log, batch->len));
-    if (write_all(last, batch) < 0) {
+    if (write_all(log, last, batch) < 0) {
         fail(log, "write to", err);
-        end_segment(log, last);
-        last->size = last->used; /* also when it could not be cut */
+        cut_segment(last);
         return -1;
     }
     last->used += (uint32_t)batch->len;
@@ -260,7 +309,7 @@ static int drop_first(struct event_log *log)
     struct event_segment *first = &log->segments[0];
     scoped(free) char *path = event_log_path(log, first->number);
 
-    if (unlink(path) < 0 || fsync(log->folder) < 0) {
+    if ((unlink(path) < 0 && errno != ENOENT) || fsync(log->folder) < 0) {
         struct error err;
         error_system(&err, "cannot remove '%s'", path);
         log_warn("a file of events stays that is not needed", LOG_ERROR(&err));
@@ -340,6 +389,7 @@ void event_log_close(struct event_log *log)
     if (log->path)
         close_scoped(&log->folder);
     free(log->segments);
+    free(log->zeros);
     free(log->path);
     *log = (struct event_log){0};
 }

@@ -14,16 +14,19 @@
  * and dropped at the front. Numbers are consecutive, so a file that is missing is noticed.
  * One thread at a time.
  *
- * Space of a segment is allocated when it is created. A file "reserve" has the space of one
- * more: when the disk is full it becomes the last segment, for writes that put nothing, so that
- * there is always room to say that something is done with. While there is no reserve,
- * nothing is put.
+ * Space of a segment is allocated before the first write that needs it. A file "reserve" has
+ * the space of one more: when the disk is full it becomes the last segment, for writes that
+ * put nothing, so that there is always room to say that something is done with. While there is
+ * no reserve, nothing is put.
  */
 struct event_segment {
     uint32_t number;
     int fd;
+    uint32_t salt;
     uint32_t size, used; /* bytes allocated, written */
+    uint32_t zeroed;     /* up to where blocks were written, if only with zeros */
     uint64_t live;       /* bytes of records that are held */
+    bool is_cut;         /* a write failed: nothing more goes into it */
 };
 
 struct event_log {
@@ -36,7 +39,9 @@ struct event_log {
     uint64_t next_id;
     uint64_t used, live; /* over all segments */
     bool has_reserve;
+    char *zeros; /* ZERO_BYTES of them */
 };
+#define ZERO_BYTES (512 << 10)
 #define SEGMENT_BYTES_MIN 4096
 #define SEGMENT_BYTES_MAX (1 << 30)
 
@@ -51,10 +56,11 @@ void event_log_close(struct event_log *log);
 /* Makes sure that a frame of that length can be written, in a new segment if need be.
  * ERROR_LIMIT: the disk is full. */
 int event_log_make_room(struct event_log *log, size_t len, bool is_put, struct error *err);
-bool event_log_has_room(const struct event_log *log, size_t len);
+bool event_log_has_room(struct event_log *log, size_t len); /* in the last segment */
 
-/* Where the next frame goes. */
+/* Where the next frame goes that is written, and what the next one is given that is made. */
 struct event_place event_log_end(const struct event_log *log);
+struct event_stamp event_log_stamp(struct event_log *log);
 /* Writes frames that there is room for, and waits until they are on disk. After a failure
  * nothing of them will ever be read. */
 int event_log_write(struct event_log *log, const struct event_batch *batch, struct error *err);

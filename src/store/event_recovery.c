@@ -157,7 +157,8 @@ static void visit_frames(struct recovery *recovery, struct event_segment *segmen
     struct event_frame frame;
 
     segment->used = SEGMENT_HEAD;
-    while (event_frame_parse(text_skip(buffer_text(&recovery->bytes), segment->used), &frame) &&
+    while (event_frame_parse(text_skip(buffer_text(&recovery->bytes), segment->used), segment->salt,
+                             &frame) &&
            frame.sequence > log->sequence && frame.sequence <= max) {
         visit_frame(recovery, segment, &frame);
         segment->used += (uint32_t)frame.bytes.len;
@@ -172,12 +173,12 @@ static bool is_zero(struct text bytes)
 }
 
 /* Whether a frame in the bytes says that one after `sequence` was on disk before it. */
-static bool has_lost(struct text bytes, uint64_t sequence)
+static bool has_lost(struct text bytes, uint32_t salt, uint64_t sequence)
 {
     struct event_frame frame;
 
     for (; bytes.len >= FRAME_HEAD; bytes = text_skip(bytes, FRAME_ALIGN))
-        if (event_frame_parse(bytes, &frame) && frame.durable > sequence)
+        if (event_frame_parse(bytes, salt, &frame) && frame.durable > sequence)
             return true;
     return false;
 }
@@ -201,16 +202,10 @@ static int end_last(struct recovery *recovery, struct error *err)
     struct event_segment *last = &log->segments[log->count - 1];
     struct text tail = text_skip(buffer_text(&recovery->bytes), last->used);
 
-    if (has_lost(tail, log->sequence))
+    if (has_lost(tail, last->salt, log->sequence))
         return fail_at(recovery, log->count - 1, last->used,
                        "a write cannot be read that was completed", err);
-    if (!is_zero(tail) && cut_tail(log, last, err) < 0)
-        return -1;
-    /* Without room it is simply full. */
-    if (last->size < log->segment_bytes &&
-        posix_fallocate(last->fd, 0, (off_t)log->segment_bytes) == 0)
-        last->size = log->segment_bytes;
-    return 0;
+    return is_zero(tail) ? 0 : cut_tail(log, last, err);
 }
 
 static int read_segment(struct recovery *recovery, size_t index, struct error *err)
@@ -224,6 +219,7 @@ static int read_segment(struct recovery *recovery, size_t index, struct error *e
     if (event_log_read(log, segment->number, 0, segment->size, &recovery->bytes, err) < 0)
         return -1;
     log->sequence = head->last_sequence;
+    segment->salt = head->salt;
     if (head->next_id > log->next_id)
         log->next_id = head->next_id;
     visit_frames(recovery, segment, is_last ? UINT64_MAX : head[1].last_sequence);
@@ -271,8 +267,9 @@ static void find_reserve(struct event_log *log)
 
     log->has_reserve = fstatat(log->folder, EVENT_LOG_RESERVE, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
                        status.st_size == (off_t)log->segment_bytes;
-    event_log_make_reserve(log);
-    if (!log->has_reserve)
+    if (log->live > 0)
+        event_log_make_reserve(log);
+    if (log->live > 0 && !log->has_reserve)
         log_warn("the disk is full: no events are accepted", LOG_TEXT("folder", log->path));
 }
 
@@ -286,13 +283,15 @@ int event_log_open(struct event_log *log, const char *path, uint32_t segment_byt
     log->folder = -1;
     log->segment_bytes = segment_bytes;
     log->next_id = 1;
+    log->zeros = mem_zalloc(ZERO_BYTES);
     if (open_folder(log, err) < 0 || open_segments(log, err) < 0)
         return -1;
     (void)unlinkat(log->folder, EVENT_LOG_NEW, 0);
     int result = read_segments(&recovery, err);
     buffer_done(&recovery.bytes);
     free(recovery.heads);
-    if (result < 0 || (log->count == 0 && event_log_add_segment(log, segment_bytes, true, err) < 0))
+    if (result < 0 ||
+        (log->count == 0 && event_log_add_segment(log, SEGMENT_BYTES_MIN, true, err) < 0))
         return -1;
     find_reserve(log);
     event_log_drop(log);

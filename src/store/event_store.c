@@ -13,7 +13,7 @@
  * share a commit, and no timer makes a lone write wait.
  */
 #define BATCH_BYTES (4 << 20) /* a commit ends beyond it, so that nobody waits for all */
-#define SEGMENT_BYTES_DEFAULT (64 << 20)
+#define SEGMENT_BYTES_DEFAULT (32 << 20)
 
 /* --- writing --- */
 
@@ -92,7 +92,7 @@ static void encode(struct event_store *store, struct event_write *write)
 {
     struct event_log *log = &store->log;
 
-    event_frame_begin(&store->batch, ++log->sequence, log->durable);
+    event_frame_begin(&store->batch, event_log_stamp(log));
     for (size_t i = 0; i < write->count; i++) {
         struct event_change *change = &write->changes[i];
         if (change->action == EVENT_PUT)
@@ -127,8 +127,8 @@ static int stage(struct event_store *store, struct event_write *write, struct er
     if (store->batch.len && (store->batch.len >= BATCH_BYTES ||
                              !event_log_has_room(&store->log, store->batch.len + demand.frame_len)))
         flush(store);
-    if (store->batch.len == 0 &&
-        event_log_make_room(&store->log, demand.frame_len, demand.is_put, err) < 0)
+    if (event_log_make_room(&store->log, store->batch.len + demand.frame_len, demand.is_put, err) <
+        0)
         return -1;
     encode(store, write);
     chain(store, write);

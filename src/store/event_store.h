@@ -70,7 +70,7 @@ struct event_receiver {
 struct event_store_options {
     const char *folder;    /* DATA; files go into DATA/events */
     int64_t max_bytes;     /* of records alive, notes and bodies; beyond it puts fail */
-    int64_t segment_bytes; /* of one file; 0: 64 MB */
+    int64_t segment_bytes; /* of one file; 0: 32 MB */
 };
 
 /* Opens or creates it and reads what is there; blocks; called by main before loops run.

@@ -20,7 +20,7 @@ static void repair(char *bytes, size_t len)
         memcpy(bytes + at, "EvFr", 4);
         uint32_t crc = htole32(event_crc(0, bytes + at, FRAME_HEAD - 4));
         memcpy(bytes + at + FRAME_HEAD - 4, &crc, sizeof crc);
-        size_t step = event_frame_len(text_from(bytes + at, len - at));
+        size_t step = event_frame_len(text_from(bytes + at, len - at), 0);
         if (step == 0)
             return;
         at += step;
@@ -34,7 +34,7 @@ static void check_frame(struct text bytes)
     struct event_body body;
     size_t at, len = FRAME_HEAD;
 
-    if (!event_frame_parse(bytes, &frame))
+    if (!event_frame_parse(bytes, 0, &frame))
         return;
     while (event_frame_next(&frame, &record, &at)) {
         struct text rest = text_skip(bytes, at);

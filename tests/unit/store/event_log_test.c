@@ -72,9 +72,15 @@ static void fixture_done(struct fixture *fixture)
     CHECK(path_remove_tree(fixture->folder, &err) == 0);
 }
 
+/* A frame is made for the segment it will be in. */
 static void add(struct fixture *fixture, const struct event_record *record)
 {
-    event_frame_begin(&fixture->batch, ++fixture->log.sequence, fixture->log.durable);
+    size_t len = FRAME_HEAD + FRAME_ALIGN + event_record_size(record);
+    struct error ignored;
+
+    if (fixture->batch.len == 0) /* else the commit tells */
+        (void)event_log_make_room(&fixture->log, len, true, &ignored);
+    event_frame_begin(&fixture->batch, event_log_stamp(&fixture->log));
     (void)event_frame_add(&fixture->batch, record);
     event_frame_end(&fixture->batch);
 }
@@ -230,6 +236,42 @@ TEST(damage_before_the_tail_is_told_with_file_and_byte)
     fixture_done(&fixture);
 }
 
+/* Tears a record whose body is a frame that says, with that salt, that more was on disk. */
+static void tear_forgery(struct fixture *fixture, uint32_t salt)
+{
+    const struct event_record inner = {.action = EVENT_DELETE, .id = 1};
+    const struct event_stamp stamp = {.salt = salt, .sequence = 1000, .durable = 999};
+    size_t before = FRAME_HEAD + RECORD_HEAD_LONG + strlen("queue/a") + strlen("{}");
+    size_t start = fixture->log.segments[0].used;
+    scoped(buffer_done) struct buffer body = {0};
+    struct event_batch batch = {0};
+
+    event_frame_begin(&batch, stamp);
+    (void)event_frame_add(&batch, &inner);
+    event_frame_end(&batch);
+    /* It begins at a multiple of 8, as frames do. */
+    buffer_add(&body, "........", (FRAME_ALIGN - before % FRAME_ALIGN) % FRAME_ALIGN);
+    buffer_add_text(&body, buffer_text(&batch.copied));
+    event_batch_done(&batch);
+    put(fixture, 2, buffer_text(&body));
+    scoped(buffer_done) struct buffer sound = read_file(fixture, 1);
+    spoil(fixture, 1, buffer_text(&sound), start, start + 1, 'x');
+}
+
+TEST(an_event_that_looks_like_a_frame_is_none)
+{
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    put(&fixture, 1, TEXT("1"));
+    size_t start = fixture.log.segments[0].used;
+    tear_forgery(&fixture, fixture.log.segments[0].salt + 1);
+    reopen(&fixture, "P1 ");
+    tear_forgery(&fixture, fixture.log.segments[0].salt); /* which nobody can know */
+    check_damage(&fixture, 1, start);
+    fixture_done(&fixture);
+}
+
 /* Fills segment 1 and begins 2 and 3; the last frame of 1 starts there. */
 static size_t fill_three(struct fixture *fixture)
 {
@@ -371,7 +413,9 @@ TEST(a_frame_that_is_older_than_the_one_before_it_is_none)
     put(&fixture, 1, TEXT("1"));
     put(&fixture, 2, TEXT("2"));
     size_t end = fixture.log.segments[0].used;
-    event_frame_begin(&fixture.batch, fixture.log.sequence, 0);
+    struct event_stamp stamp = event_log_stamp(&fixture.log);
+    stamp.sequence--;
+    event_frame_begin(&fixture.batch, stamp);
     (void)event_frame_add(&fixture.batch, &second);
     event_frame_end(&fixture.batch);
     must_commit(&fixture);
