@@ -135,8 +135,8 @@ class Player:
             return None
         if call["service"] == "$fixture":
             answer = getattr(self, call["op"])(params, self._fill(call.get("args") or []))
-            assert ("error" in answer) == bool(call.get("expect_error")) or not isinstance(
-                answer, dict), f"{call['op']}: {answer}"
+            failed = isinstance(answer, dict) and "error" in answer
+            assert failed == bool(call.get("expect_error")), f"{call['op']}: {answer}"
             return answer
         if call["op"].startswith("wait:"):
             return self._wait(call["op"][len("wait:"):], params)
@@ -269,7 +269,6 @@ class Player:
                 {"func_name": "fixture-function", "handler_file": "lambda_echo.py"}, [])
             self.fixture_arn = made["CreateFunctionResponse"]["FunctionArn"]
         return self.fixture_arn
-
 
     def _printed_events(self):
         """What the function printed that is a document: the events it was given."""

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gives back what it gets."""
+import json
 
 
 def handler(event, context):
-    print(event)
+    print(json.dumps(event))
     return event
