@@ -15,7 +15,7 @@ void connection_end_stream(struct connection *c, bool reset)
 
     c->live = false;
     c->paused = c->told_full = false;
-    c->app->on_close(&c->stream, reset);
+    c->stream.app->on_close(&c->stream, reset);
     arena_reset(&c->stream.arena);
     if (pool->arena.blocks)
         arena_done(&c->stream.arena);
@@ -98,10 +98,10 @@ static void finish_closing(struct connection *c)
 static void tell_writable(struct connection *c)
 {
     c->told_full = false;
-    if (!c->app->on_writable)
+    if (!c->stream.app->on_writable)
         return;
     c->entered = true;
-    c->app->on_writable(&c->stream);
+    c->stream.app->on_writable(&c->stream);
     c->entered = false;
     if (c->closed)
         return;

@@ -18,6 +18,7 @@ static void init_stream(struct connection *c)
 {
     struct http_stream *stream = &c->stream;
 
+    stream->app = c->app;
     stream->owner = NULL;
     stream->is_half_closed = c->ended;
     stream->body_max = c->server->limits.body_max;
@@ -41,7 +42,7 @@ static void finish_request(struct connection *c)
 {
     c->reading = READ_DONE;
     if (c->live)
-        c->app->on_end(&c->stream);
+        c->stream.app->on_end(&c->stream);
 }
 
 static void ask_for_body(struct connection *c)
@@ -119,7 +120,7 @@ static void deliver(struct connection *c, struct text piece)
         connection_refuse(c, 413, "The body is too large.");
         return;
     }
-    bool more = c->app->on_body(&c->stream, piece);
+    bool more = c->stream.app->on_body(&c->stream, piece);
     if (!more && c->live && !c->closed) {
         c->paused = true;
         c->paused_us = connection_now_us(c);

@@ -101,7 +101,7 @@ struct http_transport {
 
 struct http_stream {
     const struct http_transport *transport;
-    const struct http_app *app;
+    const struct http_app *app; /* on_request may name another for the rest of the stream */
     void *context; /* of the listener: what http_listen() was given */
     void *owner;   /* the application's, NULL at first */
     struct loop *loop;
