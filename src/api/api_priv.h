@@ -178,6 +178,7 @@ const char *auth_caller_arn(struct call *call);
 const struct function *auth_calling_function(const struct call *call); /* NULL: not a function */
 /* Whether function.yaml of the calling function lists name under calls. */
 bool auth_may_call(const struct call *call, struct text name);
+bool auth_may_put(const struct call *call, struct text bus);    /* likewise under buses */
 bool auth_may_send(const struct call *call, struct text queue); /* likewise under queues */
 
 /* --- travelling and ending: call.c --- */

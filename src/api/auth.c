@@ -150,6 +150,13 @@ bool auth_may_call(const struct call *call, struct text name)
     return version && version_may_call(version, name);
 }
 
+bool auth_may_put(const struct call *call, struct text bus)
+{
+    const struct version *version = calling_version(call);
+
+    return version && version_may_put(version, bus);
+}
+
 bool auth_may_send(const struct call *call, struct text queue)
 {
     const struct version *version = calling_version(call);

@@ -216,7 +216,7 @@ static bool check_size(struct call *call, const json_t *entries)
     return false;
 }
 
-/* A function may put events into the buses that its `calls` name. */
+/* A function may put events into the buses that its function.yaml lists. */
 static bool may_put(struct call *call, const json_t *entries)
 {
     const json_t *entry;
@@ -228,8 +228,7 @@ static bool may_put(struct call *call, const json_t *entries)
     {
         struct text key = bus_key(call, entry),
                     name = text_skip(key, events_key(call, TEXT("")).len);
-        const char *resource = arena_format(&call->arena, "event-bus/%.*s", TEXT_ARG(name));
-        if (auth_may_call(call, text_of(resource)))
+        if (auth_may_put(call, name))
             continue;
         auth_deny(call, "events:PutEvents", text_of(events_arn(call, "event-bus", name)));
         return false;

@@ -468,6 +468,7 @@ void config_apply_manifest(struct function_config *config, const struct manifest
     take_environment(config, manifest);
     take_names(&config->calls, &config->call_count, manifest->calls, manifest->call_count);
     take_names(&config->queues, &config->queue_count, manifest->queues, manifest->queue_count);
+    take_names(&config->buses, &config->bus_count, manifest->buses, manifest->bus_count);
     if (is_free(config, CONFIG_LOG_FORMAT))
         set_log_format(config,
                        manifest->log_format && strcmp(manifest->log_format, "json") == 0

@@ -72,6 +72,7 @@ const struct field config_fields[] = {
     BOOL(function_config, host_network),
     STRINGS(function_config, calls, call_count),
     STRINGS(function_config, queues, queue_count),
+    STRINGS(function_config, buses, bus_count),
     {0},
 };
 

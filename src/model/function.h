@@ -61,6 +61,8 @@ struct function_config {
     size_t call_count;
     char **queues; /* function.yaml: queues it may send to, by name */
     size_t queue_count;
+    char **buses; /* function.yaml: event buses it may put events into, by name */
+    size_t bus_count;
 };
 
 #define VERSION_SHARDS_MAX 64
@@ -193,6 +195,7 @@ void model_set(char **field, struct text value);
 const struct version *function_version(const struct function *function, struct text qualifier);
 /* Whether its `calls` list that function: until roles exist, what its instances may call. */
 bool version_may_call(const struct version *version, struct text name);
+bool version_may_put(const struct version *version, struct text bus); /* likewise `buses` */
 bool version_may_send(const struct version *version, struct text queue); /* likewise `queues` */
 const char *version_variable(const struct version *version, struct text name); /* or NULL */
 

@@ -101,6 +101,14 @@ static bool is_method(struct text value)
 }
 
 /* "{proxy+}" */
+static bool is_bus(struct text value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if (value.at[i] != '.' && !is_name(text_slice(value, i, i + 1)))
+            return false;
+    return value.len > 0;
+}
+
 static bool is_queue(struct text value)
 {
     size_t fifo = text_ends(value, TEXT(".fifo")) ? sizeof ".fifo" - 1 : 0;
@@ -158,6 +166,7 @@ static bool is_json(struct text value)
 }
 
 static const struct form form_name = {is_name, "letters, digits, '-' and '_'"};
+static const struct form form_bus = {is_bus, "letters, digits, '.', '-' and '_'"};
 static const struct form form_queue = {
     is_queue, "letters, digits, '-' and '_', and '.fifo' at the end if it is one"};
 static const struct form form_graphic = {is_graphic, "ASCII without blanks"};
@@ -237,6 +246,8 @@ static const struct key root_keys[] = {
      &form_name, NULL, "functions it may call, by name"},
     {"queues", KEY_LIST, AT(queues), AT(queue_count), 0, 1, LIMIT_QUEUE_NAME, LIMIT_CALLS,
      &form_queue, NULL, "queues it may send to, by name"},
+    {"buses", KEY_LIST, AT(buses), AT(bus_count), 0, 1, 256, LIMIT_CALLS, &form_bus, NULL,
+     "event buses it may put events into, by name"},
     {"network", KEY_STRING, AT(network), 0, 0, 1, 16, 0, &form_network, NULL,
      "`host` switches network isolation off: for trusted code only"},
     {"log-format", KEY_STRING, AT(log_format), 0, 0, 1, 16, 0, &form_log_format, NULL,
@@ -623,6 +634,9 @@ void manifest_free(struct manifest *manifest)
     for (size_t i = 0; i < manifest->queue_count; i++)
         free(manifest->queues[i]);
     free(manifest->queues);
+    for (size_t i = 0; i < manifest->bus_count; i++)
+        free(manifest->buses[i]);
+    free(manifest->buses);
     fields_done(cors_fields, &manifest->cors);
     free(manifest);
 }

@@ -23,6 +23,7 @@
  *     environment: {LEVEL: debug}  # names and values
  *     calls: [resize, store]       # functions it may call
  *     queues: [thumbs, log.fifo]   # queues it may send to
+ *     buses: [default, shop]       # event buses it may put events into
  *     network: none                # none, or host: no network isolation, trusted code only
  *     log-format: text             # text or json
  *     http:                        # gives it a function URL
@@ -47,6 +48,8 @@ struct manifest {
     size_t call_count;
     char **queues;
     size_t queue_count;
+    char **buses;
+    size_t bus_count;
     bool has_http;
     char *http_auth, *http_mode, *http_route; /* NULL: not given */
     struct cors cors;

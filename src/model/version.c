@@ -105,3 +105,8 @@ bool version_may_send(const struct version *version, struct text queue)
 {
     return lists(version->config.queues, version->config.queue_count, queue);
 }
+
+bool version_may_put(const struct version *version, struct text bus)
+{
+    return lists(version->config.buses, version->config.bus_count, bus);
+}
