@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/gateway_priv.h"
 
-#define SERVICE TEXT("lambda")
 #define SKEW_MS (5 * 60 * 1000)
 
 static bool allows_urls(const struct permission *permission)
@@ -67,7 +66,7 @@ static int verify(const struct gateway_options *options, struct http_stream *str
 {
     const struct sigv4_scope scope = {
         .region = text_of(options->region),
-        .service = SERVICE,
+        .service = caller->service,
         .now_ms = caller->now_ms,
         .skew_ms = SKEW_MS,
     };
@@ -83,10 +82,11 @@ static int verify(const struct gateway_options *options, struct http_stream *str
 }
 
 struct caller *auth_read(const struct gateway_options *options, struct http_stream *stream,
-                         int64_t now_ms, struct sigv4_refusal *refusal)
+                         struct text service, int64_t now_ms, struct sigv4_refusal *refusal)
 {
     struct caller *caller = arena_zalloc(&stream->arena, sizeof *caller);
 
+    caller->service = service;
     caller->now_ms = now_ms;
     if (sigv4_read(&stream->request, &stream->arena, &caller->claim, refusal) < 0)
         return NULL;
@@ -135,4 +135,13 @@ bool caller_may_call(const struct gateway_options *options, const struct origin 
     const struct version *version = calling_version(options, origin, caller);
     return version && text_equal(text_of(version->account), text_of(function->account)) &&
            version_may_call(version, text_of(function->name));
+}
+
+bool caller_may_put(const struct gateway_options *options, const struct origin *origin,
+                    const struct caller *caller, struct text bus)
+{
+    if (caller->key.kind == KEY_ROOT)
+        return true;
+    const struct version *version = calling_version(options, origin, caller);
+    return version && version_may_put(version, bus);
 }

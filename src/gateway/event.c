@@ -91,7 +91,7 @@ static void add_header(struct buffer *out, struct text name, struct text value)
     buffer_add_char(out, ',');
 }
 
-static void add_headers(struct buffer *out, const struct event *event, struct text cookies,
+static void add_headers(struct buffer *out, const struct url_event *event, struct text cookies,
                         struct arena *arena)
 {
     const struct http_request *request = event->request;
@@ -240,7 +240,7 @@ static struct text domain_of(struct text host)
     return text_slice(host, 0, end);
 }
 
-static void add_context(struct buffer *out, const struct event *event)
+static void add_context(struct buffer *out, const struct url_event *event)
 {
     const struct http_request *request = event->request;
     struct text id = text_of(event->route->function->url.id);
@@ -314,7 +314,7 @@ static bool is_text_body(const struct http_request *request)
     return true;
 }
 
-static void add_body(struct buffer *out, const struct event *event)
+static void add_body(struct buffer *out, const struct url_event *event)
 {
     if (event->body.len == 0) {
         buffer_add_literal(out, ",\"isBase64Encoded\":false}");
@@ -333,7 +333,7 @@ static void add_body(struct buffer *out, const struct event *event)
 /* Most of an event is a copy of the request's head, plus this for names and context. */
 #define FRAME_BYTES 1536
 
-void event_write(const struct event *event, struct arena *arena, struct buffer *out)
+void event_write(const struct url_event *event, struct arena *arena, struct buffer *out)
 {
     const struct http_request *request = event->request;
     struct text cookies = find_cookies(request, arena);

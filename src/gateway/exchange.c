@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "gateway/events.h"
 #include "gateway/gateway_priv.h"
 
 /*
@@ -112,7 +113,8 @@ static bool check_caller(struct exchange *exchange)
             reply_refuse(exchange, REFUSE_FORBIDDEN);
         return is_public;
     }
-    exchange->caller = auth_read(&gateway->options, exchange->stream, exchange->now_ms, &refusal);
+    exchange->caller =
+        auth_read(&gateway->options, exchange->stream, TEXT("lambda"), exchange->now_ms, &refusal);
     if (exchange->caller)
         return true;
     reply_refuse_signature(exchange, &refusal);
@@ -145,9 +147,14 @@ static bool check_size(struct exchange *exchange)
 static void on_request(struct http_stream *stream)
 {
     const struct origin *origin = stream->context;
-    struct exchange *exchange = arena_zalloc(&stream->arena, sizeof *exchange);
+    struct gateway *gateway = origin->service;
 
-    exchange->gateway = origin->service;
+    if (gateway->options.buses && events_is_path(stream->request.path)) {
+        events_begin(gateway, stream);
+        return;
+    }
+    struct exchange *exchange = arena_zalloc(&stream->arena, sizeof *exchange);
+    exchange->gateway = gateway;
     exchange->origin = origin;
     exchange->stream = stream;
     exchange->now_ms = clock_now_ms();
@@ -222,7 +229,7 @@ static struct invocation *make_invocation(struct exchange *exchange, struct text
     invocation->hops = exchange->hops;
     trace_make(http_header(&stream->request, TEXT("x-amzn-trace-id")), exchange->hops,
                exchange->now_ms, invocation->trace);
-    const struct event event = {
+    const struct url_event event = {
         .request = &stream->request,
         .route = &exchange->route,
         .caller = exchange->caller,

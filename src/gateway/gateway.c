@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
 #include "base/path.h"
+#include "gateway/events.h"
 #include "gateway/gateway_priv.h"
 
 #define LOG_NAME "access.log"
@@ -14,6 +15,7 @@ struct gateway *gateway_new(const struct gateway_options *options)
     gateway->options.region = mem_strdup(options->region);
     gateway->options.data_folder = NULL;
     gateway->time_s = -1;
+    list_init(&gateway->postings);
     if (options->data_folder) {
         scoped(free) char *path = path_join(options->data_folder, LOG_NAME);
         gateway->log = access_log_new(options->loop, path);
@@ -31,6 +33,7 @@ void gateway_free(struct gateway *gateway)
 {
     if (!gateway)
         return;
+    events_done(gateway);
     access_log_free(gateway->log);
     buffer_done(&gateway->scratch);
     free((char *)(uintptr_t)gateway->options.account);

@@ -15,12 +15,16 @@
  * it an event, and turns the function's answer into a response. One a shard, used on its
  * loop only.
  */
+struct bus_view;
+struct event_store;
 struct gateway;
 
 struct gateway_options {
     struct loop *loop;
     struct invoker *invoker;
     const struct directory *directory;
+    const struct bus_view *buses; /* NULL: events are not taken */
+    struct event_store *events;
     const struct keyring *keyring;
     const char *account, *region; /* copied */
     uint16_t port;                /* where clients reach it, for forwarded headers */

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "base/list.h"
 #include "gateway/access_log.h"
 #include "gateway/gateway.h"
 #include "http/sigv4.h"
@@ -19,8 +20,10 @@
 struct gateway {
     struct gateway_options options; /* its strings are the gateway's own */
     struct access_log *log;         /* NULL: none is kept */
-    int64_t time_s;                 /* what time holds */
-    char time[32];                  /* now, as the common log format has it */
+    struct list postings;           /* of events, to use again */
+    int posting_count;
+    int64_t time_s; /* what time holds */
+    char time[32];  /* now, as the common log format has it */
     /* For the answer being given: used and left before the next. */
     struct http_field fields[ANSWER_FIELDS_MAX + OWN_FIELDS_MAX];
     struct buffer scratch;
@@ -51,7 +54,8 @@ int route_find(const struct gateway_options *options, const struct http_request 
 struct caller {
     struct sigv4_claim claim;
     struct key key;
-    int64_t now_ms; /* when the head came: a slow body does not make it expire */
+    struct text service; /* what the signature is for */
+    int64_t now_ms;      /* when the head came: a slow body does not make it expire */
     /* As an event shows them. */
     struct text account, id, arn;
 };
@@ -60,7 +64,7 @@ struct caller {
 bool auth_is_public(const struct function *function);
 /* Reads who claims to have signed a request; NULL and *refusal also for unknown keys. */
 struct caller *auth_read(const struct gateway_options *options, struct http_stream *stream,
-                         int64_t now_ms, struct sigv4_refusal *refusal);
+                         struct text service, int64_t now_ms, struct sigv4_refusal *refusal);
 /* Whether the body's hash has to be known to check it. */
 bool auth_needs_hash(const struct http_request *request);
 /* Checks the signature. body_sha256: lower-case hex. */
@@ -70,6 +74,9 @@ int auth_verify(const struct gateway_options *options, struct http_stream *strea
 /* Whether a caller who is who it says may call that function. */
 bool caller_may_call(const struct gateway_options *options, const struct origin *origin,
                      const struct caller *caller, const struct function *function);
+/* Likewise put events into that bus. */
+bool caller_may_put(const struct gateway_options *options, const struct origin *origin,
+                    const struct caller *caller, struct text bus);
 
 /* --- CORS: cors.c --- */
 
@@ -83,7 +90,7 @@ size_t cors_headers(const struct cors *cors, const struct http_request *request,
 
 /* --- the event: event.c, header.c, trace.c --- */
 
-struct event {
+struct url_event {
     const struct http_request *request;
     const struct route *route;
     const struct caller *caller; /* NULL: anonymous */
@@ -95,7 +102,7 @@ struct event {
     struct text body;
 };
 /* Appends the event in payload format 2.0. */
-void event_write(const struct event *event, struct arena *arena, struct buffer *out);
+void event_write(const struct url_event *event, struct arena *arena, struct buffer *out);
 
 /* Whether a header of the client is the function's to see under its own name. Not those
  * about the connection, those the platform itself sets, nor a checked signature. */

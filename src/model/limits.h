@@ -77,4 +77,5 @@
 #define LIMIT_RULE_TARGETS 5    /* EventBridge */
 #define LIMIT_BUS_POLICY 10240  /* EventBridge: characters of a bus's policy */
 #define LIMIT_REPLAYS 10        /* EventBridge: active at once */
+#define LIMIT_EVENT_POST 1048576 /* bytes of a request of CloudEvents; what a function may be given */
 #define LIMIT_BUS_HOPS 5        /* buses an event goes through, one after the other */

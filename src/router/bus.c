@@ -180,6 +180,7 @@ static struct bus *copy_bus(const struct bus *bus, size_t chunk_count)
 
     copy->refs = 1;
     copy->key = mem_strdup(bus->key);
+    copy->is_public = bus->is_public;
     copy->chunk_count = chunk_count > bus->chunk_count ? chunk_count : bus->chunk_count;
     copy->chunks = mem_zalloc((copy->chunk_count + 1) * sizeof(struct bus_chunk *));
     for (size_t i = 0; i < copy->chunk_count; i++) {
@@ -212,6 +213,14 @@ struct bus *bus_with_matcher(const struct bus *bus, struct matcher *matcher)
     struct bus *copy = copy_bus(bus, 0);
 
     copy->matcher = matcher;
+    return copy;
+}
+
+struct bus *bus_with_access(const struct bus *bus, bool is_public)
+{
+    struct bus *copy = bus_with_matcher(bus, matcher_ref(bus->matcher));
+
+    copy->is_public = is_public;
     return copy;
 }
 

@@ -71,6 +71,7 @@ struct bus_chunk;
 struct bus {
     atomic_int refs;
     char *key;               /* "ACCOUNT/REGION/NAME" */
+    bool is_public;          /* its policy lets everybody put events */
     struct matcher *matcher; /* whose rule ids are indexes into the rules */
     struct bus_chunk **chunks;
     size_t chunk_count;
@@ -80,6 +81,8 @@ struct bus {
 struct bus *bus_new(struct text key, struct bus_rule *const *rules, size_t count);
 /* The same bus with another rule at index, or none (NULL). Takes the rule, not the bus. */
 struct bus *bus_with(const struct bus *bus, size_t index, struct bus_rule *rule);
+/* The same bus, open to everybody or not. */
+struct bus *bus_with_access(const struct bus *bus, bool is_public);
 /* The same bus with its matcher replaced by one that matches the same. Takes the matcher. */
 struct bus *bus_with_matcher(const struct bus *bus, struct matcher *matcher);
 const struct bus_rule *bus_rule_at(const struct bus *bus, size_t index); /* NULL: none */

@@ -314,15 +314,65 @@ static bool rebuild_archive(void *arg, struct text key, const json_t *document)
     return true;
 }
 
+static bool is_everybody(const json_t *principal)
+{
+    struct text aws = json_text(principal, "AWS");
+
+    return (json_is_string(principal) && strcmp(json_string_value(principal), "*") == 0) ||
+           text_equal(aws, TEXT("*"));
+}
+
+static bool allows_everybody(const json_t *statement)
+{
+    struct text action = json_text(statement, "Action");
+
+    return text_equal(json_text(statement, "Effect"), TEXT("Allow")) &&
+           is_everybody(json_object_get(statement, "Principal")) &&
+           (text_equal(action, TEXT("events:PutEvents")) || text_equal(action, TEXT("events:*")) ||
+            text_equal(action, TEXT("*"))) &&
+           !json_object_get(statement, "Condition");
+}
+
+/* A statement without a condition lets everybody in; one that denies anything, nobody. */
+static bool is_public(const json_t *document)
+{
+    const json_t *statements = json_object_get(json_object_get(document, "Policy"), "Statement"),
+                 *statement;
+    bool allowed = false;
+    size_t index;
+
+    if (json_is_object(statements))
+        return allows_everybody(statements);
+    json_array_foreach(statements, index, statement)
+    {
+        if (text_equal(json_text(statement, "Effect"), TEXT("Deny")))
+            return false;
+        allowed = allowed || allows_everybody(statement);
+    }
+    return allowed;
+}
+
+static void set_access(struct building *building, const json_t *document)
+{
+    struct bus *before = building->bus;
+
+    if (before->is_public == is_public(document))
+        return;
+    building->bus = bus_with_access(before, !before->is_public);
+    bus_unref(before);
+}
+
 /* A bus that comes back under its name finds the archives it had. */
-static struct building *build_bus(struct buses *buses, struct text key)
+static struct building *build_bus(struct buses *buses, struct text key, const json_t *document)
 {
     struct rebuild rebuild = {buses, key};
 
     if (!map_find(&buses->buildings, key))
         registry_each(buses->registries[BUSES_ARCHIVE], TEXT(""), TEXT_NONE, rebuild_archive,
                       &rebuild);
-    return building_of(buses, key);
+    struct building *building = building_of(buses, key);
+    set_access(building, document);
+    return building;
 }
 
 size_t buses_rule_count(const struct buses *buses, struct text key)
@@ -373,7 +423,7 @@ static void publish_change(struct buses_change *change)
     switch (change->kind) {
     case BUSES_BUS:
         if (document) {
-            publish_building(build_bus(buses, key), change);
+            publish_building(build_bus(buses, key, document), change);
             return;
         }
         delete_bus(buses, key);
@@ -467,7 +517,10 @@ static char *default_key(const struct buses *buses)
 
 static void finish_loading(struct building *building)
 {
+    const struct registry *documents = building->buses->registries[BUSES_BUS];
+
     building->bus = bus_new(text_of(building->key), building->loading, building->slot_count);
+    building->bus->is_public = is_public(registry_find(documents, text_of(building->key)));
     free(take(building->loading));
 }
 
