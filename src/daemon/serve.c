@@ -30,6 +30,7 @@
 #include "source/schedules.h"
 #include "source/timer.h"
 #include "store/event_store.h"
+#include "target/targets.h"
 
 /*
  * The wiring. Order matters: the spawner is forked while there is one thread; the store
@@ -68,6 +69,8 @@ struct daemon {
     const struct directory **directories; /* of the shards */
     struct replays *replays;
     struct bus_inbox *inbox;
+    struct log_writer **log_writers; /* of the shards */
+    struct targets *targets;
     struct timer *timer;
     struct scheduled_rules *rules;
     struct schedules *schedules;
@@ -196,6 +199,8 @@ static void build_place(struct daemon *daemon, int index)
         .loop = place->loop,
         .invoker = shard_invoker(place->shard),
         .directory = shard_directory(place->shard),
+        .buses = buses_view(daemon->buses, index),
+        .events = daemon->events,
         .keyring = daemon->keyring,
         .account = daemon->settings->account,
         .region = daemon->settings->region,
@@ -255,6 +260,24 @@ static int build_buses(struct daemon *daemon, struct error *err)
     };
     daemon->inbox = bus_inbox_new(&inbox);
     return 0;
+}
+
+static void build_targets(struct daemon *daemon)
+{
+    daemon->log_writers = mem_zalloc((size_t)daemon->shards * sizeof(struct log_writer *));
+    for (int i = 0; i < daemon->shards; i++)
+        daemon->log_writers[i] = shard_log_writer(engine_shard(daemon->engine, i));
+    const struct targets_options options = {
+        .buses = daemon->buses,
+        .events = daemon->events,
+        .control = daemon->control,
+        .loops = daemon->loops,
+        .loop_count = daemon->shards,
+        .logs = daemon->log_writers,
+        .account = daemon->settings->account,
+        .region = daemon->settings->region,
+    };
+    daemon->targets = targets_new(&options);
 }
 
 static int build_schedules(struct daemon *daemon, struct error *err)
@@ -340,6 +363,7 @@ static int build(struct daemon *daemon, struct error *err)
     if (build_queues(daemon, err) < 0 || build_buses(daemon, err) < 0 ||
         build_mappings(daemon, err) < 0 || build_schedules(daemon, err) < 0)
         return -1;
+    build_targets(daemon);
     daemon->api = api_new(daemon->engine);
     api_set_queues(daemon->api, daemon->queues);
     api_set_buses(daemon->api, daemon->buses);
