@@ -29,7 +29,7 @@ struct posting {
     struct buffer envelope;
     struct dispatch dispatch;
     struct event_write write;
-    bool is_writing;
+    bool is_submitted, is_writing;
 };
 
 /* --- answers --- */
@@ -95,7 +95,7 @@ static void put_back(struct posting *posting)
     dispatch_clear(&posting->dispatch);
     posting->stream = NULL;
     posting->caller = NULL;
-    posting->is_writing = false;
+    posting->is_submitted = posting->is_writing = false;
     list_push_front(&gateway->postings, &posting->link);
     gateway->posting_count++;
 }
@@ -297,6 +297,12 @@ static bool on_body(struct http_stream *stream, struct text chunk)
 {
     struct posting *posting = stream->owner;
 
+    /* What came in one piece is used where it stands; then on_end has nothing to do. */
+    if (posting->body.len == 0 && (int64_t)chunk.len == stream->request.content_length) {
+        posting->is_submitted = true;
+        submit(posting, chunk);
+        return true;
+    }
     buffer_add_text(&posting->body, chunk);
     return true;
 }
@@ -305,7 +311,8 @@ static void on_end(struct http_stream *stream)
 {
     struct posting *posting = stream->owner;
 
-    submit(posting, buffer_text(&posting->body));
+    if (!posting->is_submitted)
+        submit(posting, buffer_text(&posting->body));
 }
 
 static void on_close(struct http_stream *stream, bool reset)

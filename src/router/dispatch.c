@@ -201,10 +201,12 @@ static void deliver_to_tagged(const struct delivery *delivery)
     }
 }
 
+/* Who sent it matters to a message that may become a dead letter, and is left out of others:
+ * a note is written and read for each. */
 static void deliver_to_queue(const struct delivery *delivery)
 {
     const struct bus_target *target = delivery->target;
-    const struct queue_message message = {
+    struct queue_message message = {
         .lane = text_of(target->lane),
         .body = delivery->payload,
         .group = text_of(target->group),
@@ -212,12 +214,14 @@ static void deliver_to_queue(const struct delivery *delivery)
         .trace = delivery->event->trace,
         .hops = delivery->event->hops,
         .delay_s = -1,
-        .source_arn = text_of(delivery->rule->arn),
-        .target_id = text_of(target->id),
-        .target_arn = text_of(target->arn),
-        .dead_letter = text_of(target->dead_letter),
     };
 
+    if (*target->dead_letter) {
+        message.dead_letter = text_of(target->dead_letter);
+        message.source_arn = text_of(delivery->rule->arn);
+        message.target_id = text_of(target->id);
+        message.target_arn = text_of(target->arn);
+    }
     queue_message_put(&message, &delivery->dispatch->arena, add_change(delivery->dispatch));
 }
 

@@ -227,7 +227,7 @@ TEST(an_event_goes_from_bus_to_bus_in_the_same_write)
                 NULL});
     add_bus(&scene, HEAD "next",
             (const char *const[]){RULE("b", "next", SHOP,
-                                       QUEUE("1", "one", "") "," TARGET(
+                                       QUEUE("1", "one", DEAD) "," TARGET(
                                            "2", "arn:aws:events:r:0:event-bus/default", "")),
                                   NULL});
     put(&scene, HEAD "default");
