@@ -18,10 +18,12 @@
 
 struct settings {
     char *qualifier;
-    bool log;
+    bool async, log;
 };
 
 static const struct option options[] = {
+    {"async", OPTION_BOOL, offsetof(struct settings, async), NULL, 0, 0, "",
+     "hand the payload over as an event and do not wait for the function"},
     {"log", OPTION_BOOL, offsetof(struct settings, log), NULL, 0, 0, "",
      "show what the function logged (its last 4 KB)"},
     {"qualifier", OPTION_STRING, offsetof(struct settings, qualifier), NULL, 0, 0, "VERSION",
@@ -152,6 +154,15 @@ static void print_function_error(const struct session *session, const struct ans
     output_buffer(stderr, &out);
 }
 
+/* It is on disk, and will be run. */
+static void print_accepted(const struct session *session, const struct answer *answer)
+{
+    if (session->json)
+        print_json(answer);
+    else
+        printf("accepted: request id %.*s\n", TEXT_ARG(answer_header(answer, "x-amzn-requestid")));
+}
+
 static int print_answer(const struct session *session, const struct answer *answer)
 {
     bool failed = text_is_set(answer_header(answer, "x-amz-function-error"));
@@ -173,12 +184,18 @@ static int invoke(struct session *session, const struct settings *settings, cons
                   struct text payload, struct error *err)
 {
     scoped(answer_done) struct answer answer = {0};
-    const struct http_field log_type = {TEXT("x-amz-log-type"), TEXT("Tail")};
+    struct http_field headers[2];
+    size_t count = 0;
+
+    if (settings->log)
+        headers[count++] = (struct http_field){TEXT("x-amz-log-type"), TEXT("Tail")};
+    if (settings->async)
+        headers[count++] = (struct http_field){TEXT("x-amz-invocation-type"), TEXT("Event")};
     const struct call call = {
         .method = "POST",
         .path = make_path(session, name, settings->qualifier),
-        .headers = &log_type,
-        .header_count = settings->log ? 1 : 0,
+        .headers = headers,
+        .header_count = count,
         .body = payload,
         .uploading = "sending the payload",
         .waiting = arena_format(&session->arena, "%s runs", name),
@@ -189,6 +206,10 @@ static int invoke(struct session *session, const struct settings *settings, cons
     if (answer.status < 200 || answer.status > 299) {
         (void)answer_fail(session, &answer, err);
         return EXIT_ERROR;
+    }
+    if (settings->async) {
+        print_accepted(session, &answer);
+        return EXIT_OK;
     }
     return print_answer(session, &answer);
 }
@@ -215,10 +236,12 @@ const struct command command_invoke = {
     .help = "The payload is JSON: as it stands, from a file (@FILE), or from the input (-);\n"
             "{} if not given. The answer goes to stdout, indented on a terminal and byte for\n"
             "byte into a pipe. When the function fails, its error goes to stderr and the exit\n"
-            "code is 3.\n"
+            "code is 3. With --async the function runs later, and again if it fails; what comes\n"
+            "out at once is the request id.\n"
             "\n"
             "  evoke invoke hello '{\"name\":\"you\"}'\n"
             "  evoke invoke hello @event.json --log\n"
+            "  evoke invoke hello '{\"n\":1}' --async\n"
             "  echo '[1,2]' | evoke invoke hello -\n",
     .run = run,
     .options = options,

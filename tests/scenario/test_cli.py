@@ -97,6 +97,25 @@ def test_a_function_error_is_exit_code_3(evoke, tmp_path):
     assert answer["functionError"] == "Unhandled" and answer["payload"]["errorMessage"] == "still"
 
 
+def test_an_event_is_handed_over_and_run_later(daemon, evoke, tmp_path):
+    deploy(evoke, tmp_path / "later", "name: later\nruntime: python3.x\nhandler: app.handler\n",
+           "def handler(e, c): print('ran with', e['n'])\n")
+    said = evoke("invoke", "later", '{"n":7}', "--async").stdout
+    assert said.startswith("accepted: request id ")
+    request = said.split()[-1]
+    follow = subprocess.Popen([daemon.evoke, "logs", "-f", "later"], stdout=subprocess.PIPE, text=True,
+                              env={**os.environ, **daemon.env})
+    try:
+        assert any("ran with 7" in line for line in follow.stdout)
+    finally:
+        follow.terminate()
+        follow.wait(10)
+        follow.stdout.close()
+    assert f"START RequestId: {request}" in evoke("logs", "later").stdout
+    told = json.loads(evoke("invoke", "later", '{"n":8}', "--async", "--json").stdout)
+    assert told["status"] == 202 and len(told["requestId"]) == 36
+
+
 def test_a_url_is_opened_closed_and_taken_away(daemon, evoke, tmp_path):
     deploy(evoke, tmp_path / "open", "name: open\nruntime: python3.x\nhandler: app.handler\n",
            "def handler(e, c): return {'path': e['rawPath']}\n")
