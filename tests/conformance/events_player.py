@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plays recorded cases of EventBridge: what a player of Lambda's cases does, and the set-up
 steps, services and spellings that belong to events."""
-import ast
 import datetime
 import json
 import re
@@ -81,7 +80,7 @@ class Player(player.Player):
                                          "1.0" if service == "sqs" else "1.1")
         return normal(answer)
 
-    def _call(self, call):
+    def _call(self, call, awaited=None):
         service, op = call["service"], call["op"]
         params = self._fill(call["params"])
         if (service, op) in PERMISSIONS:
@@ -247,7 +246,7 @@ class Player(player.Player):
         while True:
             answer = self.client.call("filter_log_events",
                                       {"logGroupName": f"/aws/lambda/{self.function}"})
-            events = [ast.literal_eval(line["message"]) for line in answer.get("events", [])
+            events = [json.loads(line["message"]) for line in answer.get("events", [])
                       if line["message"].startswith("{")]
             if len(events) >= wanted or time.monotonic() > deadline:
                 return normal(events)
@@ -274,8 +273,6 @@ def normal(answer):
 
 
 def _normal_member(key, value):
-    if key in ("timestamp", "ingestionTime") and isinstance(value, int):
-        return "timestamp"
     if key in ("EventPattern", "Body", "Policy", "message") and isinstance(value, str):
         try:
             parsed = json.loads(value)
