@@ -173,7 +173,7 @@ static inline const char *read_string(struct scan *scan, const char *at, struct 
 
 static inline const char *skip_string(const char *at, const char *end)
 {
-    bool dots;
+    bool dots = false;
 
     for (;;) {
         at = skip_plain(at, end, &dots);
