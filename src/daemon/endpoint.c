@@ -13,6 +13,8 @@ static int bind_address(struct endpoint *endpoint, const char *host, int shards,
     char *address = endpoint->addresses[endpoint->address_count];
 
     snprintf(address, sizeof endpoint->addresses[0], "%s:%u", host, (unsigned)endpoint->port);
+    if (http_check_unused(text_of(address), err) < 0)
+        return -1;
     for (int shard = 0; shard < shards; shard++) {
         int fd = http_bind(text_of(address), &endpoint->port, err);
         if (fd < 0)

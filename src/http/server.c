@@ -256,6 +256,25 @@ static bool parse_address(struct text address, struct sockaddr_storage *ret, soc
     return inet_pton(AF_INET, host, &v4->sin_addr) == 1;
 }
 
+/* Others may listen on what was bound with SO_REUSEPORT, if they set it too: without it the
+ * kernel says whether somebody does. */
+int http_check_unused(struct text address, struct error *err)
+{
+    struct sockaddr_storage bound;
+    socklen_t len;
+    int on = 1;
+
+    if (!parse_address(address, &bound, &len))
+        return 0;
+    scoped(close) int fd = socket(bound.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+        (bound.ss_family == AF_INET6 &&
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) ||
+        bind(fd, (const struct sockaddr *)&bound, len) < 0)
+        return error_system(err, "cannot listen on '%.*s'", TEXT_ARG(address));
+    return 0;
+}
+
 static bool listen_on(int fd, const struct sockaddr_storage *address, socklen_t len)
 {
     int on = 1;

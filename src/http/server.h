@@ -47,4 +47,8 @@ void http_adopt(struct http_server *server, int fd, const struct http_app *app, 
  * "[::1]:9000"; port 0 picks one. Returns the descriptor, *ret_port the port. */
 int http_bind(struct text address, uint16_t *ret_port, struct error *err);
 
+/* Whether nobody listens there yet: http_bind() alone would share the port with them. An
+ * address that http_bind() will refuse passes. ERROR_SYSTEM: in use, or not ours to bind. */
+int http_check_unused(struct text address, struct error *err);
+
 int http_server_connections(const struct http_server *server);

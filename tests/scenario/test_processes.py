@@ -32,6 +32,18 @@ def test_a_second_daemon_on_the_same_folder_is_refused(daemon):
     assert daemon.get("/healthz", which="api")[0] == 200
 
 
+@pytest.mark.parametrize("port", ["api", "gateway"])
+def test_a_second_daemon_on_the_same_port_is_refused(daemon, tmp_path, port):
+    """Every shard listens with SO_REUSEPORT: two daemons would share the requests."""
+    address = getattr(daemon, port).removeprefix("http://")
+    options = {"--api": "127.0.0.1:0", "--gateway": "127.0.0.1:0", f"--{port}": address}
+    second = subprocess.run([str(PROGRAM), "serve", "--data", str(tmp_path / "other"),
+                             *(word for pair in options.items() for word in pair)],
+                            capture_output=True, text=True, timeout=30, check=False)
+    assert second.returncode == 1
+    assert address in second.stderr and "Address already in use" in second.stderr, second.stderr
+
+
 @pytest.mark.parametrize("option", [["--nonsense", "1"], ["--shards", "many"], ["--api", "nowhere"],
                                     ["--account", "12"], ["stray"]])
 def test_a_wrong_option_is_refused_with_a_sentence(tmp_path, option):
