@@ -47,7 +47,8 @@ static bool same_text(const struct index_needle *needle, struct text text)
 
     if (text.len > sizeof head)
         return memcmp(needle->at, text.at, text.len) == 0;
-    memcpy(head, text.at, text.len);
+    if (text.len > 0)
+        memcpy(head, text.at, text.len);
     return memcmp(head, needle->head, sizeof head) == 0;
 }
 
