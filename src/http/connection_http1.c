@@ -305,7 +305,10 @@ void connection_open(struct http_server *server, int fd, const struct sockaddr_s
 
 void connection_close(struct list *link)
 {
-    connection_close_now(container_of(link, struct connection, link));
+    struct connection *c = container_of(link, struct connection, link);
+
+    connection_flush(c);
+    connection_close_now(c);
 }
 
 void connection_drain(struct list *link)

@@ -120,11 +120,11 @@ static void finish_answer(struct connection *c)
 }
 
 /* After a call of the application: what does not happen on the way to settle(). */
-static void left(struct connection *c, bool send_now)
+static void left(struct connection *c)
 {
     if (c->entered || c->closed)
         return;
-    if (send_now || c->out.len >= OUT_LOW)
+    if (c->out.len >= OUT_LOW)
         connection_flush(c);
     loop_defer(c->server->loop, &c->task);
 }
@@ -138,7 +138,7 @@ static void respond(struct http_stream *stream, int status, const struct http_fi
     if (c->writing == WRITE_LENGTH && body.len > 0)
         put_body(c, body);
     finish_answer(c);
-    left(c, true);
+    left(c);
 }
 
 static void begin(struct http_stream *stream, int status, const struct http_field *fields,
@@ -147,7 +147,7 @@ static void begin(struct http_stream *stream, int status, const struct http_fiel
     struct connection *c = of_stream(stream);
 
     put_head(c, status, fields, count, content_length);
-    left(c, false);
+    left(c);
 }
 
 static bool write_piece(struct http_stream *stream, struct text chunk)
@@ -164,7 +164,7 @@ static bool write_piece(struct http_stream *stream, struct text chunk)
     else
         put_body(c, chunk);
     c->write_left -= c->writing == WRITE_LENGTH ? (int64_t)chunk.len : 0;
-    left(c, false);
+    left(c);
     c->told_full = c->out.len >= OUT_HIGH;
     return !c->told_full;
 }
@@ -191,7 +191,7 @@ static void end(struct http_stream *stream, const struct http_field *trailers, s
     if (c->writing == WRITE_CHUNKED)
         response_write_last_chunk(connection_output(c), trailers, count);
     finish_answer(c);
-    left(c, true);
+    left(c);
 }
 
 static void resume(struct http_stream *stream)
@@ -203,7 +203,7 @@ static void resume(struct http_stream *stream)
     c->paused = false;
     c->received_us = connection_now_us(c);
     c->body_began_us += c->received_us - c->paused_us;
-    left(c, false);
+    left(c);
 }
 
 /* What is left of the stream before, if nothing was read of a head since. */

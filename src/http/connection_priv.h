@@ -11,9 +11,11 @@
  * Everything that happens enters by on_ready, on_task or on_timer ("entered"), does what
  * is possible, and ends in settle(), which sends what was gathered (one send for all
  * answers to pipelined requests) and brings watching, deadline and memory in line with
- * the state. Calls of the application from elsewhere send at once where an answer is
- * complete, and leave the rest to on_task: so a call of the application never leads to
- * another request being handed to it before it returns.
+ * the state. Calls of the application from elsewhere leave that to on_task: so a call of
+ * the application never leads to another request being handed to it before it returns,
+ * and the answers of one turn of the loop go out one after the other when all else is
+ * done. A peer on another core is woken by the first of them and busy during the rest;
+ * to wake it is most of what a send costs.
  *
  * Deadlines move without touching the timer: it is set anew when it fires early, or when
  * a deadline is earlier than it.
