@@ -9,7 +9,7 @@
 #include "model/note.h"
 #include "router/buses.h"
 #include "store/event_store.h"
-#include "target/client.h"
+#include "http/client.h"
 #include "target/targets.h"
 
 /* What the files of the targets share. */

@@ -29,12 +29,14 @@ struct client_call {
     const char *method, *url; /* until done */
     struct text body;         /* until done; also of an empty POST */
     int64_t timeout_ms;
+    size_t answer_max; /* bytes of it that are kept; 0: 64 KB */
     /* the answer */
     enum client_failure failure;
     char reason[256]; /* of a failure */
     int status;
     int64_t retry_after_s; /* 0: not said */
-    struct buffer answer;  /* its first 64 KB; the caller frees it */
+    struct buffer answer;  /* its first bytes; the caller frees it */
+    bool is_cut;           /* it was longer */
     /* private */
     struct client *client;
     void *easy;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "target/client.h"
+#include "http/client.h"
 
 #include <assert.h>
 #include <curl/curl.h>
@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 
-#define ANSWER_MAX (64 << 10) /* bytes kept of an answer */
+#define ANSWER_MAX (64 << 10) /* bytes kept of an answer, unless the call says */
 #define RETRY_AFTER_MAX_S 86400
 
 /* A socket of curl's that the loop watches. */
@@ -135,8 +135,10 @@ static int set_timer(CURLM *multi, long after_ms, void *context)
 static size_t keep_answer(char *bytes, size_t size, size_t count, void *context)
 {
     struct client_call *call = context;
-    size_t room = ANSWER_MAX - call->answer.len;
+    size_t max = call->answer_max ? call->answer_max : ANSWER_MAX;
+    size_t room = max - call->answer.len;
 
+    call->is_cut = call->is_cut || size * count > room;
     buffer_add(&call->answer, bytes, size * count < room ? size * count : room);
     return size * count;
 }
