@@ -30,7 +30,7 @@ static _Thread_local struct thread_state {
 
 static pthread_once_t prepared = PTHREAD_ONCE_INIT;
 static pthread_key_t thread_key;
-static EVP_MD *sha256, *md5;
+static EVP_MD *sha256, *sha1, *md5;
 
 static void release_thread(void *value)
 {
@@ -49,8 +49,9 @@ static void prepare(void)
     int failed = pthread_key_create(&thread_key, release_thread);
     assert(!failed);
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
     md5 = EVP_MD_fetch(NULL, "MD5", NULL);
-    assert(sha256 && md5);
+    assert(sha256 && sha1 && md5);
 }
 
 static struct thread_state *this_thread(void)
@@ -103,15 +104,26 @@ void crypto_sha256(struct text data, uint8_t out[static SHA256_LEN])
     digest_end(digest, out);
 }
 
-void crypto_md5(struct text data, uint8_t out[static MD5_LEN])
+/* kind is there only once the thread is prepared. */
+static void digest_of(EVP_MD *const *kind, struct text data, uint8_t *out)
 {
     EVP_MD_CTX *digest = thread_digest();
-    int ok = EVP_DigestInit_ex2(digest, md5, NULL);
+    int ok = EVP_DigestInit_ex2(digest, *kind, NULL);
     assert(ok);
 
     digest_add(digest, data);
     ok = EVP_DigestFinal_ex(digest, out, NULL);
     assert(ok);
+}
+
+void crypto_md5(struct text data, uint8_t out[static MD5_LEN])
+{
+    digest_of(&md5, data, out);
+}
+
+void crypto_sha1(struct text data, uint8_t out[static SHA1_LEN])
+{
+    digest_of(&sha1, data, out);
 }
 
 #define HMAC_BLOCK 64

@@ -16,9 +16,11 @@
 void crypto_sha256(struct text data, uint8_t out[static SHA256_LEN]);
 void crypto_hmac_sha256(struct text key, struct text data, uint8_t out[static SHA256_LEN]);
 
-/* For digests whose form AWS fixed, such as a message's; protects nothing. */
+/* For digests whose form AWS or an RFC fixed, such as a message's; they protect nothing. */
 #define MD5_LEN 16
 void crypto_md5(struct text data, uint8_t out[static MD5_LEN]);
+#define SHA1_LEN 20
+void crypto_sha1(struct text data, uint8_t out[static SHA1_LEN]);
 
 /* Incremental SHA-256. */
 struct crypto_hash;

@@ -45,6 +45,19 @@ TEST(md5_gives_the_known_answers)
     }
 }
 
+TEST(sha1_gives_the_known_answers)
+{
+    uint8_t digest[SHA1_LEN];
+    char hex[2 * SHA1_LEN + 1];
+
+    crypto_sha1(TEXT("abc"), digest);
+    crypto_hex(digest, sizeof digest, hex);
+    CHECK_TEXT(text_of(hex), "a9993e364706816aba3e25717850c26c9cd0d89d");
+    crypto_sha1(TEXT(""), digest);
+    crypto_hex(digest, sizeof digest, hex);
+    CHECK_TEXT(text_of(hex), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+}
+
 TEST(sha256_gives_the_known_answers)
 {
     uint8_t out[SHA256_LEN];
