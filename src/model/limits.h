@@ -26,6 +26,13 @@
 
 /* Events */
 #define LIMIT_EVENT_DEPTH 1000      /* levels of a matched event: stack of the scanner */
+#define LIMIT_SHAPE_NODES 20000     /* schemas within one JSON Schema */
+#define LIMIT_SHAPE_DEPTH 200       /* schemas within schemas when a value is checked: stack */
+#define LIMIT_SHAPE_STEPS 100000    /* schemas applied to one value, and 64 more for each value in it */
+#define LIMIT_SHAPE_US 50000        /* of processor time for one value: a shard's others wait */
+#define LIMIT_SHAPE_FILL (1 << 20)  /* bytes of defaults put into one value */
+#define LIMIT_REGEX_STEPS 100000    /* of matching one regular expression: about a millisecond */
+#define LIMIT_REGEX_BYTES 4096      /* of its source */
 #define LIMIT_PATTERN_BYTES 16384   /* EventBridge: an event pattern of 4096 characters */
 
 /* Configuration */
