@@ -46,7 +46,8 @@ enum sandbox_fd {
 
 struct sandbox_plan {
     const char *code;     /* folder name below the code root: [0-9a-f]{64} */
-    const char *runtime;  /* folder name below the runtimes root ("nodejs"), or NULL: none */
+    const char *runtime;  /* folder name below the runtimes root ("nodejs"), or NULL: none, and
+                             timers may be up to a millisecond late */
     char *const *argv;    /* NULL-terminated; argv[0] is an absolute path inside */
     char *const *envp;    /* NULL-terminated; the whole environment */
     int64_t memory_bytes; /* of all processes together; what lies in /tmp and /dev/shm counts */

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -195,6 +196,7 @@ static int report(void)
     tell_line("oom_score", "/proc/self/oom_score_adj");
     tell_line("cgroup", "/proc/self/cgroup");
     printf("pids %d %d\n", getpid(), getppid());
+    printf("timer_slack_us %d\n", prctl(PR_GET_TIMERSLACK) / 1000);
     printf("host %s\n", host);
     tell_status();
     tell_files();

@@ -351,6 +351,7 @@ TEST(a_function_finds_what_it_is_promised_and_nothing_else)
         "ids 993 993 990 990",
         "host sandbox",
         "oom_score 500",
+        "timer_slack_us 50",
         "CapInh:\t0000000000000000",
         "CapPrm:\t0000000000000000",
         "CapEff:\t0000000000000000",
@@ -424,6 +425,20 @@ TEST(a_function_finds_what_it_is_promised_and_nothing_else)
         CHECK_MSG(!has_line(&log, allowed), "'%s' is in\n%s", allowed, log.at);
     }
     CHECK(run.ended.status == 0 && !run.ended.out_of_memory);
+    run_close(&run);
+    stage_close(&stage);
+}
+
+TEST(the_timers_of_a_program_without_a_runtime_are_coarse)
+{
+    struct stage stage = stage_open();
+    struct sandbox_plan plan = usual_plan(ARGV(WORD("report")));
+    scoped(buffer_done) struct buffer log = {0};
+
+    plan.runtime = NULL;
+    struct run run = run_to_end(&stage, &plan);
+    read_log(&run, NULL, &log);
+    CHECK_MSG(has_line(&log, "timer_slack_us 1000"), "%s", log.at);
     run_close(&run);
     stage_close(&stage);
 }
