@@ -60,6 +60,11 @@ void api_set_mappings(struct api *api, struct mappings *mappings)
     api->mappings = mappings;
 }
 
+void api_set_apigateway(struct api *api, struct apigateway *apigateway)
+{
+    api->apigateway = apigateway;
+}
+
 struct api_shard *api_shard_new(struct api *api, struct shard *shard)
 {
     struct api_shard *self = mem_new(struct api_shard);
@@ -252,8 +257,9 @@ static void fail_json(struct call *call, const struct error *err)
     if (json_check(buffer_text(&call->body), &message))
         buffer_add_text(&message, text_of(err->text));
     call_fail_text(call,
-                   call->protocol == PROTOCOL_REST_JSON ? "InvalidRequestContentException"
-                                                        : "SerializationException",
+                   call_is_of(call, "apigateway")           ? "BadRequestException"
+                   : call->protocol == PROTOCOL_REST_JSON ? "InvalidRequestContentException"
+                                                          : "SerializationException",
                    buffer_text(&message));
 }
 

@@ -13,6 +13,7 @@
  * when its client goes away.
  */
 struct api;       /* one a process */
+struct apigateway;
 struct queues;
 struct buses;
 struct schedules;
@@ -29,6 +30,7 @@ void api_set_buses(struct api *api, struct buses *buses);
 /* What actions of the Scheduler work on; outlives the API. Before the loops run. */
 void api_set_schedules(struct api *api, struct schedules *schedules);
 void api_set_mappings(struct api *api, struct mappings *mappings);
+void api_set_apigateway(struct api *api, struct apigateway *apigateway);
 void api_free(struct api *api); /* after the loops have ended; its shards go with it */
 DEFINE_SCOPED(struct api *, api_free)
 

@@ -24,7 +24,7 @@
 #define API_BODY_INLINE (64 << 10)       /* bytes of JSON parsed on a loop; more goes to the pool */
 #define API_BODIES_MAX (512ll << 20)     /* bytes of request bodies in memory at once, all shards */
 #define API_SKEW_MS (5 * 60 * 1000)      /* a signature's age: AWS's for JSON services */
-#define API_PATH_VALUES 2                /* {names} in one path */
+#define API_PATH_VALUES 3                /* {names} in one path */
 #define API_CODE_URL_MS (10 * 60 * 1000) /* how long Code.Location works: AWS's ten minutes */
 #define API_CODE_REQUEST_MAX 70167211    /* bytes of a CreateFunction request: AWS's number */
 #define API_SQS_MAX (8 << 20)            /* bytes of a request of SQS: 1 MB, escaped in any way */
@@ -38,6 +38,7 @@ struct api {
     struct map deleted_queues; /* struct deleted_name by key; control thread */
     struct buses *buses;
     struct schedules *schedules; /* control thread */
+    struct apigateway *apigateway; /* control thread */
     const struct engine_options *options;
     struct text region, account;
     char *api_url, *gateway_url;
@@ -104,6 +105,12 @@ extern const struct action events_archive_actions[], events_replay_actions[];
 extern const struct action events_connection_actions[], events_destination_actions[];
 extern const struct action scheduler_schedule_actions[], scheduler_group_actions[];
 extern const struct action scheduler_tag_actions[];
+extern const struct action apigateway_api_actions[], apigateway_route_actions[];
+extern const struct action apigateway_integration_actions[], apigateway_authorizer_actions[];
+extern const struct action apigateway_response_actions[], apigateway_model_actions[];
+extern const struct action apigateway_stage_actions[], apigateway_deployment_actions[];
+extern const struct action apigateway_domain_actions[], apigateway_tag_actions[];
+extern const struct action apigateway_unserved_actions[];
 extern const struct action admin_event_actions[];
 
 struct call {
@@ -200,6 +207,8 @@ void call_fail(struct call *call, const char *code, const char *format, ...)
 /* message may be long, and hold what a request said. */
 void call_fail_text(struct call *call, const char *code, struct text message);
 void call_fail_error(struct call *call, const struct error *err);
+/* Whether its action is of that service, as named in signatures. */
+bool call_is_of(const struct call *call, const char *service);
 void call_throttle(struct call *call, const char *reason);
 
 /* Parameters. Texts are decoded and live as long as the call. */

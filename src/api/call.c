@@ -176,14 +176,20 @@ static void fail(struct call *call, const struct exception *exception)
     call_reply(call, status);
 }
 
+bool call_is_of(const struct call *call, const char *service)
+{
+    return call->action && call->action->service && strcmp(call->action->service, service) == 0;
+}
+
 void call_fail_text(struct call *call, const char *code, struct text message)
 {
-    const char *service = call->action ? call->action->service : NULL;
     const struct exception exception = {
         .code = code,
         .message = message,
         .request_id = call->request_id,
-        .is_bare = service && strcmp(service, "scheduler") == 0,
+        .look = call_is_of(call, "scheduler")    ? LOOK_BARE
+                : call_is_of(call, "apigateway") ? LOOK_BARE_SMALL
+                                                 : LOOK_LAMBDA,
     };
 
     fail(call, &exception);
@@ -288,7 +294,8 @@ bool call_validate(struct call *call)
         return false;
     case INVALID_VALUE:
         call_fail_text(call,
-                       call->protocol == PROTOCOL_JSON && strcmp(call->action->service, "events") != 0
+                       call_is_of(call, "apigateway") ? "BadRequestException"
+                       : call->protocol == PROTOCOL_JSON && !call_is_of(call, "events")
                            ? "InvalidParameterException"
                            : "ValidationException",
                        buffer_text(&message));

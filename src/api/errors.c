@@ -16,16 +16,19 @@ struct form {
 
 static const struct form forms[] = {
     {"AccessDeniedException", 403, FAULT_UNTOLD, true},
+    {"BadRequestException", 400, FAULT_UNTOLD, false},
     {"CodeStorageExceededException", 400, FAULT_USER, false},
     {"ConflictException", 409, FAULT_UNTOLD, true},
     {"ExpiredTokenException", 403, FAULT_UNTOLD, false},
     {"IncompleteSignatureException", 400, FAULT_UNTOLD, false},
     {"InternalFailure", 500, FAULT_UNTOLD, false},
     {"InternalServerException", 500, FAULT_UNTOLD, true},
+    {"InternalServerErrorException", 500, FAULT_UNTOLD, false},
     {"InvalidParameterValueException", 400, FAULT_USER, false},
     {"InvalidRequestContentException", 400, FAULT_USER, false},
     {"InvalidSignatureException", 403, FAULT_UNTOLD, false},
     {"MissingAuthenticationTokenException", 403, FAULT_UNTOLD, false},
+    {"NotFoundException", 404, FAULT_UNTOLD, false},
     {"NotImplementedException", 501, FAULT_USER, false},
     {"PolicyLengthExceededException", 400, FAULT_USER, false},
     {"PreconditionFailedException", 412, FAULT_USER, false},
@@ -154,10 +157,11 @@ static void write_rest_json(const struct form *form, const struct exception *exc
     write_open(&writer, NULL, '{');
     if (text_is_set(exception->reason))
         write_text(&writer, "Reason", exception->reason);
-    if (form->fault != FAULT_UNTOLD && !exception->is_bare)
+    if (form->fault != FAULT_UNTOLD && exception->look == LOOK_LAMBDA)
         write_string(&writer, "Type", form->fault == FAULT_USER ? "User" : "Service");
-    write_text(&writer, form->capital || exception->is_bare ? "Message" : "message",
-               exception->message);
+    bool is_capital = exception->look == LOOK_BARE ||
+                      (exception->look == LOOK_LAMBDA && form->capital);
+    write_text(&writer, is_capital ? "Message" : "message", exception->message);
     write_close(&writer, '}');
 }
 

@@ -22,12 +22,19 @@ static inline bool protocol_is_query(enum protocol protocol)
     return protocol == PROTOCOL_QUERY || protocol == PROTOCOL_SQS_QUERY;
 }
 
+/* What the body of a REST-JSON exception has. */
+enum exception_look {
+    LOOK_LAMBDA,     /* whose fault it is, and "message" or "Message", as the table says */
+    LOOK_BARE,       /* nothing but "Message", as the Scheduler has it */
+    LOOK_BARE_SMALL, /* nothing but "message", as API Gateway has it */
+};
+
 struct exception {
     const char *code; /* "ResourceNotFoundException", one of the table's or any other */
     struct text message;
     struct text reason; /* of a TooManyRequestsException; TEXT_NONE: none */
     const char *request_id;
-    bool is_bare; /* REST-JSON: nothing but "Message", as the Scheduler has it */
+    enum exception_look look;
 };
 
 /* The body, appended, and the HTTP status. Codes of the table are literals, others get 400. */

@@ -34,6 +34,17 @@ static const struct action *const tables[] = {
     sts_actions,
     admin_actions,
     admin_event_actions,
+    apigateway_api_actions,
+    apigateway_route_actions,
+    apigateway_integration_actions,
+    apigateway_authorizer_actions,
+    apigateway_response_actions,
+    apigateway_model_actions,
+    apigateway_stage_actions,
+    apigateway_deployment_actions,
+    apigateway_domain_actions,
+    apigateway_tag_actions,
+    apigateway_unserved_actions,
     lambda_unserved_actions,
 };
 

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "api/api.h"
+#include "api/apigateway.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -76,6 +77,7 @@ struct daemon {
     struct schedules *schedules;
     struct registry *mapping_documents;
     struct mappings *mappings;
+    struct apigateway *apigateway;
     struct keyring *keyring;
     struct log_store *logs;
     struct loop *control, **loops;
@@ -333,6 +335,19 @@ static int build_mappings(struct daemon *daemon, struct error *err)
     return 0;
 }
 
+static int build_apigateway(struct daemon *daemon, struct error *err)
+{
+    const struct apigateway_options options = {
+        .store = daemon->store,
+        .control = daemon->control,
+        .account = daemon->settings->account,
+        .region = daemon->settings->region,
+    };
+
+    daemon->apigateway = apigateway_open(&options, err);
+    return daemon->apigateway ? 0 : -1;
+}
+
 static int build(struct daemon *daemon, struct error *err)
 {
     daemon->control = loop_new("control");
@@ -361,13 +376,15 @@ static int build(struct daemon *daemon, struct error *err)
     if (!daemon->engine)
         return -1;
     if (build_queues(daemon, err) < 0 || build_buses(daemon, err) < 0 ||
-        build_mappings(daemon, err) < 0 || build_schedules(daemon, err) < 0)
+        build_mappings(daemon, err) < 0 || build_schedules(daemon, err) < 0 ||
+        build_apigateway(daemon, err) < 0)
         return -1;
     build_targets(daemon);
     daemon->api = api_new(daemon->engine);
     api_set_queues(daemon->api, daemon->queues);
     api_set_buses(daemon->api, daemon->buses);
     api_set_mappings(daemon->api, daemon->mappings);
+    api_set_apigateway(daemon->api, daemon->apigateway);
     scoped(free) char *api_url = mem_format("http://%s", daemon->api_endpoint.addresses[0]);
     scoped(free) char *gateway_url = mem_format("http://%s", daemon->gateway_endpoint.addresses[0]);
     api_set_addresses(daemon->api, api_url, gateway_url);
@@ -405,6 +422,7 @@ static void on_ready(void *arg)
     schedules_start(daemon->schedules);
     timer_start(daemon->timer);
     mappings_start(daemon->mappings);
+    apigateway_start(daemon->apigateway);
     if (write_address_file(daemon, &err) < 0)
         log_warn("commands will not find this daemon by themselves", LOG_ERROR(&err));
     printf("evoke ready api=http://%s gateway=http://%s data=%s\n",

@@ -78,6 +78,9 @@
 /* Queues */
 #define LIMIT_QUEUE_NAME 80 /* SQS: with ".fifo" */
 #define LIMIT_QUEUE_BODIES (64ll << 20) /* bytes of message bodies in memory, a shard; the rest is read from disk */
+/* HTTP and WebSocket APIs */
+#define LIMIT_API_ROUTES 20000 /* of one API, and of its integrations; API Gateway: 300 unless raised */
+
 /* Event buses */
 #define LIMIT_BUSES 1000        /* EventBridge: 100 unless raised */
 #define LIMIT_RULES 100000      /* a bus; EventBridge: 300 unless raised. The matcher is made for it */

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/apigateway_priv.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+/* The documents, and how a change of them is stored, served and answered. */
+
+struct apigateway {
+    struct registry *registries[APIGATEWAY_KINDS];
+    struct loop *control;
+};
+
+static const char *const kind_names[] = {
+    [APIGATEWAY_API] = "http-api",       [APIGATEWAY_DEPLOYMENT] = "http-deployment",
+    [APIGATEWAY_DOMAIN] = "http-domain", [APIGATEWAY_KEY] = "api-key",
+    [APIGATEWAY_PLAN] = "usage-plan",
+};
+
+struct orphan {
+    const struct apigateway *apigateway;
+    json_t *keys; /* of APIs that are gone */
+};
+
+/* "ACCOUNT/REGION/API/DEPLOYMENT" */
+static bool look_for_orphan(void *arg, struct text key, const json_t *document)
+{
+    const struct orphan *orphan = arg;
+    size_t slash = key.len;
+
+    while (slash > 0 && key.at[slash - 1] != '/')
+        slash--;
+    struct text api = text_slice(key, 0, slash - (slash > 0));
+    if (!registry_find(orphan->apigateway->registries[APIGATEWAY_API], api))
+        json_object_setn_new(orphan->keys, api.at, api.len, json_true());
+    return true;
+}
+
+void apigateway_start(struct apigateway *apigateway)
+{
+    scoped(json_decref) json_t *keys = json_object();
+    struct orphan orphan = {apigateway, keys};
+    const char *key;
+    json_t *value;
+
+    registry_each(apigateway->registries[APIGATEWAY_DEPLOYMENT], TEXT(""), TEXT_NONE,
+                  look_for_orphan, &orphan);
+    json_object_foreach(keys, key, value)
+    {
+        apigateway_forget_deployments(apigateway, text_of(key));
+    }
+}
+
+struct apigateway *apigateway_open(const struct apigateway_options *options, struct error *err)
+{
+    scoped(apigateway_free) struct apigateway *apigateway = mem_new(struct apigateway);
+
+    apigateway->control = options->control;
+    for (int i = 0; i < APIGATEWAY_KINDS; i++) {
+        apigateway->registries[i] =
+            registry_open(options->store, options->control, kind_names[i], err);
+        if (!apigateway->registries[i])
+            return NULL;
+    }
+    return take(apigateway);
+}
+
+void apigateway_free(struct apigateway *apigateway)
+{
+    if (!apigateway)
+        return;
+    for (int i = 0; i < APIGATEWAY_KINDS; i++)
+        registry_free(apigateway->registries[i]);
+    free(apigateway);
+}
+
+/* --- documents --- */
+
+const struct registry *apigateway_registry(const struct apigateway *apigateway,
+                                           enum apigateway_kind kind)
+{
+    return apigateway->registries[kind];
+}
+
+struct text apigateway_key(struct call *call, struct text name)
+{
+    return text_of(arena_format(&call->arena, "%.*s/%.*s/%.*s", TEXT_ARG(call->api->account),
+                                TEXT_ARG(call->api->region), TEXT_ARG(name)));
+}
+
+struct text apigateway_deployment_key(struct call *call, struct text api, struct text deployment)
+{
+    return text_of(arena_format(&call->arena, "%.*s/%.*s/%.*s/%.*s", TEXT_ARG(call->api->account),
+                                TEXT_ARG(call->api->region), TEXT_ARG(api), TEXT_ARG(deployment)));
+}
+
+const json_t *apigateway_find(struct call *call, enum apigateway_kind kind, struct text name)
+{
+    return registry_find(call->api->apigateway->registries[kind], apigateway_key(call, name));
+}
+
+struct text apigateway_new_id(struct call *call, size_t len)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    char *id = arena_zalloc(&call->arena, len + 1);
+    uint32_t random;
+
+    for (size_t i = 0; i < len; i++) {
+        crypto_random(&random, sizeof random);
+        id[i] = letters[random % (i == 0 ? 26 : sizeof letters - 1)];
+    }
+    return text_from(id, len);
+}
+
+/* --- deployments of what is gone --- */
+
+/* One write of several that nobody waits for. */
+struct sweep {
+    struct registry_change stored;
+    struct registry *registry;
+    char *prefix;
+    bool is_last;
+};
+
+static void sweep_next(struct sweep *sweep);
+
+static void on_swept(struct registry_change *stored, bool failed, const struct error *err)
+{
+    struct sweep *sweep = container_of(stored, struct sweep, stored);
+
+    if (!failed && !sweep->is_last) {
+        sweep_next(sweep);
+        return;
+    }
+    if (failed)
+        log_warn("deployments of a deleted API stay until the next start", LOG_ERROR(err));
+    free(sweep->prefix);
+    free(sweep);
+}
+
+static bool add_key(void *arg, struct text key, const json_t *document)
+{
+    json_t *keys = arg;
+
+    json_array_append_new(keys, json_from_text(key));
+    return json_array_size(keys) < STORE_CHANGES_MAX;
+}
+
+/* As many as go into one write; the end when there are none. */
+static void sweep_next(struct sweep *sweep)
+{
+    scoped(json_decref) json_t *keys = json_array();
+    const json_t *key;
+    size_t index;
+
+    registry_each(sweep->registry, text_of(sweep->prefix), TEXT_NONE, add_key, keys);
+    sweep->stored = (struct registry_change){.done = on_swept};
+    sweep->is_last = json_array_size(keys) < STORE_CHANGES_MAX;
+    json_array_foreach(keys, index, key)
+    {
+        registry_delete(sweep->registry, text_from(json_string_value(key), json_string_length(key)),
+                        &sweep->stored);
+    }
+    if (json_array_size(keys) > 0)
+        return;
+    free(sweep->prefix);
+    free(sweep);
+}
+
+void apigateway_forget_deployments(struct apigateway *apigateway, struct text api_key)
+{
+    struct sweep *sweep = mem_new(struct sweep);
+
+    sweep->registry = apigateway->registries[APIGATEWAY_DEPLOYMENT];
+    sweep->prefix = mem_format("%.*s/", TEXT_ARG(api_key));
+    sweep_next(sweep);
+}
+
+/* --- changes --- */
+
+struct apigateway_save {
+    struct registry_change stored;
+    struct call *call;
+    int status;
+};
+
+static void on_stored(struct registry_change *stored, bool failed, const struct error *err)
+{
+    struct apigateway_save *save = container_of(stored, struct apigateway_save, stored);
+
+    if (failed)
+        call_fail(save->call, "InternalServerErrorException", "%s", err->text);
+    else
+        call_reply(save->call, save->status);
+}
+
+struct apigateway_save *apigateway_save_new(struct call *call, int status)
+{
+    struct apigateway_save *save = arena_zalloc(&call->arena, sizeof *save);
+
+    *save = (struct apigateway_save){{.done = on_stored}, call, status};
+    return save;
+}
+
+void apigateway_save_put(struct apigateway_save *save, enum apigateway_kind kind, struct text key,
+                         json_t *document)
+{
+    registry_put(save->call->api->apigateway->registries[kind], key, document, &save->stored);
+}
+
+void apigateway_save_delete(struct apigateway_save *save, enum apigateway_kind kind,
+                            struct text key)
+{
+    registry_delete(save->call->api->apigateway->registries[kind], key, &save->stored);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/error.h"
+#include "base/scoped.h"
+
+/*
+ * What was configured through the control API of API Gateway: HTTP and WebSocket APIs with
+ * their parts, deployments, domain names, API keys and usage plans. Documents on the control
+ * thread; what the shards need of them is handed to the gateway.
+ */
+struct apigateway;
+struct loop;
+struct store;
+
+struct apigateway_options {
+    struct store *store;
+    struct loop *control;
+    const char *account, *region;
+};
+
+/* Reads what is stored; blocks; before the loops run. Everything in options outlives it. */
+struct apigateway *apigateway_open(const struct apigateway_options *options, struct error *err);
+/* On the control thread: removes what a crash left of deleted APIs. */
+void apigateway_start(struct apigateway *apigateway);
+/* After the loops have ended; NULL does nothing. */
+void apigateway_free(struct apigateway *apigateway);
+DEFINE_SCOPED(struct apigateway *, apigateway_free)
