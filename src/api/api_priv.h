@@ -110,8 +110,9 @@ extern const struct action apigateway_integration_actions[], apigateway_authoriz
 extern const struct action apigateway_response_actions[], apigateway_model_actions[];
 extern const struct action apigateway_stage_actions[], apigateway_deployment_actions[];
 extern const struct action apigateway_domain_actions[], apigateway_tag_actions[];
-extern const struct action apigateway_unserved_actions[];
-extern const struct action admin_event_actions[];
+extern const struct action apigateway_import_actions[], apigateway_key_actions[];
+extern const struct action apigateway_plan_actions[], apigateway_unserved_actions[];
+extern const struct action admin_event_actions[], admin_api_actions[];
 
 struct call {
     struct list link; /* in its shard's idle calls */

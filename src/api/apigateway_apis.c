@@ -215,18 +215,25 @@ json_t *apigateway_new_api(struct call *call, struct text protocol)
                      apigateway_now(), "protocolType", json_from_text(protocol), "tags");
 }
 
+const char *apigateway_endpoint(struct call *call, struct text id, bool is_websocket)
+{
+    struct text port = text_of(call->api->gateway_url);
+
+    while (text_contains(port, ':'))
+        port = text_skip(port, text_find(port, ':') + 1);
+    return arena_format(&call->arena, "%s://%.*s.localhost:%.*s", is_websocket ? "ws" : "http",
+                        TEXT_ARG(id), TEXT_ARG(port));
+}
+
 /* Where it is served is not stored: the port may be another one tomorrow. */
 void apigateway_write_api(struct call *call, struct writer *writer, const json_t *api)
 {
     scoped(json_decref) json_t *shown = json_object();
-    struct text port = text_of(call->api->gateway_url), id = json_text(api, "apiId");
     bool is_websocket = text_equal(json_text(api, "protocolType"), TEXT("WEBSOCKET"));
 
-    while (text_contains(port, ':'))
-        port = text_skip(port, text_find(port, ':') + 1);
-    json_object_set_new(shown, "apiEndpoint",
-                        json_sprintf("%s://%.*s.localhost:%.*s", is_websocket ? "ws" : "http",
-                                     TEXT_ARG(id), TEXT_ARG(port)));
+    json_object_set_new(
+        shown, "apiEndpoint",
+        json_string(apigateway_endpoint(call, json_text(api, "apiId"), is_websocket)));
     json_object_update(shown, (json_t *)(uintptr_t)api);
     apigateway_write(writer, NULL, shown);
 }

@@ -94,6 +94,7 @@ struct apigateway_edit {
     json_t *document;     /* being made */
     json_t *deployment;   /* made with it; or NULL */
     struct text deployment_id;
+    bool keys_are_unique; /* of routes, known without looking */
 };
 /* Of the API in the path. False: answered that it is not there. */
 bool apigateway_edit_begin(struct apigateway_edit *edit, struct call *call);
@@ -177,6 +178,8 @@ extern const struct apigateway_part apigateway_authorizer_part;
 const json_t *apigateway_find_api(struct call *call, struct text id); /* NULL: answered */
 /* A new API's shape, {"apiId": ..., ...}. */
 json_t *apigateway_new_api(struct call *call, struct text protocol);
+/* "http://ID.localhost:PORT", in the arena. */
+const char *apigateway_endpoint(struct call *call, struct text id, bool is_websocket);
 /* With its apiEndpoint. */
 void apigateway_write_api(struct call *call, struct writer *writer, const json_t *api);
 void apigateway_show_api(struct call *call, const json_t *api); /* into call->answer */

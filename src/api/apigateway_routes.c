@@ -35,6 +35,8 @@ static bool check_key(struct apigateway_edit *edit, const json_t *route)
         apigateway_fail(edit->call, "%s", err.text);
         return false;
     }
+    if (edit->keys_are_unique)
+        return true;
     apigateway_each(other_id, other, edit->document, "routes")
     {
         if (text_equal(json_text(other, "routeKey"), key) && !text_equal(text_of(other_id), id)) {

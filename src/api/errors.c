@@ -27,6 +27,7 @@ static const struct form forms[] = {
     {"InvalidParameterValueException", 400, FAULT_USER, false},
     {"InvalidRequestContentException", 400, FAULT_USER, false},
     {"InvalidSignatureException", 403, FAULT_UNTOLD, false},
+    {"LimitExceededException", 429, FAULT_UNTOLD, false},
     {"MissingAuthenticationTokenException", 403, FAULT_UNTOLD, false},
     {"NotFoundException", 404, FAULT_UNTOLD, false},
     {"NotImplementedException", 501, FAULT_USER, false},

@@ -34,6 +34,7 @@ static const struct action *const tables[] = {
     sts_actions,
     admin_actions,
     admin_event_actions,
+    admin_api_actions,
     apigateway_api_actions,
     apigateway_route_actions,
     apigateway_integration_actions,
@@ -44,6 +45,9 @@ static const struct action *const tables[] = {
     apigateway_deployment_actions,
     apigateway_domain_actions,
     apigateway_tag_actions,
+    apigateway_import_actions,
+    apigateway_key_actions,
+    apigateway_plan_actions,
     apigateway_unserved_actions,
     lambda_unserved_actions,
 };

@@ -11,7 +11,7 @@
 
 static const struct command *const own_commands[] = {
     &command_init,   &command_deploy,   &command_invoke, &command_list,       &command_show,
-    &command_logs,   &command_events,   &command_delete, &command_url,        &command_env,
+    &command_logs,   &command_events,   &command_apis,   &command_gateway,   &command_delete, &command_url,        &command_env,
     &command_status, &command_runtimes, &command_help,   &command_completion, &command_version,
 };
 

@@ -5,7 +5,7 @@
 #include "cli/command.h"
 
 extern const struct command command_init, command_deploy, command_invoke, command_list,
-    command_show, command_logs, command_events, command_delete, command_url, command_env, command_status,
+    command_show, command_logs, command_events, command_apis, command_gateway, command_delete, command_url, command_env, command_status,
     command_runtimes, command_version, command_help, command_completion;
 
 /* Among commands (NULL-terminated), or NULL. */

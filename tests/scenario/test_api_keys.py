@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""API keys and usage plans, by the older API that has them."""
+import botocore.exceptions
+import pytest
+
+
+@pytest.fixture
+def client(daemon):
+    return daemon.boto("apigateway")
+
+
+@pytest.fixture
+def stage(daemon):
+    http = daemon.boto("apigatewayv2")
+    api = http.create_api(Name="keyed", ProtocolType="HTTP",
+                          Target="https://example.com")["ApiId"]
+    yield {"apiId": api, "stage": "$default"}
+
+
+def refused(call, *arguments, **keywords):
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        call(*arguments, **keywords)
+    response = caught.value.response
+    return (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"],
+            response["Error"]["Message"])
+
+
+def test_a_key_is_made_shown_and_changed(client):
+    made = client.create_api_key(name="one", enabled=True, tags={"a": "b"})
+    assert len(made["value"]) == 40 and made["enabled"] and made["tags"] == {"a": "b"}
+    assert made["createdDate"].year >= 2026
+    assert "value" not in client.get_api_key(apiKey=made["id"])
+    assert client.get_api_key(apiKey=made["id"], includeValue=True)["value"] == made["value"]
+    changed = client.update_api_key(apiKey=made["id"], patchOperations=[
+        {"op": "replace", "path": "/enabled", "value": "false"},
+        {"op": "replace", "path": "/description", "value": "text"}])
+    assert not changed["enabled"] and changed["description"] == "text"
+    assert "Invalid patch path '/x'" in refused(
+        client.update_api_key, apiKey=made["id"],
+        patchOperations=[{"op": "replace", "path": "/x", "value": "1"}])[2]
+    assert client.delete_api_key(apiKey=made["id"])["ResponseMetadata"]["HTTPStatusCode"] == 202
+    assert refused(client.get_api_key, apiKey=made["id"]) == (
+        "NotFoundException", 404, "Invalid API Key identifier specified")
+
+
+def test_a_value_is_long_and_unique(client):
+    value = "0123456789-0123456789"
+    client.create_api_key(name="given", value=value)
+    assert refused(client.create_api_key, value=value) == (
+        "ConflictException", 409, "API Key already exists")
+    assert refused(client.create_api_key, value="short") == (
+        "BadRequestException", 400, "API Key value should be at least 20 characters")
+
+
+def test_keys_are_listed_in_pages(client):
+    made = {client.create_api_key(name=f"page-{i}")["id"] for i in range(5)}
+    seen = []
+    for page in client.get_paginator("get_api_keys").paginate(
+            nameQuery="page-", PaginationConfig={"PageSize": 2}):
+        assert len(page["items"]) <= 2
+        seen += [item["id"] for item in page["items"]]
+    assert set(seen) == made and len(seen) == 5
+
+
+def test_a_plan_has_stages_and_keys(client, stage):
+    plan = client.create_usage_plan(
+        name="basic", apiStages=[stage], throttle={"rateLimit": 10.5, "burstLimit": 20},
+        quota={"limit": 1000, "period": "MONTH"})
+    assert plan["throttle"] == {"rateLimit": 10.5, "burstLimit": 20}
+    assert plan["apiStages"] == [stage] and plan["quota"]["period"] == "MONTH"
+    key = client.create_api_key(name="member", enabled=True)
+    member = client.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"],
+                                          keyType="API_KEY")
+    assert member["value"] == key["value"] and member["type"] == "API_KEY"
+    assert refused(client.create_usage_plan_key, usagePlanId=plan["id"], keyId=key["id"],
+                   keyType="API_KEY")[:2] == ("ConflictException", 409)
+    assert [one["id"] for one in client.get_usage_plan_keys(
+        usagePlanId=plan["id"])["items"]] == [key["id"]]
+    assert [one["id"] for one in client.get_usage_plans(keyId=key["id"])["items"]] == [plan["id"]]
+    changed = client.update_usage_plan(usagePlanId=plan["id"], patchOperations=[
+        {"op": "replace", "path": "/throttle/rateLimit", "value": "5"},
+        {"op": "remove", "path": "/quota"},
+        {"op": "remove", "path": "/apiStages", "value": f"{stage['apiId']}:{stage['stage']}"}])
+    assert changed["throttle"]["rateLimit"] == 5 and "quota" not in changed
+    assert changed["apiStages"] == []
+    client.delete_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"])
+    assert client.get_usage_plan_keys(usagePlanId=plan["id"])["items"] == []
+    client.delete_usage_plan(usagePlanId=plan["id"])
+    assert refused(client.get_usage_plan, usagePlanId=plan["id"]) == (
+        "NotFoundException", 404, "Invalid Usage Plan ID specified")
+
+
+def test_a_wrong_plan_is_refused(client, stage):
+    assert refused(client.create_usage_plan, name="x", quota={"limit": 0, "period": "DAY"})[:2] == (
+        "BadRequestException", 400)
+    assert refused(client.create_usage_plan, name="x", apiStages=[{"apiId": "a", "stage": "b"}])[
+        2] == "API Stage not found: a:b"
+    plan = client.create_usage_plan(name="x", apiStages=[stage])
+    assert refused(client.delete_usage_plan, usagePlanId=plan["id"])[:2] == (
+        "BadRequestException", 400)
