@@ -400,3 +400,18 @@ bool crypto_unbase64(struct text data, struct buffer *out)
     buffer_added(out, ok ? count - pad : 0); /* also puts the NUL back */
     return ok;
 }
+
+bool crypto_unbase64_url(struct text data, struct buffer *out)
+{
+    scoped(buffer_done) struct buffer standard = {0};
+
+    for (size_t i = 0; i < data.len; i++) {
+        char c = data.at[i];
+        if (c == '+' || c == '/' || c == '=')
+            return false;
+        buffer_add_char(&standard, c == '-' ? '+' : c == '_' ? '/' : c);
+    }
+    while (standard.len % 4 != 0)
+        buffer_add_char(&standard, '=');
+    return crypto_unbase64(buffer_text(&standard), out);
+}

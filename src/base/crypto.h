@@ -45,3 +45,5 @@ void crypto_base64(struct text data, struct buffer *out); /* appended, padded, n
 /* Appends what is decoded; false (and nothing appended) for anything but canonical
  * base64: alphabet, length and padding are checked, newlines are not allowed. */
 bool crypto_unbase64(struct text data, struct buffer *out);
+/* The same in the alphabet of URLs (- and _), which is never padded (RFC 7515 2). */
+bool crypto_unbase64_url(struct text data, struct buffer *out);
