@@ -1,34 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/gateway_priv.h"
+#include "model/permission.h"
 
 #define SKEW_MS (5 * 60 * 1000)
 
-static bool allows_urls(const struct permission *permission)
-{
-    struct text action = text_of(permission->action);
-
-    return text_equal(action, TEXT("lambda:InvokeFunctionUrl")) ||
-           text_equal(action, TEXT("lambda:*")) || text_equal(action, TEXT("*"));
-}
-
-/* A condition that a nameless client cannot meet closes the door again. */
-static bool is_for_everybody(const struct permission *permission)
-{
-    return text_equal(text_of(permission->principal), TEXT("*")) && !permission->source_arn[0] &&
-           !permission->source_account[0] && !permission->event_source_token[0] &&
-           !permission->principal_org_id[0] &&
-           (!permission->function_url_auth_type[0] ||
-            text_equal(text_of(permission->function_url_auth_type), TEXT("NONE")));
-}
-
 bool auth_is_public(const struct function *function)
 {
-    if (function->url.auth != URL_AUTH_NONE)
-        return false;
-    for (size_t i = 0; i < function->permission_count; i++)
-        if (allows_urls(&function->permissions[i]) && is_for_everybody(&function->permissions[i]))
-            return true;
-    return false;
+    static const struct permission_ask ask = {
+        .action = TEXT("lambda:InvokeFunctionUrl"),
+        .url_auth_type = TEXT("NONE"),
+    };
+
+    return function->url.auth == URL_AUTH_NONE && permission_lets(function, &ask);
 }
 
 /* account/region/name */

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "model/limits.h"
 #include "model/note.h"
+#include "model/permission.h"
 #include "router/dead_letter.h"
 #include "store/function_event.h"
 #include "store/queue_message.h"
@@ -96,24 +97,17 @@ static struct note make_note(const struct delivery *delivery)
 }
 
 /* "events.amazonaws.com", for this rule, if the statement says for which. */
-static bool allows_rule(const struct permission *permission, struct text rule_arn)
-{
-    struct text principal = text_of(permission->principal), action = text_of(permission->action);
-
-    return (text_equal(principal, TEXT("events.amazonaws.com")) ||
-            text_equal(principal, TEXT("*"))) &&
-           (text_equal(action, TEXT("lambda:InvokeFunction")) ||
-            text_equal(action, TEXT("lambda:*")) || text_equal(action, TEXT("*"))) &&
-           (!*permission->source_arn || text_is_like(rule_arn, text_of(permission->source_arn))) &&
-           !*permission->event_source_token && !*permission->principal_org_id;
-}
-
 static bool may_invoke(const struct function *function, struct text rule_arn)
 {
-    for (size_t i = 0; i < function->permission_count; i++)
-        if (allows_rule(&function->permissions[i], rule_arn))
-            return true;
-    return false;
+    struct permission_ask ask = {
+        .service = TEXT("events.amazonaws.com"),
+        .action = TEXT("lambda:InvokeFunction"),
+        .source_arn = rule_arn,
+    };
+
+    for (int i = 0; i < 5; i++) /* arn:aws:events:REGION:ACCOUNT:rule/... */
+        (void)text_split(&rule_arn, ':', &ask.source_account);
+    return permission_lets(function, &ask);
 }
 
 static const struct function *find_function(const struct directory *functions, struct text lane)
