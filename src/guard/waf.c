@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guard/waf.h"
+
+#include <modsecurity/intervention.h>
+#include <modsecurity/modsecurity.h>
+#include <modsecurity/rules_set.h>
+#include <modsecurity/transaction.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/mem.h"
+#include "guard/waf_priv.h"
+
+/*
+ * A transaction of the library takes a millisecond or ten, so it runs on threads of the WAF
+ * and nowhere else; one belongs to one thread at a time. The lock is that of the queue, and of
+ * the map of rule sets, which is touched when routes change. A check goes to the queue by its
+ * owner's loop and comes back by a message to it, so whether it runs and whether it was closed
+ * are the loop's alone to know.
+ */
+enum work { WORK_REQUEST, WORK_ANSWER, WORK_END };
+
+struct check {
+    struct waf_check public;
+    struct loop_message message;
+    struct list link;
+    enum work work;
+    struct waf *waf;
+    struct waf_rules *rules;
+    struct loop *loop;
+    void (*done)(struct waf_check *check);
+    bool is_running, is_closed;
+    Transaction *transaction;
+    struct arena arena; /* of what is inspected next */
+    struct text uri, method, client, body;
+    const char *version;
+    uint16_t client_port, port;
+    int status;
+    struct http_field *fields;
+    size_t field_count;
+};
+
+struct waf {
+    ModSecurity *library;
+    char *folder;
+    char version[64];
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct list queue;
+    int queued, queue_max, thread_count;
+    bool is_ending;
+    struct map rules; /* by what they say */
+    pthread_t threads[WAF_THREADS_MAX];
+};
+
+/* --- what matched --- */
+
+/* What stands between a prefix and what ends it, in a line of the library. */
+static void copy_between(const char *line, const char *prefix, const char *end, char *ret,
+                         size_t room)
+{
+    const char *at = strstr(line, prefix);
+    size_t len = 0;
+
+    if (at)
+        for (at += strlen(prefix); at[len] && len < room - 1; len++) {
+            if (strncmp(at + len, end, strlen(end)) == 0)
+                break;
+            ret[len] = (unsigned char)at[len] < ' ' ? '?' : at[len];
+        }
+    ret[len] = '\0';
+}
+
+static bool is_verdict(int64_t id)
+{
+    return (id >= 949110 && id <= 949111) || (id >= 959100 && id <= 959101);
+}
+
+/* A rule that logs matched; the library gives a line for people. */
+static void on_log(void *check_, const void *line_)
+{
+    struct check *check = check_;
+    const char *line = line_, *id = line ? strstr(line, "[id \"") : NULL;
+    struct waf_check *result = &check->public;
+
+    if (!id)
+        return;
+    int64_t number = strtoll(id + 5, NULL, 10);
+    result->is_logged_only |= check->rules->mode == WAF_DETECT && is_verdict(number);
+    if (result->match_count == WAF_MATCHES_MAX)
+        return;
+    struct waf_match *match = &result->matches[result->match_count++];
+    match->id = number;
+    copy_between(line, "[msg \"", "\"", match->message, sizeof match->message);
+    copy_between(line, "against variable `", "'", match->variable, sizeof match->variable);
+    if (!match->variable[0]) /* what libinjection finds */
+        copy_between(line, " found within ", ": ", match->variable, sizeof match->variable);
+}
+
+/* --- one transaction, on a thread of the WAF --- */
+
+/* The library leaves what it does not set, so it is zeroed each time. */
+static bool is_stopped(struct check *check)
+{
+    ModSecurityIntervention intervention = {.status = 200};
+
+    if (!msc_intervention(check->transaction, &intervention))
+        return false;
+    free(intervention.url);
+    free(intervention.log);
+    if (check->rules->mode == WAF_BLOCK)
+        check->public.status = intervention.status >= 400 ? intervention.status : 403;
+    return check->rules->mode == WAF_BLOCK;
+}
+
+static const unsigned char *bytes(struct text text)
+{
+    return (const unsigned char *)(text.len ? text.at : "");
+}
+
+static void inspect_request(struct check *check)
+{
+    Transaction *t = msc_new_transaction(check->waf->library, check->rules->set, check);
+
+    check->transaction = t;
+    msc_process_connection(t, check->client.at, check->client_port, "127.0.0.1", check->port);
+    msc_process_uri(t, check->uri.at, check->method.at, check->version);
+    for (size_t i = 0; i < check->field_count; i++)
+        msc_add_n_request_header(t, bytes(check->fields[i].name), check->fields[i].name.len,
+                                 bytes(check->fields[i].value), check->fields[i].value.len);
+    msc_process_request_headers(t);
+    if (is_stopped(check))
+        return;
+    if (check->body.len > 0)
+        msc_append_request_body(t, bytes(check->body), check->body.len);
+    if (is_stopped(check))
+        return;
+    /* Also without a body: the rules for queries are of this phase. */
+    msc_process_request_body(t);
+    (void)is_stopped(check);
+}
+
+static void inspect_answer(struct check *check)
+{
+    Transaction *t = check->transaction;
+
+    for (size_t i = 0; i < check->field_count; i++)
+        msc_add_n_response_header(t, bytes(check->fields[i].name), check->fields[i].name.len,
+                                  bytes(check->fields[i].value), check->fields[i].value.len);
+    msc_process_response_headers(t, check->status, "HTTP/1.1");
+    if (is_stopped(check))
+        return;
+    if (check->rules->reads_answers && check->body.len > 0)
+        msc_append_response_body(t, bytes(check->body), check->body.len);
+    msc_process_response_body(t);
+    (void)is_stopped(check);
+}
+
+static void check_free(struct check *check)
+{
+    if (check->transaction) {
+        msc_process_logging(check->transaction);
+        msc_transaction_cleanup(check->transaction);
+    }
+    waf_rules_unref(check->rules);
+    arena_done(&check->arena);
+    free(check);
+}
+
+static void run(struct check *check)
+{
+    int64_t began_us = clock_mono_us();
+
+    switch (check->work) {
+    case WORK_REQUEST:
+        inspect_request(check);
+        break;
+    case WORK_ANSWER:
+        inspect_answer(check);
+        break;
+    case WORK_END:
+        check_free(check);
+        return;
+    }
+    check->public.us += clock_mono_us() - began_us;
+    loop_post(check->loop, &check->message);
+}
+
+static void *thread_main(void *waf_)
+{
+    struct waf *waf = waf_;
+
+    for (;;) {
+        pthread_mutex_lock(&waf->lock);
+        while (list_empty(&waf->queue) && !waf->is_ending)
+            pthread_cond_wait(&waf->wake, &waf->lock);
+        struct list *node = list_pop(&waf->queue);
+        if (node)
+            waf->queued--;
+        pthread_mutex_unlock(&waf->lock);
+        if (!node)
+            return NULL;
+        run(container_of(node, struct check, link));
+    }
+}
+
+/* --- a check, on its owner's loop --- */
+
+/* The end of a check always finds a place. */
+static bool enqueue(struct check *check, enum work work)
+{
+    struct waf *waf = check->waf;
+
+    check->work = work;
+    pthread_mutex_lock(&waf->lock);
+    bool has_room = work == WORK_END || waf->queued < waf->queue_max;
+    if (has_room) {
+        list_push(&waf->queue, &check->link);
+        waf->queued++;
+        pthread_cond_signal(&waf->wake);
+    }
+    pthread_mutex_unlock(&waf->lock);
+    check->is_running = has_room;
+    return has_room;
+}
+
+static void on_done(struct loop_message *message)
+{
+    struct check *check = container_of(message, struct check, message);
+
+    check->is_running = false;
+    if (check->is_closed)
+        (void)enqueue(check, WORK_END);
+    else
+        check->done(&check->public);
+}
+
+/* The library decodes a path before it looks for its end at "?", so an encoded one would hide
+ * all that follows (CVE-2024-1019): it is encoded once more. */
+static struct text make_uri(struct arena *arena, const struct http_request *head)
+{
+    struct text path = head->path;
+    char *uri = arena_alloc(arena, path.len * 5 / 3 + head->query.len + 8), *to = uri;
+
+    for (size_t i = 0; i < path.len; i++) {
+        *to++ = path.at[i];
+        if (path.at[i] == '%' && i + 2 < path.len && path.at[i + 1] == '3' &&
+            (path.at[i + 2] | 32) == 'f') {
+            *to++ = '2';
+            *to++ = '5';
+        }
+    }
+    if (text_is_set(head->query)) {
+        *to++ = '?';
+        memcpy(to, head->query.len ? head->query.at : "", head->query.len);
+        to += head->query.len;
+    }
+    *to = '\0';
+    return text_from(uri, (size_t)(to - uri));
+}
+
+static void copy_fields(struct check *check, const struct http_field *fields, size_t count)
+{
+    check->fields = arena_alloc(&check->arena, (count + 1) * sizeof *check->fields);
+    check->field_count = count;
+    for (size_t i = 0; i < count; i++)
+        check->fields[i] = (struct http_field){arena_copy(&check->arena, fields[i].name),
+                                               arena_copy(&check->arena, fields[i].value)};
+}
+
+struct waf_check *waf_check_request(struct waf *waf, const struct waf_rules *rules,
+                                    const struct waf_request *request, struct loop *loop,
+                                    void (*done)(struct waf_check *check))
+{
+    struct check *check = mem_new(struct check);
+
+    check->waf = waf;
+    check->rules = (struct waf_rules *)(uintptr_t)rules;
+    atomic_fetch_add(&check->rules->refs, 1);
+    check->loop = loop;
+    check->done = done;
+    check->message.run = on_done;
+    check->uri = make_uri(&check->arena, request->head);
+    check->method = arena_copy(&check->arena, request->head->method_text);
+    check->client = arena_copy(&check->arena, text_of(request->client));
+    check->version = arena_string(&check->arena, text_of(request->version));
+    check->client_port = request->client_port;
+    check->port = request->port;
+    copy_fields(check, request->head->fields, request->head->field_count);
+    if (!request->is_body_skipped)
+        check->body = arena_copy(&check->arena, request->body);
+    if (enqueue(check, WORK_REQUEST))
+        return &check->public;
+    check_free(check);
+    return NULL;
+}
+
+bool waf_check_answer(struct waf_check *public, int status, const struct http_field *fields,
+                      size_t count, struct text body)
+{
+    struct check *check = container_of(public, struct check, public);
+
+    arena_reset(&check->arena);
+    check->status = status;
+    copy_fields(check, fields, count);
+    check->body = arena_copy(&check->arena, body);
+    return enqueue(check, WORK_ANSWER);
+}
+
+void waf_check_close(struct waf_check *public)
+{
+    if (!public)
+        return;
+    struct check *check = container_of(public, struct check, public);
+    check->is_closed = true;
+    if (!check->is_running)
+        (void)enqueue(check, WORK_END);
+}
+
+/* --- rule sets --- */
+
+static void rules_free(struct waf_rules *rules)
+{
+    if (rules->set)
+        msc_rules_cleanup(rules->set);
+    free(rules->key_copy);
+    free(rules);
+}
+
+static struct waf_rules *rules_new(struct waf *waf, const struct waf_settings *settings)
+{
+    struct waf_rules *rules = mem_new(struct waf_rules);
+
+    rules->waf = waf;
+    atomic_store(&rules->refs, 1);
+    rules->mode = settings->mode;
+    rules->paranoia = (int)settings->paranoia;
+    rules->reads_answers = settings->reads_answers;
+    rules->limits = settings->limits;
+    return rules;
+}
+
+/* The library's text names the file and line of a rule; a route's own rules have no file. */
+static int load(struct waf_rules *rules, const char *text, struct error *err)
+{
+    const char *reason = NULL;
+
+    rules->set = msc_create_rules_set();
+    if (msc_rules_add(rules->set, text, &reason) >= 0)
+        return 0;
+    (void)error_set(err, ERROR_INVALID, "waf: the rules cannot be loaded: %.300s",
+                    reason ? reason : "");
+    free((char *)(uintptr_t)reason);
+    return -1;
+}
+
+static void make_key(const struct waf_settings *settings, struct text text, char ret[static 65])
+{
+    scoped(buffer_done) struct buffer key = {0};
+    uint8_t hash[SHA256_LEN];
+
+    buffer_add_format(&key, "%d %lld %lld %lld %lld %lld %d\n", (int)settings->mode,
+                      (long long)settings->paranoia, (long long)settings->limits.bytes,
+                      (long long)settings->limits.arguments, (long long)settings->limits.depth,
+                      (long long)settings->limits.budget_ms, settings->limits.is_skipping);
+    buffer_add_text(&key, text);
+    crypto_sha256(buffer_text(&key), hash);
+    crypto_hex(hash, sizeof hash, ret);
+}
+
+/* With the lock. */
+static struct waf_rules *find_or_load(struct waf *waf, const struct waf_settings *settings,
+                                      const struct buffer *text, struct error *err)
+{
+    char key[65];
+
+    make_key(settings, buffer_text(text), key);
+    struct waf_rules *rules = map_find(&waf->rules, text_of(key));
+    if (rules) {
+        atomic_fetch_add(&rules->refs, 1);
+        return rules;
+    }
+    rules = rules_new(waf, settings);
+    if (load(rules, text->at, err) < 0) {
+        rules_free(rules);
+        return NULL;
+    }
+    rules->key_copy = mem_strdup(key);
+    rules->key = text_of(rules->key_copy);
+    (void)map_put(&waf->rules, rules->key, rules);
+    return rules;
+}
+
+struct waf_rules *waf_rules_compile(struct waf *waf, const json_t *part, struct error *err)
+{
+    struct waf_settings settings;
+    scoped(buffer_done) struct buffer text = {0};
+    struct waf_rules *rules = NULL;
+
+    if (waf_settings_read(part, &settings, err) < 0)
+        return NULL;
+    if (settings.mode == WAF_OFF) {
+        rules = rules_new(NULL, &settings);
+    } else if (!waf) {
+        (void)error_set(err, ERROR_INVALID, "waf: this daemon runs without its firewall");
+    } else if (waf_text_write(&settings, waf->folder, &text, err) == 0) {
+        pthread_mutex_lock(&waf->lock);
+        rules = find_or_load(waf, &settings, &text, err);
+        pthread_mutex_unlock(&waf->lock);
+    }
+    waf_settings_done(&settings);
+    return rules;
+}
+
+/* The last reference goes under the lock, so that nobody finds what is being freed. */
+void waf_rules_unref(struct waf_rules *rules)
+{
+    if (!rules)
+        return;
+    int refs = atomic_load(&rules->refs);
+    while (refs > 1)
+        if (atomic_compare_exchange_weak(&rules->refs, &refs, refs - 1))
+            return;
+    struct waf *waf = rules->waf;
+    if (!waf) {
+        if (atomic_fetch_sub(&rules->refs, 1) == 1)
+            rules_free(rules);
+        return;
+    }
+    pthread_mutex_lock(&waf->lock);
+    bool is_last = atomic_fetch_sub(&rules->refs, 1) == 1;
+    if (is_last)
+        (void)map_remove(&waf->rules, rules->key);
+    pthread_mutex_unlock(&waf->lock);
+    if (is_last)
+        rules_free(rules);
+}
+
+/* --- the whole --- */
+
+static void end_threads(struct waf *waf)
+{
+    pthread_mutex_lock(&waf->lock);
+    waf->is_ending = true;
+    pthread_cond_broadcast(&waf->wake);
+    pthread_mutex_unlock(&waf->lock);
+    for (int i = 0; i < waf->thread_count; i++)
+        pthread_join(waf->threads[i], NULL);
+}
+
+void waf_free(struct waf *waf)
+{
+    if (!waf)
+        return;
+    end_threads(waf);
+    map_done(&waf->rules);
+    msc_cleanup(waf->library);
+    pthread_mutex_destroy(&waf->lock);
+    pthread_cond_destroy(&waf->wake);
+    free(waf->folder);
+    free(waf);
+}
+
+static int start_threads(struct waf *waf, int count, struct error *err)
+{
+    for (; waf->thread_count < count; waf->thread_count++)
+        if (pthread_create(&waf->threads[waf->thread_count], NULL, thread_main, waf) != 0)
+            return error_system(err, "a thread of the firewall cannot be started");
+    return 0;
+}
+
+struct waf *waf_new(const struct waf_options *options, struct error *err)
+{
+    scoped(waf_free) struct waf *waf = mem_new(struct waf);
+
+    waf->folder = mem_strdup(options->folder ? options->folder : WAF_DEFAULT_FOLDER);
+    waf->queue_max = options->queue_max;
+    pthread_mutex_init(&waf->lock, NULL);
+    pthread_cond_init(&waf->wake, NULL);
+    list_init(&waf->queue);
+    waf->library = msc_init();
+    msc_set_connector_info(waf->library, "evoke");
+    msc_set_log_cb(waf->library, on_log);
+    if (waf_text_version(waf->folder, waf->version, err) < 0 ||
+        start_threads(waf, options->threads, err) < 0)
+        return NULL;
+    return take(waf);
+}
+
+const char *waf_version(const struct waf *waf)
+{
+    return waf->version;
+}
+
+enum waf_mode waf_rules_mode(const struct waf_rules *rules)
+{
+    return rules->mode;
+}
+
+int waf_rules_paranoia(const struct waf_rules *rules)
+{
+    return rules->paranoia;
+}
+
+bool waf_rules_read_answers(const struct waf_rules *rules)
+{
+    return rules->reads_answers;
+}
+
+const struct waf_limits *waf_rules_limits(const struct waf_rules *rules)
+{
+    return &rules->limits;
+}
