@@ -22,6 +22,7 @@
 #include "engine/engine.h"
 #include "engine/package.h"
 #include "gateway/gateway.h"
+#include "gateway/http_apis.h"
 #include "router/bus_inbox.h"
 #include "router/buses.h"
 #include "router/replay.h"
@@ -78,6 +79,7 @@ struct daemon {
     struct registry *mapping_documents;
     struct mappings *mappings;
     struct apigateway *apigateway;
+    struct http_apis *http_apis;
     struct keyring *keyring;
     struct log_store *logs;
     struct loop *control, **loops;
@@ -203,6 +205,7 @@ static void build_place(struct daemon *daemon, int index)
         .directory = shard_directory(place->shard),
         .buses = buses_view(daemon->buses, index),
         .events = daemon->events,
+        .apis = http_apis_view(daemon->http_apis, index),
         .keyring = daemon->keyring,
         .account = daemon->settings->account,
         .region = daemon->settings->region,
@@ -311,6 +314,19 @@ static int build_schedules(struct daemon *daemon, struct error *err)
     return daemon->schedules ? 0 : -1;
 }
 
+static void build_http_apis(struct daemon *daemon)
+{
+    const struct http_apis_options options = {
+        .control = daemon->control,
+        .loops = daemon->loops,
+        .loop_count = daemon->shards,
+        .account = daemon->settings->account,
+        .region = daemon->settings->region,
+    };
+
+    daemon->http_apis = http_apis_new(&options);
+}
+
 static int build_mappings(struct daemon *daemon, struct error *err)
 {
     scoped(free) struct mapping_place *places = mem_zalloc((size_t)daemon->shards * sizeof *places);
@@ -380,6 +396,7 @@ static int build(struct daemon *daemon, struct error *err)
         build_apigateway(daemon, err) < 0)
         return -1;
     build_targets(daemon);
+    build_http_apis(daemon);
     daemon->api = api_new(daemon->engine);
     api_set_queues(daemon->api, daemon->queues);
     api_set_buses(daemon->api, daemon->buses);

@@ -7,7 +7,7 @@
 
 /* What the outermost object says that has a meaning; the last of a name counts. */
 struct members {
-    struct scan_value status, headers, cookies, body, is_base64;
+    struct scan_value status, headers, multi_headers, cookies, body, is_base64;
 };
 
 static void on_member(void *arg, const struct scan_value *name, const struct scan_value *value)
@@ -18,6 +18,7 @@ static void on_member(void *arg, const struct scan_value *name, const struct sca
     } known[] = {
         {TEXT("statusCode"), offsetof(struct members, status)},
         {TEXT("headers"), offsetof(struct members, headers)},
+        {TEXT("multiValueHeaders"), offsetof(struct members, multi_headers)},
         {TEXT("cookies"), offsetof(struct members, cookies)},
         {TEXT("body"), offsetof(struct members, body)},
         {TEXT("isBase64Encoded"), offsetof(struct members, is_base64)},
@@ -131,16 +132,23 @@ static bool read_head(struct answer *answer, const struct members *members)
     return read_headers(answer, &members->headers) && read_cookies(answer, &members->cookies);
 }
 
-bool answer_read(struct buffer *json, struct buffer *scratch, struct answer *ret)
+static bool read_document(struct buffer *json, struct buffer *scratch, struct members *members,
+                          struct scan_value *whole, struct answer *ret)
 {
-    struct members members = {0};
-    struct scan_value whole;
-
     buffer_recycle(scratch, SCRATCH_KEPT_BYTES);
     ret->status = 200;
     ret->count = 0;
-    ret->has_content_type = false;
-    if (!scan_document(buffer_text(json), on_member, &members, &whole))
+    ret->has_content_type = ret->is_inferred = false;
+    *members = (struct members){0};
+    return scan_document(buffer_text(json), on_member, members, whole);
+}
+
+bool answer_read(struct buffer *json, struct buffer *scratch, struct answer *ret)
+{
+    struct members members;
+    struct scan_value whole;
+
+    if (!read_document(json, scratch, &members, &whole, ret))
         return false;
     if (members.status.kind == SCAN_NONE) {
         ret->body = whole.kind == SCAN_STRING ? scan_unescape(&whole) : whole.text;
@@ -148,6 +156,70 @@ bool answer_read(struct buffer *json, struct buffer *scratch, struct answer *ret
     }
     return read_status(&members.status, &ret->status) && read_head(ret, &members) &&
            read_body(ret, &members, scratch);
+}
+
+/* Each of the values of a name of multiValueHeaders; a name that headers has too says it here. */
+static bool read_multi_headers(struct answer *answer, const struct scan_value *headers)
+{
+    struct scan_value name, values, value;
+
+    if (is_absent(headers))
+        return true;
+    if (headers->kind != SCAN_OBJECT)
+        return false;
+    struct scan scan = scan_open(headers);
+    while (scan_member(&scan, &name, &values)) {
+        if (values.kind != SCAN_ARRAY)
+            return false;
+        struct scan items = scan_open(&values);
+        while (scan_item(&items, &value))
+            if (!add_header(answer, &name, &value))
+                return false;
+    }
+    return true;
+}
+
+/* Of headers that both name, multiValueHeaders counts. */
+static bool read_headers_1(struct answer *answer, const struct members *members)
+{
+    if (!read_multi_headers(answer, &members->multi_headers))
+        return false;
+    size_t multiple = answer->count, kept = multiple;
+    if (!read_headers(answer, &members->headers))
+        return false;
+    for (size_t i = multiple; i < answer->count; i++) {
+        bool is_there = false;
+        for (size_t j = 0; j < multiple && !is_there; j++)
+            is_there = text_equal_nocase(answer->fields[j].name, answer->fields[i].name);
+        if (!is_there)
+            answer->fields[kept++] = answer->fields[i];
+    }
+    answer->count = kept;
+    return true;
+}
+
+bool answer_read_api(struct buffer *json, struct buffer *scratch, int version, struct answer *ret)
+{
+    struct members members;
+    struct scan_value whole;
+
+    if (!read_document(json, scratch, &members, &whole, ret))
+        return false;
+    if (members.status.kind != SCAN_NONE) {
+        /* cookies come first: array entries before a set-cookie of headers */
+        return read_status(&members.status, &ret->status) &&
+               (version == 1 ? read_headers_1(ret, &members)
+                             : read_cookies(ret, &members.cookies) &&
+                                   read_headers(ret, &members.headers)) &&
+               read_body(ret, &members, scratch);
+    }
+    if (version == 1)
+        return false;
+    ret->is_inferred = true;
+    ret->body = whole.text;
+    if (whole.kind == SCAN_STRING) /* with its quotes */
+        ret->body = text_from(whole.text.at - 1, whole.text.len + 2);
+    return true;
 }
 
 bool answer_read_prelude(struct buffer *json, size_t len, struct answer *ret)

@@ -7,11 +7,18 @@
 #include "gateway/gateway_priv.h"
 
 /*
- * One request from its head to its answer. What can be refused is refused with the head;
- * the event is written when the body is complete, at once from where it stands if it came
- * in one piece. Nothing is allocated but the invocation (from its free list) and, for
- * bodies in pieces, the place to gather them.
+ * One request from its head to its answer: the stages below, one after the other, each of which
+ * lets it pass, answers it, or waits for something. Most requests go through all of them in
+ * one or two turns of the loop; what can be refused is refused with the head; a body that came
+ * in one piece is used where it stands.
  */
+
+static enum stage_verdict (*const stages[])(struct exchange *exchange) = {
+    stage_route,  /* function, API, route, guard */
+    stage_cors,   /* answers preflights */
+    stage_method, stage_caller, stage_hops, stage_body, /* waits until the body is complete */
+    stage_signed, stage_integration,                    /* waits for the answer */
+};
 
 /* The transport cuts bodies off beyond it, less politely than we do at the limit. */
 #define BODY_MAX (LIMIT_PAYLOAD + (1 << 20))
@@ -52,96 +59,58 @@ static void format_peer(const struct sockaddr_storage *peer, char ret[static INE
     }
 }
 
-/* --- stages of the head: each answers and returns false, or lets the request on --- */
-
-static bool find_function(struct exchange *exchange)
+const char *exchange_time(const struct exchange *exchange)
 {
-    struct http_stream *stream = exchange->stream;
+    return time_now(exchange->gateway, exchange->now_ms);
+}
 
-    switch (route_find(&exchange->gateway->options, &stream->request, &stream->arena,
-                       &exchange->route)) {
-    case 0:
-        break;
-    case 400:
-        reply_refuse(exchange, REFUSE_BAD_REQUEST);
-        return false;
-    case 404:
-        reply_refuse(exchange, REFUSE_NOT_FOUND);
-        return false;
-    default:
-        reply_refuse(exchange, REFUSE_UNKNOWN);
-        return false;
+/* --- the stages --- */
+
+static enum stage_verdict run(struct exchange *exchange)
+{
+    enum stage_verdict verdict = STAGE_PASS;
+
+    while (verdict == STAGE_PASS) {
+        assert(exchange->next_stage < COUNT_OF(stages));
+        verdict = stages[exchange->next_stage++](exchange);
     }
-    memcpy(exchange->url_id, exchange->route.function->url.id, sizeof exchange->url_id);
-    exchange->found_us = loop_now_us(stream->loop);
-    return true;
+    return verdict;
 }
 
-static bool check_method(struct exchange *exchange)
-{
-    if (exchange->stream->request.method != METHOD_OTHER)
-        return true;
-    reply_refuse(exchange, REFUSE_METHOD);
-    return false;
-}
-
-static bool apply_cors(struct exchange *exchange)
-{
-    const struct cors *cors = &exchange->route.function->url.cors;
-    struct http_stream *stream = exchange->stream;
-
-    if (!cors->is_set)
-        return true;
-    bool preflight = cors_is_preflight(&stream->request);
-    exchange->has_cors = true;
-    exchange->cors_count =
-        cors_headers(cors, &stream->request, preflight, &stream->arena, exchange->cors);
-    if (preflight)
-        reply_preflight(exchange);
-    return !preflight;
-}
-
-static bool check_caller(struct exchange *exchange)
+/* What was found with the head is found again if that was in another turn of the loop: the
+ * function may have changed, or gone. */
+static bool is_still_there(struct exchange *exchange)
 {
     struct gateway *gateway = exchange->gateway;
-    const struct function *function = exchange->route.function;
-    struct sigv4_refusal refusal;
+    int64_t now_us = loop_now_us(exchange->stream->loop);
 
-    if (function->url.auth == URL_AUTH_NONE) {
-        bool is_public = auth_is_public(function);
-        if (!is_public)
-            reply_refuse(exchange, REFUSE_FORBIDDEN);
-        return is_public;
-    }
-    exchange->caller =
-        auth_read(&gateway->options, exchange->stream, TEXT("lambda"), exchange->now_ms, &refusal);
-    if (exchange->caller)
+    if (exchange->route.api || exchange->found_us == now_us)
         return true;
-    reply_refuse_signature(exchange, &refusal);
+    const struct function *function =
+        directory_find_url(gateway->options.directory, text_of(exchange->url_id));
+    exchange->route.function = function;
+    exchange->found_us = now_us;
+    if (function &&
+        (exchange->caller ? function->url.auth == URL_AUTH_IAM : auth_is_public(function)))
+        return true;
+    reply_refuse(exchange, function ? REFUSE_FORBIDDEN : REFUSE_UNKNOWN);
     return false;
 }
 
-/* A call from within a function is one hop more; from outside nothing was before it. */
-static bool check_hops(struct exchange *exchange)
+void exchange_continue(struct exchange *exchange)
 {
-    const struct http_request *request = &exchange->stream->request;
-    bool is_inside = exchange->origin->inside ||
-                     (exchange->caller && exchange->caller->key.kind == KEY_INSTANCE);
-
-    if (is_inside)
-        exchange->hops = trace_hops(http_header(request, TEXT("x-amzn-trace-id"))) + 1;
-    if (exchange->hops < LIMIT_HOPS || exchange->route.function->may_recurse)
-        return true;
-    reply_refuse(exchange, REFUSE_RECURSION);
-    return false;
+    exchange->cancel = NULL;
+    if (is_still_there(exchange))
+        (void)run(exchange);
 }
 
-static bool check_size(struct exchange *exchange)
+void exchange_keep_content(struct exchange *exchange)
 {
-    if (exchange->stream->request.content_length <= LIMIT_PAYLOAD)
-        return true;
-    reply_refuse(exchange, REFUSE_TOO_LARGE);
-    return false;
+    if (exchange->content.len == 0 || exchange->content.at == exchange->body.at)
+        return;
+    buffer_clear(&exchange->body);
+    buffer_add_text(&exchange->body, exchange->content);
+    exchange->content = buffer_text(&exchange->body);
 }
 
 static void on_request(struct http_stream *stream)
@@ -158,110 +127,27 @@ static void on_request(struct http_stream *stream)
     exchange->origin = origin;
     exchange->stream = stream;
     exchange->now_ms = clock_now_ms();
+    exchange->content_max = LIMIT_PAYLOAD;
     format_peer(&stream->peer, exchange->source_ip);
     stream->owner = exchange;
     stream->body_max = BODY_MAX;
-    (void)(find_function(exchange) && apply_cors(exchange) && check_method(exchange) &&
-           check_caller(exchange) && check_hops(exchange) && check_size(exchange));
+    (void)run(exchange);
 }
 
-/* --- when the body is complete --- */
+/* --- the body --- */
 
-/* What was found with the head is found again if the body took its time: the function may
- * have changed, or gone. */
-static bool is_still_there(struct exchange *exchange)
+/* It may stand in memory that is the transport's until this returns. */
+static void complete(struct exchange *exchange, struct text content)
 {
-    struct gateway *gateway = exchange->gateway;
-
-    if (exchange->found_us == loop_now_us(exchange->stream->loop))
-        return true;
-    const struct function *function =
-        directory_find_url(gateway->options.directory, text_of(exchange->url_id));
-    exchange->route.function = function;
-    if (function &&
-        (exchange->caller ? function->url.auth == URL_AUTH_IAM : auth_is_public(function)))
-        return true;
-    reply_refuse(exchange, function ? REFUSE_FORBIDDEN : REFUSE_UNKNOWN);
-    return false;
-}
-
-static struct text hash_body(struct exchange *exchange, struct text body, char hex[static 65])
-{
-    uint8_t hash[SHA256_LEN];
-
-    if (exchange->hash)
-        crypto_hash_end(exchange->hash, hash);
-    else
-        crypto_sha256(body, hash);
-    crypto_hex(hash, sizeof hash, hex);
-    return text_of(hex);
-}
-
-static bool is_signed_right(struct exchange *exchange, struct text body)
-{
-    struct gateway *gateway = exchange->gateway;
-    struct sigv4_refusal refusal;
-    char hex[2 * SHA256_LEN + 1];
-
-    if (!exchange->caller)
-        return true;
-    struct text hash =
-        auth_needs_hash(&exchange->stream->request) ? hash_body(exchange, body, hex) : TEXT_NONE;
-    if (auth_verify(&gateway->options, exchange->stream, exchange->caller, hash, &refusal) < 0) {
-        reply_refuse_signature(exchange, &refusal);
-        return false;
-    }
-    if (caller_may_call(&gateway->options, exchange->origin, exchange->caller,
-                        exchange->route.function))
-        return true;
-    reply_refuse(exchange, REFUSE_FORBIDDEN);
-    return false;
-}
-
-static struct invocation *make_invocation(struct exchange *exchange, struct text body)
-{
-    struct http_stream *stream = exchange->stream;
-    const struct function *function = exchange->route.function;
-    struct invocation *invocation = invocation_new(function->latest);
-
-    invocation->sink = function->url.mode == INVOKE_RESPONSE_STREAM ? &stream_sink : &exchange_sink;
-    invocation->kind = INVOKE_URL;
-    invocation->hops = exchange->hops;
-    trace_make(http_header(&stream->request, TEXT("x-amzn-trace-id")), exchange->hops,
-               exchange->now_ms, invocation->trace);
-    const struct url_event event = {
-        .request = &stream->request,
-        .route = &exchange->route,
-        .caller = exchange->caller,
-        .source_ip = text_of(exchange->source_ip),
-        .port = exchange->gateway->options.port,
-        .request_id = invocation->request_id,
-        .trace = invocation->trace,
-        .time = time_now(exchange->gateway, exchange->now_ms),
-        .now_ms = exchange->now_ms,
-        .body = body,
-    };
-    event_write(&event, &stream->arena, &invocation->payload);
-    return invocation;
-}
-
-/* The request is complete: it is refused, or becomes an invocation. */
-static void submit(struct exchange *exchange, struct text body)
-{
-    struct invoker *invoker = exchange->gateway->options.invoker;
-
-    if (!is_still_there(exchange) || !is_signed_right(exchange, body))
-        return;
-    struct invocation *invocation = make_invocation(exchange, body);
-    if (invocation->payload.len > LIMIT_PAYLOAD) {
-        invocation_free(invocation);
-        reply_refuse(exchange, REFUSE_TOO_LARGE);
+    exchange->content = content;
+    exchange->is_complete = true;
+    if (!exchange->needs_body) {
+        exchange_keep_content(exchange); /* an earlier stage still waits */
         return;
     }
-    buffer_done(&exchange->body);
-    invocation->owner = exchange;
-    exchange->invocation = invocation;
-    invoker->invoke(invoker, invocation);
+    exchange->needs_body = false;
+    if (is_still_there(exchange) && run(exchange) == STAGE_WAITS)
+        exchange_keep_content(exchange);
 }
 
 static void gather(struct exchange *exchange, struct text chunk)
@@ -278,10 +164,10 @@ static bool on_body(struct http_stream *stream, struct text chunk)
 {
     struct exchange *exchange = stream->owner;
 
-    if (exchange->body.len == 0 && (int64_t)chunk.len == stream->request.content_length)
-        submit(exchange, chunk);
-    else if (exchange->body.len + chunk.len > LIMIT_PAYLOAD)
+    if ((int64_t)(exchange->body.len + chunk.len) > exchange->content_max)
         reply_refuse(exchange, REFUSE_TOO_LARGE);
+    else if (exchange->body.len == 0 && (int64_t)chunk.len == stream->request.content_length)
+        complete(exchange, chunk);
     else
         gather(exchange, chunk);
     return true;
@@ -291,20 +177,11 @@ static void on_end(struct http_stream *stream)
 {
     struct exchange *exchange = stream->owner;
 
-    if (!exchange->invocation)
-        submit(exchange, buffer_text(&exchange->body));
+    if (!exchange->is_complete)
+        complete(exchange, buffer_text(&exchange->body));
 }
 
 /* --- the answer --- */
-
-static void on_done(struct invocation *invocation)
-{
-    if (invocation->owner)
-        reply_done(invocation->owner, invocation);
-    invocation_free(invocation);
-}
-
-const struct invocation_sink exchange_sink = {.on_done = on_done};
 
 static void on_writable(struct http_stream *stream)
 {
@@ -319,13 +196,14 @@ static void log_access(const struct exchange *exchange)
     const struct access_entry entry = {
         .peer = text_of(exchange->source_ip),
         .user = exchange->caller ? exchange->caller->claim.access_key : TEXT_NONE,
-        .time = text_of(time_now(exchange->gateway, exchange->now_ms)),
+        .time = text_of(exchange_time(exchange)),
         .method = request->method_text,
         .target = request->target,
         .referer = http_header(request, TEXT("referer")),
         .agent = http_header(request, TEXT("user-agent")),
         .function = invocation ? text_of(invocation->version->name) : TEXT_NONE,
-        .request_id = text_of(invocation ? invocation->request_id : exchange->request_id),
+        .request_id = text_of(invocation && !exchange->route.api ? invocation->request_id
+                                                                 : exchange->request_id),
         .status = stream->status,
         .bytes = stream->sent_bytes,
         .us = loop_now_us(stream->loop) - stream->began_us,
@@ -362,6 +240,9 @@ static void on_close(struct http_stream *stream, bool reset)
 {
     struct exchange *exchange = stream->owner;
 
+    if (exchange->cancel)
+        exchange->cancel(exchange);
+    loop_timer_clear(&exchange->timeout);
     if (exchange->gateway->log)
         log_access(exchange);
     if (exchange->invocation)
@@ -369,6 +250,7 @@ static void on_close(struct http_stream *stream, bool reset)
     stream_done(exchange);
     buffer_done(&exchange->body);
     crypto_hash_free(exchange->hash);
+    http_api_unref(exchange->route.api);
 }
 
 const struct http_app gateway_app = {

@@ -18,6 +18,7 @@
 struct bus_view;
 struct event_store;
 struct gateway;
+struct http_api_view;
 
 struct gateway_options {
     struct loop *loop;
@@ -25,6 +26,7 @@ struct gateway_options {
     const struct directory *directory;
     const struct bus_view *buses; /* NULL: events are not taken */
     struct event_store *events;
+    const struct http_api_view *apis; /* NULL: there are none */
     const struct keyring *keyring;
     const char *account, *region; /* copied */
     uint16_t port;                /* where clients reach it, for forwarded headers */

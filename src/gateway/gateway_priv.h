@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "gateway/access_log.h"
 #include "gateway/gateway.h"
+#include "gateway/http_apis.h"
 #include "http/sigv4.h"
 #include "model/limits.h"
 
@@ -29,24 +30,51 @@ struct gateway {
     struct buffer scratch;
 };
 
-/* --- which function: route.c --- */
+/* --- which function or API: route.c, route_api.c --- */
 
 struct route {
-    const struct function *function; /* borrowed from the directory; has a URL */
-    struct text raw_path;            /* what the function sees of the path, still encoded */
-    struct text path;                /* the same, decoded */
+    /* Of a URL or of function.yaml, or NULL: borrowed from the directory, valid in this turn of
+     * the loop; exchange_continue() finds it again for later ones. */
+    const struct function *function;
+    /* Of an API, or NULL: the exchange holds a reference, so what follows is valid throughout. */
+    struct http_api *api;
+    const struct api_stage *stage;
+    const struct api_route *matched; /* NULL: only a preflight is answered without one */
+    const struct guard *guard;       /* the route's, else its API's or function's; NULL: none */
+    struct text raw_path;   /* what an event's rawPath says */
+    struct text path;       /* the same, decoded */
+    struct text stage_path; /* of an API: path within the stage; else path */
+    const struct text *names; /* of the parameters; NULL of a function's */
+    struct text *values;      /* decoded */
+    size_t parameter_count;
 };
 
 /*
  * A function is reached by the host of its URL ("<id>.localhost"), by "/urls/<id>/...", by
  * "/functions/<name>/..." or by the route in its function.yaml; always under the rules of
- * its URL, so one without a URL is not reached. The path is split before it is decoded,
+ * its URL, so one without a URL is not reached. An API is reached by its host
+ * ("<api-id>.localhost", "<api-id>.execute-api.<region>.localhost"), by a domain that is
+ * mapped to it, or by "/apis/<api-id>/...". The path is split before it is decoded,
  * decoded once, and what was compared is what the function gets. 0, or the status to
  * refuse with: 400 (not decodable, or dot segments where the path chooses the function),
- * 403 (no such URL or function), 404 (no route).
+ * 403 (no such URL or function), 404 (no route). An API that was found is counted in *ret,
+ * whatever is returned.
  */
 int route_find(const struct gateway_options *options, const struct http_request *request,
                struct arena *arena, struct route *ret);
+
+/* Parts of it: the API of a host, or of "/apis/..." when in_path. NULL with status 0: none is
+ * meant. */
+int route_find_api(const struct gateway_options *options, const struct http_request *request,
+                   struct text host, struct arena *arena, struct route *ret);
+/* The name within a Host header: without port and the dot of the root. */
+struct text route_host(struct text host);
+/* A path to compare with routes: decoded but for the slashes, so that "%2F" separates
+ * nothing. */
+struct text route_comparable(struct text raw_path, struct arena *arena);
+/* "." or ".." between separators. Whatever stands before this server (or the function
+ * behind it) might resolve them, and mean another path than the one looked at here. */
+bool route_has_dots(struct text path);
 
 /* --- who may pass: auth.c --- */
 
@@ -90,19 +118,50 @@ size_t cors_headers(const struct cors *cors, const struct http_request *request,
 
 /* --- the event: event.c, header.c, trace.c --- */
 
-struct url_event {
-    const struct http_request *request;
+struct request_event {
+    const struct http_request *request; /* as the client sent it, or as it was mapped */
     const struct route *route;
-    const struct caller *caller; /* NULL: anonymous */
-    struct text source_ip;
+    const struct caller *caller; /* of a URL; NULL: anonymous */
+    struct text authorizer;      /* of an API: the value of requestContext.authorizer; or none */
+    struct text account, source_ip;
     uint16_t port;
     const char *request_id, *trace;
     const char *time; /* common log format */
     int64_t now_ms;
     struct text body;
 };
-/* Appends the event in payload format 2.0. */
-void event_write(const struct url_event *event, struct arena *arena, struct buffer *out);
+/* Appends the event in payload format 2.0, or (of an API only) 1.0. */
+void event_write(const struct request_event *event, struct arena *arena, struct buffer *out);
+void event_write_1(const struct request_event *event, struct arena *arena, struct buffer *out);
+
+/* Parts that both have: event_parts.c. */
+void event_add_member(struct buffer *out, struct text name, struct text value); /* name with
+                                                                  * quotes and colon */
+/* The values of a request's header of that index and those after it of the same name. */
+struct text event_join_values(const struct http_request *request, size_t index,
+                              struct text separator, struct arena *arena);
+bool event_came_before(const struct http_request *request, size_t index);
+/* All Cookie headers as one: HTTP/2 may have split it. */
+struct text event_cookies(const struct http_request *request, struct arena *arena);
+struct text event_domain(struct text host); /* without port */
+/* `,"body":...,"isBase64Encoded":...}` */
+void event_add_body(struct buffer *out, const struct request_event *event);
+/* A member of strings for each: `"name":{"a":"b"}`. */
+void event_add_parameters(struct buffer *out, const struct route *route);
+void event_add_variables(struct buffer *out, const struct api_stage *stage);
+
+struct event_parameter {
+    struct text name, value; /* decoded */
+    struct event_parameter *next_same, *last_same; /* the first of a name leads to the others */
+    bool is_first;
+};
+struct event_query {
+    struct event_parameter *list;
+    size_t count;
+    struct event_parameter **table; /* private */
+    size_t mask;
+};
+struct event_query event_read_query(struct text query, struct arena *arena);
 
 /* Whether a header of the client is the function's to see under its own name. Not those
  * about the connection, those the platform itself sets, nor a checked signature. */
@@ -128,6 +187,7 @@ struct answer {
     struct http_field *fields; /* the caller's array of ANSWER_FIELDS_MAX */
     size_t count;
     bool has_content_type;
+    bool is_inferred; /* the function said no statusCode: all it returned is the body */
     struct text body;
 };
 /*
@@ -137,19 +197,39 @@ struct answer {
  * is not one AWS accepts.
  */
 bool answer_read(struct buffer *json, struct buffer *scratch, struct answer *ret);
+/* The same by the rules of an API's payload format (1 or 2), which differ: a string keeps its
+ * quotes; version 1 infers nothing and knows multiValueHeaders. */
+bool answer_read_api(struct buffer *json, struct buffer *scratch, int version, struct answer *ret);
 /* The head of a streamed answer: statusCode, headers, cookies. */
 bool answer_read_prelude(struct buffer *json, size_t len, struct answer *ret);
 
-/* --- one request: exchange.c, reply.c, stream.c --- */
+/*
+ * --- one request: exchange.c, reply.c, stream.c ---
+ *
+ * What happens to a request is a list of stages in exchange.c, run one after the other. To
+ * plug one in: write gateway/stage_X.c with `enum stage_verdict stage_X(struct exchange *)`,
+ * declare it at the end of this file, and add it to the list at its place. A stage reads what
+ * it needs from exchange->route.guard (its part of struct guard, guard/guard.h), route.matched
+ * (of an API) and stream->request; those behind stage_body also exchange->content.
+ *
+ * STAGE_PASS: the next one runs. STAGE_ANSWERED: the request was answered (reply_*), and the
+ * exchange may be gone by now. STAGE_WAITS: exchange_continue() runs the next one, or an answer
+ * is given, later on the same loop; what waits sets exchange->cancel, which is called if the
+ * client goes away before (the exchange's memory goes with it).
+ */
+enum stage_verdict { STAGE_PASS, STAGE_ANSWERED, STAGE_WAITS };
 
 enum refusal {
     REFUSE_BAD_REQUEST,
-    REFUSE_UNKNOWN,   /* no such function, as far as the client may know */
-    REFUSE_FORBIDDEN, /* there is one, but not for this client */
+    REFUSE_UNAUTHORIZED, /* of an API */
+    REFUSE_UNKNOWN,      /* no such function, as far as the client may know */
+    REFUSE_FORBIDDEN,    /* there is one, but not for this client */
     REFUSE_NOT_FOUND,
     REFUSE_RECURSION,
     REFUSE_METHOD,
     REFUSE_TOO_LARGE,
+    REFUSE_TOO_MANY, /* of an API */
+    REFUSE_FAILED,   /* the gateway's own or its integration's fault, of an API */
     REFUSE_UNAVAILABLE,
     REFUSE_FUNCTION_FAILED,
 };
@@ -160,20 +240,36 @@ struct exchange {
     struct gateway *gateway;
     struct http_stream *stream;
     const struct origin *origin;
-    struct route route; /* its function may be used in the loop's iteration found_us only */
-    int64_t found_us;
+    struct route route;
+    int64_t found_us; /* the turn of the loop in which route.function may be used */
+    size_t next_stage;
+    void (*cancel)(struct exchange *exchange); /* of what waits; NULL: nothing does */
+
+    /* Who asks, as the stages found out */
     struct caller *caller; /* NULL: not of type AWS_IAM */
+    struct text authorizer; /* JSON: an event's requestContext.authorizer; none of a URL */
+    struct text principal;  /* for logs and limits; may be none */
+    struct text key_id;     /* of an API key; may be none */
+
     bool has_cors;
     struct http_field cors[CORS_FIELDS_MAX];
     size_t cors_count;
-    struct buffer body; /* as far as it has come, when it comes in pieces */
+
+    /* The body, for the stages behind stage_body. It may stand in the transport's memory until
+     * the stage returns: one that waits and reads it meanwhile calls exchange_keep_content(). */
+    struct text content;
+    int64_t content_max; /* 413 above it; a stage before stage_body may lower it */
+    struct buffer body;  /* as far as it has come, when it comes in pieces or was kept */
+    bool is_complete, needs_body;
     struct crypto_hash *hash;
+
     int64_t now_ms;
     int hops;
     char source_ip[INET6_ADDRSTRLEN];
     char url_id[sizeof(((struct function_url *)0)->id)];
-    char request_id[UUID_LEN + 1]; /* of an answer without an invocation */
+    char request_id[UUID_LEN + 1]; /* of an API's request, or of an answer without an invocation */
     struct invocation *invocation; /* once the invoker has it */
+    struct loop_timer timeout;     /* of an API's integration */
 
     /* A streamed answer */
     bool expects_prelude, has_begun, is_paused;
@@ -182,8 +278,31 @@ struct exchange {
     int64_t streamed_bytes;
 };
 
+/* The stage that waited is done, and let the request pass. The exchange may be gone afterwards. */
+void exchange_continue(struct exchange *exchange);
+/* Moves content where it stays until the exchange ends. */
+void exchange_keep_content(struct exchange *exchange);
+/* Now, as the common log format has it. */
+const char *exchange_time(const struct exchange *exchange);
+
+/* The stages, in their order. */
+enum stage_verdict stage_route(struct exchange *exchange);
+enum stage_verdict stage_cors(struct exchange *exchange);
+enum stage_verdict stage_method(struct exchange *exchange);
+enum stage_verdict stage_caller(struct exchange *exchange);
+enum stage_verdict stage_hops(struct exchange *exchange);
+enum stage_verdict stage_body(struct exchange *exchange);
+enum stage_verdict stage_signed(struct exchange *exchange);
+enum stage_verdict stage_integration(struct exchange *exchange);
+
+/* What stage_integration does, by kind: integration_*.c. Each has the answer come, later. */
+enum stage_verdict integration_function(struct exchange *exchange);
+
 /* Each ends the exchange: it may be gone afterwards. */
 void reply_refuse(struct exchange *exchange, enum refusal refusal);
+/* The same with one more header. */
+void reply_refuse_with(struct exchange *exchange, enum refusal refusal, struct text name,
+                       struct text value);
 void reply_refuse_signature(struct exchange *exchange, const struct sigv4_refusal *refusal);
 void reply_refuse_throttled(struct exchange *exchange, const char *reason);
 void reply_preflight(struct exchange *exchange);

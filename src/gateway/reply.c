@@ -30,11 +30,38 @@ static const struct {
     [REFUSE_UNAVAILABLE] = {503, TEXT("ServiceException"),
                             TEXT("{\"message\":\"Service Unavailable\"}")},
     [REFUSE_FUNCTION_FAILED] = {502, TEXT(""), TEXT("Internal Server Error")},
+    [REFUSE_UNAUTHORIZED] = {401, TEXT("UnauthorizedException"),
+                             TEXT("{\"message\":\"Unauthorized\"}")},
+    [REFUSE_TOO_MANY] = {429, TEXT("TooManyRequestsException"),
+                         TEXT("{\"message\":\"Too Many Requests\"}")},
+    [REFUSE_FAILED] = {500, TEXT("ServiceException"),
+                       TEXT("{\"message\":\"Internal Server Error\"}")},
+};
+
+/* The same of an HTTP API. */
+static const struct {
+    int status;
+    struct text body;
+} api_refusals[] = {
+    [REFUSE_BAD_REQUEST] = {400, TEXT("{\"message\":\"Bad Request\"}")},
+    [REFUSE_UNAUTHORIZED] = {401, TEXT("{\"message\":\"Unauthorized\"}")},
+    [REFUSE_UNKNOWN] = {403, TEXT("{\"message\":\"Forbidden\"}")},
+    [REFUSE_FORBIDDEN] = {403, TEXT("{\"message\":\"Forbidden\"}")},
+    [REFUSE_NOT_FOUND] = {404, TEXT("{\"message\":\"Not Found\"}")},
+    [REFUSE_RECURSION] = {400, TEXT("{\"message\":\"Lambda has detected your function being "
+                                    "invoked in a recursive loop with other AWS resources and "
+                                    "stopped your function's invocation.\"}")},
+    [REFUSE_METHOD] = {405, TEXT("{\"message\":\"Method Not Allowed\"}")},
+    [REFUSE_TOO_LARGE] = {413, TEXT("{\"message\":\"Request Entity Too Large\"}")},
+    [REFUSE_TOO_MANY] = {429, TEXT("{\"message\":\"Too Many Requests\"}")},
+    [REFUSE_FAILED] = {500, TEXT("{\"message\":\"Internal Server Error\"}")},
+    [REFUSE_UNAVAILABLE] = {503, TEXT("{\"message\":\"Service Unavailable\"}")},
+    [REFUSE_FUNCTION_FAILED] = {500, TEXT("{\"message\":\"Internal Server Error\"}")},
 };
 
 static const char *request_id(struct exchange *exchange)
 {
-    if (exchange->invocation)
+    if (exchange->invocation && !exchange->route.api)
         return exchange->invocation->request_id;
     if (!exchange->request_id[0])
         crypto_uuid(exchange->request_id);
@@ -45,6 +72,24 @@ static void add(struct answer *answer, struct text name, struct text value)
 {
     assert(answer->count < ANSWER_FIELDS_MAX + OWN_FIELDS_MAX);
     answer->fields[answer->count++] = (struct http_field){name, value};
+}
+
+/* As HTTP APIs write them. */
+static void lower_names(struct answer *answer, struct arena *arena)
+{
+    for (size_t i = 0; i < answer->count; i++) {
+        struct text name = answer->fields[i].name;
+        bool has_upper = false;
+        for (size_t j = 0; j < name.len; j++)
+            has_upper |= name.at[j] >= 'A' && name.at[j] <= 'Z';
+        if (!has_upper)
+            continue;
+        char *lower = arena_string(arena, name);
+        for (char *at = lower; *at; at++)
+            if (*at >= 'A' && *at <= 'Z')
+                *at |= 0x20;
+        answer->fields[i].name = text_from(lower, name.len);
+    }
 }
 
 /* What a function may not say itself goes, what the gateway says is added. */
@@ -59,11 +104,17 @@ static void finish_fields(struct exchange *exchange, struct answer *answer,
     answer->count = kept;
     if (!answer->has_content_type)
         add(answer, TEXT("Content-Type"), content_type);
-    add(answer, TEXT("x-amzn-RequestId"), text_of(request_id(exchange)));
-    if (exchange->invocation)
-        add(answer, TEXT("X-Amzn-Trace-Id"), text_of(exchange->invocation->trace));
+    if (exchange->route.api) {
+        add(answer, TEXT("apigw-requestid"), text_of(request_id(exchange)));
+    } else {
+        add(answer, TEXT("x-amzn-RequestId"), text_of(request_id(exchange)));
+        if (exchange->invocation)
+            add(answer, TEXT("X-Amzn-Trace-Id"), text_of(exchange->invocation->trace));
+    }
     for (size_t i = 0; i < exchange->cors_count; i++)
         add(answer, exchange->cors[i].name, exchange->cors[i].value);
+    if (exchange->route.api)
+        lower_names(answer, &exchange->stream->arena);
 }
 
 void reply_complete(struct exchange *exchange, struct answer *answer, struct text content_type)
@@ -104,13 +155,31 @@ static void complete_refusal(struct exchange *exchange, struct answer *answer)
                  answer->body);
 }
 
+static struct answer start_refusal(struct exchange *exchange, enum refusal refusal)
+{
+    if (exchange->route.api)
+        return start(exchange, api_refusals[refusal].status, TEXT(""), api_refusals[refusal].body);
+    return start(exchange, refusals[refusal].status, refusals[refusal].type,
+                 refusals[refusal].body);
+}
+
 void reply_refuse(struct exchange *exchange, enum refusal refusal)
 {
-    struct answer answer =
-        start(exchange, refusals[refusal].status, refusals[refusal].type, refusals[refusal].body);
+    if (refusal == REFUSE_METHOD) {
+        reply_refuse_with(exchange, refusal, TEXT("Allow"),
+                          TEXT("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"));
+        return;
+    }
+    struct answer answer = start_refusal(exchange, refusal);
+    complete_refusal(exchange, &answer);
+}
 
-    if (refusal == REFUSE_METHOD)
-        add(&answer, TEXT("Allow"), TEXT("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"));
+void reply_refuse_with(struct exchange *exchange, enum refusal refusal, struct text name,
+                       struct text value)
+{
+    struct answer answer = start_refusal(exchange, refusal);
+
+    add(&answer, name, value);
     complete_refusal(exchange, &answer);
 }
 
@@ -141,6 +210,11 @@ void reply_refuse_signature(struct exchange *exchange, const struct sigv4_refusa
 void reply_refuse_throttled(struct exchange *exchange, const char *reason)
 {
     struct arena *arena = &exchange->stream->arena;
+
+    if (exchange->route.api) { /* the function's, which is not the client's to see */
+        reply_refuse(exchange, REFUSE_UNAVAILABLE);
+        return;
+    }
     struct text body = text_of(arena_format(
         arena, "{\"Reason\":\"%s\",\"Type\":\"User\",\"message\":\"Rate Exceeded.\"}", reason));
     struct answer answer = start(exchange, 429, TEXT("TooManyRequestsException"), body);
@@ -207,6 +281,21 @@ static bool read_collected_stream(struct invocation *invocation, struct answer *
     return true;
 }
 
+/* By the payload format of the integration. */
+static void reply_api(struct exchange *exchange, struct invocation *invocation)
+{
+    struct answer answer = {.fields = exchange->gateway->fields};
+    int version = exchange->route.matched->integration->payload_version;
+
+    if (invocation->streamed ? read_collected_stream(invocation, &answer)
+                             : answer_read_api(&invocation->response, &exchange->gateway->scratch,
+                                               version, &answer))
+        reply_complete(exchange, &answer,
+                       answer.is_inferred ? JSON_TYPE : TEXT("text/plain; charset=utf-8"));
+    else
+        reply_refuse(exchange, REFUSE_FAILED);
+}
+
 /* A streaming function says its type itself; one that does not is read as JSON is. */
 void reply_done(struct exchange *exchange, struct invocation *invocation)
 {
@@ -216,6 +305,10 @@ void reply_done(struct exchange *exchange, struct invocation *invocation)
 
     if (invocation->outcome != INVOCATION_OK) {
         reply_failed(exchange, invocation);
+        return;
+    }
+    if (exchange->route.api) {
+        reply_api(exchange, invocation);
         return;
     }
     if (invocation->streamed && invocation->content_type[0] &&

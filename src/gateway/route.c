@@ -6,8 +6,7 @@
 #define DOMAIN TEXT(".localhost") /* resolved to this machine by curl and browsers: RFC 6761 */
 #define URL_DOMAIN TEXT(".lambda-url.")
 
-/* The name within a Host header: without port and the dot of the root. */
-static struct text host_name(struct text host)
+struct text route_host(struct text host)
 {
     struct text name = text_slice(host, 0, text_find(host, ':'));
 
@@ -22,7 +21,7 @@ static bool ends_nocase(struct text text, struct text end)
 /* The first label of "<id>.localhost" and "<id>.lambda-url.<region>.localhost". */
 static bool is_url_host(struct text name, struct text region)
 {
-    if (name.len <= URL_ID_LEN || !ends_nocase(name, DOMAIN))
+    if (name.len < URL_ID_LEN + DOMAIN.len || !ends_nocase(name, DOMAIN))
         return false;
     struct text middle = text_slice(name, URL_ID_LEN, name.len - DOMAIN.len);
     if (middle.len == 0)
@@ -47,9 +46,7 @@ static bool is_separator(char c)
     return c == '/' || c == '\\';
 }
 
-/* "." or ".." between separators. Whatever stands before this server (or the function
- * behind it) might resolve them, and mean another path than the one looked at here. */
-static bool has_dot_segment(struct text path)
+bool route_has_dots(struct text path)
 {
     size_t start = 0;
 
@@ -78,9 +75,7 @@ static struct text take_segment(struct text *rest, struct arena *arena)
     return segment;
 }
 
-/* A path to compare with routes: decoded but for the slashes, so that "%2F" separates
- * nothing. */
-static struct text routable(struct text raw_path, struct arena *arena)
+struct text route_comparable(struct text raw_path, struct arena *arena)
 {
     if (!text_contains(raw_path, '%'))
         return raw_path;
@@ -103,7 +98,10 @@ static int settle(struct route *route, struct text raw_path, struct arena *arena
     if (!route->function || !route->function->url.id[0])
         return 403;
     route->raw_path = raw_path.len ? raw_path : TEXT("/");
-    return uri_decode(arena, route->raw_path, false, &route->path) ? 0 : 400;
+    if (!uri_decode(arena, route->raw_path, false, &route->path))
+        return 400;
+    route->stage_path = route->path;
+    return 0;
 }
 
 static int find_path(const struct gateway_options *options, const struct http_request *request,
@@ -120,14 +118,14 @@ static int find_path(const struct gateway_options *options, const struct http_re
                                        text_of(options->region), take_segment(&rest, arena));
         return settle(ret, rest, arena);
     }
-    ret->function = directory_find_route(options->directory, routable(request->path, arena));
+    ret->function = directory_find_route(options->directory, route_comparable(request->path, arena));
     return ret->function ? settle(ret, request->path, arena) : 404;
 }
 
 int route_find(const struct gateway_options *options, const struct http_request *request,
                struct arena *arena, struct route *ret)
 {
-    struct text name = host_name(request->host), decoded;
+    struct text name = route_host(request->host), decoded;
 
     *ret = (struct route){0};
     if (!text_starts(request->path, TEXT("/")))
@@ -138,5 +136,8 @@ int route_find(const struct gateway_options *options, const struct http_request 
         ret->function = find_host(options, name);
         return settle(ret, request->path, arena);
     }
-    return has_dot_segment(decoded) ? 400 : find_path(options, request, arena, ret);
+    int status = route_find_api(options, request, name, arena, ret);
+    if (status != 0 || ret->api)
+        return status;
+    return route_has_dots(decoded) ? 400 : find_path(options, request, arena, ret);
 }

@@ -20,7 +20,7 @@ static struct text write_event(const char *head, struct text body, const struct 
     fixture_parse(&request, fields, head);
     const struct route route = {
         .function = function, .raw_path = request.path, .path = request.path};
-    const struct url_event event = {
+    const struct request_event event = {
         .request = &request,
         .route = &route,
         .caller = caller,

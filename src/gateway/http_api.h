@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <jansson.h>
+#include <stdatomic.h>
+
+#include "base/error.h"
+#include "base/scoped.h"
+#include "base/text.h"
+#include "guard/guard.h"
+#include "model/function.h"
+#include "model/route_tree.h"
+
+/*
+ * An API as the shards have it: compiled from the bundle that the control plane makes of its
+ * documents (AWS's shapes as on the wire):
+ *
+ *     {"api": Api, "stages": [{Stage..., "deployed": {"routes": [Route], "integrations":
+ *      [Integration], "authorizers": [Authorizer]}}], "guards": {"": guard, "ROUTEKEY": guard}}
+ *
+ * A snapshot never changes and is counted: any thread reads it, a request keeps the one it
+ * began with.
+ */
+enum api_protocol { API_HTTP, API_WEBSOCKET };
+
+enum integration_kind {
+    INTEGRATION_FUNCTION,
+    INTEGRATION_UNSERVED, /* something Evoke has not: its requests get a 500 */
+};
+
+struct api_integration {
+    enum integration_kind kind;
+    char *id, *uri, *method;
+    int payload_version; /* 1 or 2 */
+    int64_t timeout_ms;
+    bool has_credentials; /* a role is named: no permission of the function's is asked for */
+    /* INTEGRATION_FUNCTION */
+    char *account, *region, *function, *qualifier;
+    json_t *document; /* AWS's, stage variables filled in */
+};
+
+enum authorization { AUTHORIZATION_NONE, AUTHORIZATION_JWT, AUTHORIZATION_CUSTOM, AUTHORIZATION_IAM };
+
+struct api_route {
+    char *id, *key; /* "GET /pets/{id}", "$default" */
+    struct text method, path; /* of the key; "$default" has neither */
+    struct text *parameters;  /* their names, in the path's order */
+    size_t parameter_count;
+    const struct api_integration *integration; /* NULL: none */
+    enum authorization authorization;
+    const json_t *authorizer; /* AWS's shape; NULL without. Borrowed from the API */
+    char **scopes;
+    size_t scope_count;
+    bool needs_key; /* apiKeyRequired */
+    struct guard *guard; /* of the route; NULL: none of its own, the API's holds */
+};
+
+struct api_stage {
+    char *name;
+    struct variable *variables;
+    size_t variable_count;
+    struct route_tree tree;     /* of struct api_route */
+    struct api_route *fallback; /* $default; NULL: none */
+    struct api_route *routes;
+    size_t route_count;
+    struct api_integration *integrations;
+    size_t integration_count;
+    const json_t *document; /* AWS's: settings that others read. Borrowed from the API */
+};
+
+struct http_api {
+    atomic_int refs;
+    enum api_protocol protocol;
+    char *id, *name, *account, *region;
+    bool is_endpoint_disabled; /* disableExecuteApiEndpoint: at its domains only */
+    struct cors cors;
+    struct api_stage *stages;
+    size_t stage_count;
+    struct guard *guard; /* of the API as a whole; NULL: none */
+    json_t *bundle;      /* what it was made of: read only */
+};
+
+/* Fails with a sentence that names what is wrong: what the control plane answers then. */
+struct http_api *http_api_compile(const json_t *bundle, struct text account, struct text region,
+                                  struct error *err);
+struct http_api *http_api_ref(struct http_api *api);
+void http_api_unref(struct http_api *api); /* NULL does nothing */
+DEFINE_SCOPED(struct http_api *, http_api_unref)
+
+/* By its name; NULL. */
+const struct api_stage *http_api_stage(const struct http_api *api, struct text name);
+/* The stage that a path chooses: of its first segment's name, which is then taken off *path,
+ * else "$default". NULL: neither is there. */
+const struct api_stage *http_api_choose_stage(const struct http_api *api, struct text *path);
+
+/* The route of a method and a path within the stage; NULL. match is valid then, and of $default
+ * has no parameters. */
+const struct api_route *api_stage_find(const struct api_stage *stage, struct text method,
+                                       struct text path, struct route_match *ret);
+const char *api_stage_variable(const struct api_stage *stage, struct text name); /* or NULL */

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "gateway/http_api.h"
+
+/* What the files that compile an API share. */
+
+#define DEFAULT_STAGE TEXT("$default")
+#define DEFAULT_ROUTE TEXT("$default")
+
+/* http_api_stage.c. stage is {0}, and to be released with _done() after failure too. */
+int api_stage_compile(struct api_stage *stage, const struct http_api *api, const json_t *document,
+                      struct error *err);
+void api_stage_done(struct api_stage *stage);
+
+/* http_api_integration.c, likewise. */
+int api_integration_compile(struct api_integration *integration, const struct api_stage *stage,
+                            const json_t *document, struct error *err);
+void api_integration_done(struct api_integration *integration);

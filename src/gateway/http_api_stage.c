@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/json.h"
+#include "base/mem.h"
+#include "gateway/http_api_priv.h"
+
+/* --- variables --- */
+
+static void read_variables(struct api_stage *stage, const json_t *document)
+{
+    json_t *variables = json_object_get(document, "stageVariables"), *value;
+    const char *name;
+
+    stage->variables = mem_zalloc((json_object_size(variables) + 1) * sizeof *stage->variables);
+    json_object_foreach(variables, name, value) stage->variables[stage->variable_count++] =
+        (struct variable){mem_strdup(name),
+                          mem_strdup(json_is_string(value) ? json_string_value(value) : "")};
+}
+
+/* --- routes --- */
+
+/* "integrations/ID" */
+static const struct api_integration *find_integration(const struct api_stage *stage,
+                                                      struct text target)
+{
+    struct text id = text_skip(target, text_find(target, '/') + 1);
+
+    for (size_t i = 0; i < stage->integration_count; i++)
+        if (text_equal(text_of(stage->integrations[i].id), id))
+            return &stage->integrations[i];
+    return NULL;
+}
+
+static const json_t *find_authorizer(const json_t *deployed, struct text id)
+{
+    const json_t *list = json_object_get(deployed, "authorizers"), *authorizer;
+    size_t index;
+
+    json_array_foreach(list, index, authorizer)
+    {
+        if (text_equal(json_text(authorizer, "authorizerId"), id))
+            return authorizer;
+    }
+    return NULL;
+}
+
+static enum authorization read_authorization(struct text type)
+{
+    static const struct {
+        struct text name;
+        enum authorization authorization;
+    } types[] = {
+        {TEXT("JWT"), AUTHORIZATION_JWT},
+        {TEXT("CUSTOM"), AUTHORIZATION_CUSTOM},
+        {TEXT("AWS_IAM"), AUTHORIZATION_IAM},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(types); i++)
+        if (text_equal(type, types[i].name))
+            return types[i].authorization;
+    return AUTHORIZATION_NONE;
+}
+
+static int read_authorizer(struct api_route *route, const json_t *deployed, const json_t *document,
+                           struct error *err)
+{
+    const json_t *scopes = json_object_get(document, "authorizationScopes"), *scope;
+    struct text id = json_text(document, "authorizerId");
+    size_t index;
+
+    route->authorization = read_authorization(json_text(document, "authorizationType"));
+    route->scopes = mem_zalloc((json_array_size(scopes) + 1) * sizeof *route->scopes);
+    json_array_foreach(scopes, index, scope) if (json_is_string(scope))
+        route->scopes[route->scope_count++] = mem_strdup(json_string_value(scope));
+    if (id.len == 0)
+        return 0;
+    route->authorizer = find_authorizer(deployed, id);
+    return route->authorizer ? 0
+                             : error_set(err, ERROR_INVALID,
+                                         "the authorizer '%.*s' of the route '%s' is not there",
+                                         TEXT_ARG(id), route->key);
+}
+
+static int read_key(struct api_stage *stage, struct api_route *route, struct error *err)
+{
+    struct text key = text_of(route->key), segment;
+    size_t blank = text_find(key, ' ');
+    bool is_greedy;
+
+    if (text_equal(key, DEFAULT_ROUTE)) {
+        stage->fallback = route;
+        return 0;
+    }
+    route->method = text_slice(key, 0, blank);
+    route->path = text_skip(key, blank + 1);
+    if (route_path_check(route->path, err) < 0)
+        return -1;
+    route->parameters = mem_zalloc(ROUTE_PARAMETERS_MAX * sizeof *route->parameters);
+    for (struct text rest = route->path; text_split(&rest, '/', &segment);) {
+        struct text name = route_parameter(segment, &is_greedy);
+        if (text_is_set(name))
+            route->parameters[route->parameter_count++] = name;
+    }
+    if (route_tree_put(&stage->tree, route->method, route->path, route))
+        return error_set(err, ERROR_CONFLICT, "another route has the path of '%s'", route->key);
+    return 0;
+}
+
+static int compile_route(struct api_stage *stage, struct api_route *route,
+                         const struct http_api *api, const json_t *document, struct error *err)
+{
+    const json_t *deployed = json_object_get(stage->document, "deployed");
+    struct text target = json_text(document, "target");
+
+    route->id = text_dup(json_text(document, "routeId"));
+    route->key = text_dup(json_text(document, "routeKey"));
+    route->needs_key = json_bool(document, "apiKeyRequired", false);
+    route->integration = target.len ? find_integration(stage, target) : NULL;
+    if (target.len && !route->integration)
+        return error_set(err, ERROR_INVALID, "the target '%.*s' of the route '%s' is not there",
+                         TEXT_ARG(target), route->key);
+    const json_t *guard = json_object_get(json_object_get(api->bundle, "guards"), route->key);
+    if (guard) {
+        route->guard = guard_compile(guard, err);
+        if (!route->guard)
+            return -1;
+    }
+    if (read_authorizer(route, deployed, document, err) < 0)
+        return -1;
+    return api->protocol == API_WEBSOCKET ? 0 : read_key(stage, route, err);
+}
+
+/* --- the stage --- */
+
+static int compile_integrations(struct api_stage *stage, const json_t *list, struct error *err)
+{
+    const json_t *document;
+    size_t index;
+
+    stage->integrations = mem_zalloc((json_array_size(list) + 1) * sizeof *stage->integrations);
+    json_array_foreach(list, index, document)
+    {
+        stage->integration_count = index + 1;
+        if (api_integration_compile(&stage->integrations[index], stage, document, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int compile_routes(struct api_stage *stage, const struct http_api *api, const json_t *list,
+                          struct error *err)
+{
+    const json_t *document;
+    size_t index;
+
+    stage->routes = mem_zalloc((json_array_size(list) + 1) * sizeof *stage->routes);
+    json_array_foreach(list, index, document)
+    {
+        stage->route_count = index + 1;
+        if (compile_route(stage, &stage->routes[index], api, document, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int api_stage_compile(struct api_stage *stage, const struct http_api *api, const json_t *document,
+                      struct error *err)
+{
+    const json_t *deployed = json_object_get(document, "deployed");
+
+    stage->name = text_dup(json_text(document, "stageName"));
+    stage->document = document;
+    read_variables(stage, document);
+    if (compile_integrations(stage, json_object_get(deployed, "integrations"), err) < 0)
+        return -1;
+    return compile_routes(stage, api, json_object_get(deployed, "routes"), err);
+}
+
+static void free_route(struct api_route *route)
+{
+    free(route->id);
+    free(route->key);
+    free(route->parameters);
+    for (size_t i = 0; i < route->scope_count; i++)
+        free(route->scopes[i]);
+    free(route->scopes);
+    guard_free(route->guard);
+}
+
+void api_stage_done(struct api_stage *stage)
+{
+    route_tree_done(&stage->tree);
+    for (size_t i = 0; i < stage->route_count; i++)
+        free_route(&stage->routes[i]);
+    for (size_t i = 0; i < stage->integration_count; i++)
+        api_integration_done(&stage->integrations[i]);
+    for (size_t i = 0; i < stage->variable_count; i++) {
+        free(stage->variables[i].name);
+        free(stage->variables[i].value);
+    }
+    free(stage->routes);
+    free(stage->integrations);
+    free(stage->variables);
+    free(stage->name);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+#include "gateway/gateway_priv.h"
+
+/* The request becomes an event, the event an invocation: of a URL's function, or of the one
+ * that an API's integration names. */
+
+static bool names_gateway(const struct permission *permission)
+{
+    struct text action = text_of(permission->action);
+
+    return text_equal(text_of(permission->principal), TEXT("apigateway.amazonaws.com")) &&
+           (text_equal(action, TEXT("lambda:InvokeFunction")) ||
+            text_equal(action, TEXT("lambda:*")) || text_equal(action, TEXT("*")));
+}
+
+/* arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/METHOD/path, or .../STAGE/$default */
+static struct text source_arn(const struct exchange *exchange)
+{
+    const struct route *route = &exchange->route;
+    const struct http_api *api = route->api;
+    struct arena *arena = &exchange->stream->arena;
+    const char *place = arena_format(arena, "arn:aws:execute-api:%s:%s:%s/%s", api->region,
+                                     api->account, api->id, route->stage->name);
+
+    if (route->matched->path.len == 0)
+        return text_of(arena_format(arena, "%s/$default", place));
+    return text_of(arena_format(arena, "%s/%.*s%.*s", place,
+                                TEXT_ARG(exchange->stream->request.method_text),
+                                TEXT_ARG(route->matched->path)));
+}
+
+static bool may_be_called(const struct exchange *exchange, const struct function *function)
+{
+    const struct http_api *api = exchange->route.api;
+    struct text arn = TEXT_NONE;
+
+    for (size_t i = 0; i < function->permission_count; i++) {
+        const struct permission *permission = &function->permissions[i];
+        if (!names_gateway(permission))
+            continue;
+        if (permission->source_account[0] && strcmp(permission->source_account, api->account) != 0)
+            continue;
+        if (!permission->source_arn[0])
+            return true;
+        if (!text_is_set(arn))
+            arn = source_arn(exchange);
+        if (text_is_like(arn, text_of(permission->source_arn)))
+            return true;
+    }
+    return false;
+}
+
+/* NULL: there is none, or it may not be called. */
+static const struct version *find_version(const struct exchange *exchange)
+{
+    const struct route *route = &exchange->route;
+
+    if (!route->api)
+        return route->function->latest;
+    const struct api_integration *integration = route->matched->integration;
+    const struct function *function = directory_find(
+        exchange->gateway->options.directory, text_of(integration->account),
+        text_of(integration->region), text_of(integration->function));
+    if (!function || !(integration->has_credentials || may_be_called(exchange, function)))
+        return NULL;
+    return function_version(function, text_of(integration->qualifier));
+}
+
+static void on_done(struct invocation *invocation)
+{
+    if (invocation->owner)
+        reply_done(invocation->owner, invocation);
+    invocation_free(invocation);
+}
+
+const struct invocation_sink exchange_sink = {.on_done = on_done};
+
+static struct invocation *make_invocation(struct exchange *exchange, const struct version *version)
+{
+    struct http_stream *stream = exchange->stream;
+    const struct route *route = &exchange->route;
+    struct invocation *invocation = invocation_new(version);
+    bool streams = route->function && route->function->url.mode == INVOKE_RESPONSE_STREAM;
+
+    invocation->sink = streams ? &stream_sink : &exchange_sink;
+    invocation->kind = INVOKE_URL;
+    invocation->hops = exchange->hops;
+    trace_make(http_header(&stream->request, TEXT("x-amzn-trace-id")), exchange->hops,
+               exchange->now_ms, invocation->trace);
+    const struct request_event event = {
+        .request = &stream->request,
+        .route = route,
+        .caller = exchange->caller,
+        .authorizer = exchange->authorizer,
+        .account = text_of(exchange->gateway->options.account),
+        .source_ip = text_of(exchange->source_ip),
+        .port = exchange->gateway->options.port,
+        .request_id = route->api ? exchange->request_id : invocation->request_id,
+        .trace = invocation->trace,
+        .time = exchange_time(exchange),
+        .now_ms = exchange->now_ms,
+        .body = exchange->content,
+    };
+    if (route->api && route->matched->integration->payload_version == 1)
+        event_write_1(&event, &stream->arena, &invocation->payload);
+    else
+        event_write(&event, &stream->arena, &invocation->payload);
+    return invocation;
+}
+
+/* The function goes on, without a client. */
+static void on_timeout(struct loop_timer *timer)
+{
+    struct exchange *exchange = container_of(timer, struct exchange, timeout);
+
+    take(exchange->invocation)->owner = NULL;
+    reply_refuse(exchange, REFUSE_UNAVAILABLE);
+}
+
+enum stage_verdict integration_function(struct exchange *exchange)
+{
+    struct invoker *invoker = exchange->gateway->options.invoker;
+    const struct version *version = find_version(exchange);
+
+    if (!version) {
+        reply_refuse(exchange, REFUSE_FAILED);
+        return STAGE_ANSWERED;
+    }
+    struct invocation *invocation = make_invocation(exchange, version);
+    if (invocation->payload.len > LIMIT_PAYLOAD) {
+        invocation_free(invocation);
+        reply_refuse(exchange, REFUSE_TOO_LARGE);
+        return STAGE_ANSWERED;
+    }
+    buffer_done(&exchange->body);
+    exchange->content = TEXT_NONE;
+    invocation->owner = exchange;
+    exchange->invocation = invocation;
+    if (exchange->route.api) {
+        exchange->timeout.fire = on_timeout;
+        loop_timer_set(exchange->stream->loop, &exchange->timeout,
+                       exchange->route.matched->integration->timeout_ms);
+    }
+    invoker->invoke(invoker, invocation);
+    return STAGE_WAITS;
+}
+
+enum stage_verdict stage_integration(struct exchange *exchange)
+{
+    const struct route *route = &exchange->route;
+    const struct api_integration *integration = route->api ? route->matched->integration : NULL;
+
+    if (!route->api)
+        return integration_function(exchange);
+    switch (integration ? integration->kind : INTEGRATION_UNSERVED) {
+    case INTEGRATION_FUNCTION:
+        return integration_function(exchange);
+    case INTEGRATION_UNSERVED:
+        break;
+    }
+    reply_refuse(exchange, REFUSE_FAILED);
+    return STAGE_ANSWERED;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+
+#include "base/crypto.h"
+#include "gateway/gateway_priv.h"
+
+/* The stages that need the head alone. */
+
+static enum stage_verdict refuse(struct exchange *exchange, enum refusal refusal)
+{
+    reply_refuse(exchange, refusal);
+    return STAGE_ANSWERED;
+}
+
+/* "ATfSmjLgPHcESJw=": 11 random bytes. */
+static void make_request_id(char ret[static UUID_LEN + 1])
+{
+    uint8_t random[11];
+    struct buffer id = {0};
+
+    crypto_random(random, sizeof random);
+    crypto_base64(text_from(random, sizeof random), &id);
+    memcpy(ret, id.at, id.len + 1);
+    buffer_done(&id);
+}
+
+enum stage_verdict stage_route(struct exchange *exchange)
+{
+    struct http_stream *stream = exchange->stream;
+    struct route *route = &exchange->route;
+    int status =
+        route_find(&exchange->gateway->options, &stream->request, &stream->arena, route);
+
+    if (route->api) {
+        make_request_id(exchange->request_id);
+        exchange->content_max = LIMIT_API_PAYLOAD;
+        stream->body_max = LIMIT_API_PAYLOAD + (1 << 20);
+    }
+    switch (status) {
+    case 0:
+        break;
+    case 400:
+        return refuse(exchange, REFUSE_BAD_REQUEST);
+    case 404:
+        return refuse(exchange, REFUSE_NOT_FOUND);
+    default:
+        return refuse(exchange, REFUSE_UNKNOWN);
+    }
+    exchange->found_us = loop_now_us(stream->loop);
+    if (route->function)
+        memcpy(exchange->url_id, route->function->url.id, sizeof exchange->url_id);
+    return STAGE_PASS;
+}
+
+enum stage_verdict stage_cors(struct exchange *exchange)
+{
+    const struct route *route = &exchange->route;
+    const struct cors *cors = route->api ? &route->api->cors : &route->function->url.cors;
+    struct http_stream *stream = exchange->stream;
+
+    if (!cors->is_set)
+        return STAGE_PASS;
+    bool preflight = cors_is_preflight(&stream->request);
+    exchange->has_cors = true;
+    exchange->cors_count =
+        cors_headers(cors, &stream->request, preflight, &stream->arena, exchange->cors);
+    if (!preflight)
+        return STAGE_PASS;
+    reply_preflight(exchange);
+    return STAGE_ANSWERED;
+}
+
+enum stage_verdict stage_method(struct exchange *exchange)
+{
+    assert(!exchange->route.api || exchange->route.matched);
+    if (exchange->stream->request.method != METHOD_OTHER)
+        return STAGE_PASS;
+    return refuse(exchange, REFUSE_METHOD);
+}
+
+/* Of a URL; an API's callers are asked for by its authorizers. */
+enum stage_verdict stage_caller(struct exchange *exchange)
+{
+    struct gateway *gateway = exchange->gateway;
+    const struct function *function = exchange->route.function;
+    struct sigv4_refusal refusal;
+
+    if (exchange->route.api)
+        return exchange->route.matched->authorization == AUTHORIZATION_NONE
+                   ? STAGE_PASS
+                   : refuse(exchange, REFUSE_FAILED);
+    if (function->url.auth == URL_AUTH_NONE)
+        return auth_is_public(function) ? STAGE_PASS : refuse(exchange, REFUSE_FORBIDDEN);
+    exchange->caller =
+        auth_read(&gateway->options, exchange->stream, TEXT("lambda"), exchange->now_ms, &refusal);
+    if (exchange->caller)
+        return STAGE_PASS;
+    reply_refuse_signature(exchange, &refusal);
+    return STAGE_ANSWERED;
+}
+
+/* A call from within a function is one hop more; from outside nothing was before it. */
+enum stage_verdict stage_hops(struct exchange *exchange)
+{
+    const struct http_request *request = &exchange->stream->request;
+    const struct function *function = exchange->route.function;
+    bool is_inside = exchange->origin->inside ||
+                     (exchange->caller && exchange->caller->key.kind == KEY_INSTANCE);
+
+    if (is_inside)
+        exchange->hops = trace_hops(http_header(request, TEXT("x-amzn-trace-id"))) + 1;
+    if (exchange->hops < LIMIT_HOPS || (function && function->may_recurse))
+        return STAGE_PASS;
+    return refuse(exchange, REFUSE_RECURSION);
+}

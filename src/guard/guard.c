@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guard/guard.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "guard/limits.h"
+
+/* One key of a guard. compile() gets the key's value, which is never null; NULL is failure. */
+struct part {
+    const char *key;
+    size_t offset; /* of the pointer in struct guard */
+    void *(*compile)(const json_t *part, struct error *err);
+    void (*free)(void *part);
+};
+
+/*
+ * Before the table a part says of what type it is, PART(limits) for struct limits, and its row is
+ * ROW("limits", limits).
+ */
+#define PART(type)                                                                                 \
+    static void *compile_##type(const json_t *part, struct error *err)                             \
+    {                                                                                              \
+        return type##_compile(part, err);                                                          \
+    }                                                                                              \
+    static void free_##type(void *part)                                                            \
+    {                                                                                              \
+        type##_free(part);                                                                         \
+    }
+#define ROW(key, type) {key, offsetof(struct guard, type), compile_##type, free_##type}
+
+PART(limits)
+
+static const struct part parts[] = {
+    ROW("limits", limits),
+    {0}, /* the end */
+};
+
+static const struct part *find_part(const char *key)
+{
+    for (const struct part *part = parts; part->key; part++)
+        if (strcmp(part->key, key) == 0)
+            return part;
+    return NULL;
+}
+
+static void **place_of(struct guard *guard, const struct part *part)
+{
+    return (void **)((char *)guard + part->offset);
+}
+
+static int compile_part(struct guard *guard, const char *key, const json_t *value,
+                        struct error *err)
+{
+    const struct part *part = find_part(key);
+
+    if (!part)
+        return error_set(err, ERROR_INVALID, "'%.100s' is no setting of a guard", key);
+    if (json_is_null(value))
+        return 0;
+    *place_of(guard, part) = part->compile(value, err);
+    return *place_of(guard, part) ? 0 : -1;
+}
+
+struct guard *guard_compile(const json_t *json, struct error *err)
+{
+    scoped(guard_free) struct guard *guard = mem_new(struct guard);
+    const char *key;
+    json_t *value;
+
+    if (!json_is_object(json)) {
+        error_set(err, ERROR_INVALID, "a guard is an object of settings");
+        return NULL;
+    }
+    json_object_foreach((json_t *)(uintptr_t)json, key, value)
+    {
+        if (compile_part(guard, key, value, err) < 0)
+            return NULL;
+    }
+    return take(guard);
+}
+
+void guard_free(struct guard *guard)
+{
+    if (!guard)
+        return;
+    for (const struct part *part = parts; part->key; part++)
+        if (*place_of(guard, part))
+            part->free(*place_of(guard, part));
+    free(guard);
+}
