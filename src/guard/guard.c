@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "guard/limits.h"
 
 /* One key of a guard. compile() gets the key's value, which is never null; NULL is failure. */
 struct part {
@@ -29,10 +28,7 @@ struct part {
     }
 #define ROW(key, type) {key, offsetof(struct guard, type), compile_##type, free_##type}
 
-PART(limits)
-
 static const struct part parts[] = {
-    ROW("limits", limits),
     {0}, /* the end */
 };
 

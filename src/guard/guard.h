@@ -12,10 +12,11 @@
  * admin API. A guard is the bundle of its compiled parts, each the matter of one file of
  * this folder; it never changes, and belongs to the route (or API, or function) it guards.
  *
- * A part plugs in by a member here and a row in guard.c.
+ * A part plugs in by a member here and a row in guard.c, with the stage of the gateway that
+ * obeys it: a setting that nobody obeys is refused as unknown.
  */
 struct guard { /* each NULL when not set */
-    struct limits *limits;
+    const void *none; /* until there is a part */
 };
 
 /* Fails with a sentence that names the key ("limits.rate must be ..."): unknown ones too. */
