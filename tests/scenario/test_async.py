@@ -2,6 +2,7 @@
 """Events for functions: accepted once on disk, tried, retried, and told about."""
 import json
 import select
+import selectors
 import socket
 import threading
 import time
@@ -196,22 +197,20 @@ def test_an_event_for_no_function_is_refused(quick):
 # Tells a socket of the test at once: log lines of a daemon that is killed may be lost.
 TELLER = """
 import json, os, socket
-out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+out = socket.create_connection(('127.0.0.1', int(os.environ['PORT'])))
 def handler(event, context):
-    said = json.dumps({'id': context.aws_request_id, 'event': event})
-    out.sendto(said.encode(), ('127.0.0.1', int(os.environ['PORT'])))
+    out.sendall(json.dumps({'id': context.aws_request_id, 'event': event}).encode() + b'\\n')
+    out.recv(1)
     if event.get('fail'):
         raise ValueError('cannot')
 """
 
 
 class Listener:
-    """What functions tell, in order."""
+    """What functions tell, in order. A function goes on when it has been heard."""
 
     def __init__(self):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self.socket.bind(("127.0.0.1", 0))
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=100)
         self.port = self.socket.getsockname()[1]
         self.said = []
         threading.Thread(target=self._listen, daemon=True).start()
@@ -221,8 +220,28 @@ class Listener:
                       Environment={"Variables": {"PORT": str(self.port)}}, Timeout=60)
 
     def _listen(self):
-        while True:
-            self.said.append(json.loads(self.socket.recv(65536)))
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.socket, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    if key.fileobj is self.socket:
+                        selector.register(self.socket.accept()[0], selectors.EVENT_READ, bytearray())
+                    elif not self._hear_one(key.fileobj, key.data):
+                        selector.unregister(key.fileobj)
+                        key.fileobj.close()
+
+    def _hear_one(self, told, line):
+        """False when nothing more comes."""
+        try:
+            piece = told.recv(65536)
+            line += piece
+            if line.endswith(b"\n"):
+                self.said.append(json.loads(line))
+                line.clear()
+                told.send(b".")
+        except OSError:
+            return False  # killed
+        return bool(piece)
 
     def hear(self):
         return list(self.said)
