@@ -159,17 +159,18 @@ void event_outbox_answer(struct event_outbox *outbox, struct event_write *write)
     answers->end = &write->next;
 }
 
+/* Deliveries first: who has put a record and been answered, and asks the lane's home, finds it. */
 void event_outbox_send(struct event_outbox *outbox)
 {
+    for (size_t i = 0; i < outbox->delivery_count; i++)
+        loop_post(outbox->deliveries[i]->home, &outbox->deliveries[i]->message);
+    outbox->delivery_count = 0;
     for (size_t i = 0; i < outbox->answer_count; i++) {
         struct event_write *first = outbox->answers[i].first;
         first->message.run = on_answers;
         loop_post(outbox->answers[i].loop, &first->message);
     }
     outbox->answer_count = 0;
-    for (size_t i = 0; i < outbox->delivery_count; i++)
-        loop_post(outbox->deliveries[i]->home, &outbox->deliveries[i]->message);
-    outbox->delivery_count = 0;
 }
 
 void event_outbox_done(struct event_outbox *outbox)

@@ -100,8 +100,8 @@ struct event_change {
 
 /*
  * One write: all of it or nothing. Embedded in what waits for it.
- * done() runs on `loop` after it is on disk; put records may reach their receivers a
- * little before or after. failed: nothing of it is stored. *err: ERROR_LIMIT when the
+ * done() runs on `loop` after it is on disk; put records have been posted to their homes by
+ * then, and on the same loop have been told. failed: nothing of it is stored. *err: ERROR_LIMIT when the
  * store is full (max_bytes, or the disk): tell the client to slow down and to try again;
  * ERROR_SYSTEM otherwise. A write of nothing but SET and DELETE finds room also when the
  * store is full.
