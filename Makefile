@@ -33,8 +33,8 @@ bench:          # side by side with nginx, Node and others, ratios
 	@tools/install-libraries $(BUILD)
 	@bench/run $(BUILD)
 
-soak:           # the long counts: kill -9 and updates under load
-	@tools/install-packages build run test
+soak:           # the long counts: kill -9, power cuts, a full disk, updates under load
+	@tools/install-packages build run test soak
 	@$(MAKE) --no-print-directory all
 	@EVOKE_SOAK=1 EVOKE_BUILD=$(abspath $(BUILD)) /usr/bin/python3 -m pytest -q -s tests/scenario tests/differential -m soak
 
