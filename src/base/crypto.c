@@ -281,23 +281,12 @@ void crypto_hex(const void *data, size_t len, char *out)
     out[2 * len] = '\0';
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 bool crypto_unhex(struct text hex, uint8_t *out)
 {
     if (hex.len % 2 != 0)
         return false;
     for (size_t i = 0; i < hex.len; i += 2) {
-        int high = hex_digit(hex.at[i]), low = hex_digit(hex.at[i + 1]);
+        int high = text_hex_digit(hex.at[i]), low = text_hex_digit(hex.at[i + 1]);
         if (high < 0 || low < 0)
             return false;
         out[i / 2] = (uint8_t)(high << 4 | low);

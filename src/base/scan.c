@@ -52,37 +52,13 @@ static const char *skip_plain(const char *at, const char *end)
     return at;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Four hex digits, or -1. */
-static int32_t read_unit(const char *at, const char *end)
-{
-    int32_t unit = 0;
-
-    if (end - at < 4)
-        return -1;
-    for (int i = 0; i < 4; i++) {
-        int digit = hex_digit(at[i]);
-        if (digit < 0)
-            return -1;
-        unit = unit << 4 | digit;
-    }
-    return unit;
-}
-
 /* at: behind the backslash. */
 static const char *skip_escape(const char *at, const char *end)
 {
     if (at == end)
         return NULL;
     if (*at == 'u')
-        return read_unit(at + 1, end) >= 0 ? at + 5 : NULL;
+        return text_hex_unit(text_from(at + 1, (size_t)(end - at) - 1)) >= 0 ? at + 5 : NULL;
     return *at && strchr("\"\\/bfnrt", *at) ? at + 1 : NULL;
 }
 
@@ -305,13 +281,13 @@ static char *put_utf8(char *to, uint32_t code)
 /* *at: behind "\u"; moved behind all that belongs to the character. */
 static uint32_t read_code(const char **at, const char *end)
 {
-    uint32_t code = (uint32_t)read_unit(*at, end);
+    uint32_t code = (uint32_t)text_hex_unit(text_from(*at, (size_t)(end - *at)));
 
     *at += 4;
     if (code < 0xd800 || code > 0xdfff)
         return code;
     if (code < 0xdc00 && end - *at >= 6 && (*at)[0] == '\\' && (*at)[1] == 'u') {
-        int32_t low = read_unit(*at + 2, end);
+        int32_t low = text_hex_unit(text_from(*at + 2, (size_t)(end - *at) - 2));
         if (low >= 0xdc00 && low <= 0xdfff) {
             *at += 6;
             return 0x10000 + ((code - 0xd800) << 10) + ((uint32_t)low - 0xdc00);

@@ -61,5 +61,5 @@ void scan_add_decoded(const struct scan_value *string, struct buffer *out);
 /* Appends a scanned value as JSON, without the blanks between its parts. */
 void scan_add_json(const struct scan_value *value, struct buffer *out);
 
-/* How many brackets of a scanned value are within each other at most. */
+/* How many brackets of a text are within each other at most, if it is JSON. */
 int scan_depth(struct text json);

@@ -141,6 +141,29 @@ bool text_to_int(struct text t, int64_t min, int64_t max, int64_t *ret)
     return true;
 }
 
+int text_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int32_t text_hex_unit(struct text t)
+{
+    int32_t unit = 0;
+
+    if (t.len < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        int digit = text_hex_digit(t.at[i]);
+        if (digit < 0)
+            return -1;
+        unit = unit << 4 | digit;
+    }
+    return unit;
+}
+
 char *text_dup(struct text t)
 {
     char *copy = mem_alloc(t.len + 1);

@@ -62,6 +62,9 @@ bool text_is_like(struct text t, struct text pattern);
 /* Digits only, within min..max; false otherwise (sign, blank, overflow, empty). */
 bool text_to_int(struct text t, int64_t min, int64_t max, int64_t *ret);
 
+int text_hex_digit(char c);           /* its value, or -1 */
+int32_t text_hex_unit(struct text t); /* of the four hex digits that t begins with, or -1 */
+
 char *text_dup(struct text t); /* NUL-terminated, the caller's */
 
 /* Whether t is valid UTF-8 (no surrogates, no overlong forms). */

@@ -22,15 +22,6 @@ static enum chunked_result next_line(struct text *input, size_t max, struct text
     return CHUNKED_PIECE;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-        return (c | 0x20) - 'a' + 10;
-    return -1;
-}
-
 /* ";name=value" and nothing else, so blanks may not follow the size directly: that is
  * where decoders differ. */
 static bool is_extension(struct text text)
@@ -49,7 +40,7 @@ static enum chunked_result read_size(struct chunked *chunked, struct text *input
     if (result != CHUNKED_PIECE)
         return result;
     chunked->left = 0;
-    for (int digit; digits < line.len && (digit = hex_digit(line.at[digits])) >= 0; digits++) {
+    for (int digit; digits < line.len && (digit = text_hex_digit(line.at[digits])) >= 0; digits++) {
         if (digits == SIZE_DIGITS_MAX)
             return CHUNKED_BAD;
         chunked->left = chunked->left * 16 + (uint64_t)digit;

@@ -3,14 +3,6 @@
 
 #define ADDRESS_LEN_MAX 64 /* longer than any address that is written without mischief */
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Four runs of digits. */
 static bool is_v4_alike(struct text text)
 {
@@ -31,7 +23,7 @@ static bool is_v4_alike(struct text text)
 static bool is_v6_alike(struct text text)
 {
     for (size_t i = 0; i < text.len; i++)
-        if (text.at[i] != ':' && hex_digit(text.at[i]) < 0)
+        if (text.at[i] != ':' && text_hex_digit(text.at[i]) < 0)
             return false;
     return text_contains(text, ':');
 }
@@ -72,7 +64,7 @@ static bool parse_groups(struct text text, struct address *ret, int *ret_gap, in
 
     for (size_t i = text.at[0] == ':'; i < text.len; i++) {
         if (text.at[i] != ':') {
-            group = group << 4 | (unsigned)hex_digit(text.at[i]);
+            group = group << 4 | (unsigned)text_hex_digit(text.at[i]);
             if (group > 0xffff)
                 return false;
             digits = true;

@@ -187,14 +187,6 @@ static enum token fail_at_end(struct lexer *lexer)
     return TOKEN_NONE;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The four hex digits at the cursor, or -1. */
 static int32_t read_unit(struct lexer *lexer)
 {
@@ -203,7 +195,7 @@ static int32_t read_unit(struct lexer *lexer)
     for (int i = 0; i < 4; i++, lexer->at++) {
         if (lexer->at == lexer->end)
             return lexer_fail(lexer, "Unexpected end-of-input in character escape sequence");
-        int digit = hex_digit(*lexer->at);
+        int digit = text_hex_digit(*lexer->at);
         if (digit < 0)
             return fail_at_character(lexer, "",
                                      "expected a hex-digit for character escape sequence");

@@ -66,40 +66,16 @@ static inline const char *skip_plain(const char *at, const char *end, bool *ret_
     return at;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The four hex digits at `at`, or -1. */
-static int32_t read_unit(const char *at, const char *end)
-{
-    int32_t unit = 0;
-
-    if (end - at < 4)
-        return -1;
-    for (int i = 0; i < 4; i++) {
-        int digit = hex_digit(at[i]);
-        if (digit < 0)
-            return -1;
-        unit = unit << 4 | digit;
-    }
-    return unit;
-}
-
 /* Behind "\u". Half a surrogate pair is U+FFFD. */
 static const char *decode_unicode(const char *at, const char *end, char **to)
 {
-    int32_t unit = read_unit(at, end);
+    int32_t unit = text_hex_unit(text_from(at, (size_t)(end - at)));
 
     if (unit < 0)
         return NULL;
     at += 4;
     if (unit >= 0xd800 && unit < 0xdc00 && end - at >= 6 && at[0] == '\\' && at[1] == 'u') {
-        int32_t low = read_unit(at + 2, end);
+        int32_t low = text_hex_unit(text_from(at + 2, (size_t)(end - at) - 2));
         if (low >= 0xdc00 && low <= 0xdfff) {
             *to = utf8_put(*to,
                            0x10000 + ((uint32_t)(unit - 0xd800) << 10) + (uint32_t)(low - 0xdc00));

@@ -246,3 +246,16 @@ TEST(bytes_are_shown_for_people)
         CHECK_TEXT(text_of(text_format_bytes(rows[i].bytes, out)), rows[i].shown);
     }
 }
+
+TEST(hex_digits_are_read)
+{
+    CHECK(text_hex_digit('0') == 0 && text_hex_digit('9') == 9);
+    CHECK(text_hex_digit('a') == 10 && text_hex_digit('F') == 15);
+    CHECK(text_hex_digit('g') == -1 && text_hex_digit('/') == -1 && text_hex_digit('@') == -1);
+    CHECK(text_hex_digit('\x10') == -1 && text_hex_digit('\0') == -1);
+
+    CHECK(text_hex_unit(TEXT("00e9 and more")) == 0xe9);
+    CHECK(text_hex_unit(TEXT("FFff")) == 0xffff);
+    CHECK(text_hex_unit(TEXT("00e")) == -1 && text_hex_unit(TEXT("00-9")) == -1);
+    CHECK(text_hex_unit(TEXT_NONE) == -1);
+}
