@@ -12,7 +12,9 @@
 
 #define ENTRIES_MAX 10            /* AWS's */
 #define ENTRIES_BYTES (256 << 10) /* AWS's, of all entries of a request */
-#define TIME_BYTES 14             /* what AWS counts for a Time */
+/* The envelope is one more, and what a rule makes of it may be another. */
+#define DETAIL_DEPTH_MAX (SCAN_DEPTH_MAX - 2)
+#define TIME_BYTES 14 /* what AWS counts for a Time */
 
 struct entry {
     char id[UUID_LEN + 1];
@@ -105,6 +107,7 @@ static void refuse(struct entry *entry, const char *code, const char *message)
 static bool check_entry(struct call *call, const json_t *given, struct entry *entry)
 {
     static const char *const needed[] = {"Source", "DetailType", "Detail"};
+    struct text json = json_text(given, "Detail");
     struct scan_value detail;
 
     for (size_t i = 0; i < COUNT_OF(needed); i++) {
@@ -116,8 +119,12 @@ static bool check_entry(struct call *call, const json_t *given, struct entry *en
                             needed[i], needed[i]));
         return false;
     }
-    if (!scan_document(json_text(given, "Detail"), NULL, NULL, &detail) ||
-        detail.kind != SCAN_OBJECT) {
+    if (scan_depth(json) > DETAIL_DEPTH_MAX) {
+        refuse(entry, "MalformedDetail",
+               arena_format(&call->arena, "Detail nests deeper than %d.", DETAIL_DEPTH_MAX));
+        return false;
+    }
+    if (!scan_document(json, NULL, NULL, &detail) || detail.kind != SCAN_OBJECT) {
         refuse(entry, "MalformedDetail", "Detail is malformed.");
         return false;
     }

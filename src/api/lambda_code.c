@@ -262,6 +262,8 @@ static bool may_create(struct call *call, const struct target *target)
                   "Number of tags exceeds resource tag limit.");
         return false;
     }
+    if (!lambda_check_tags(call))
+        return false;
     if (engine_find(call->api->engine, call->api->account, call->api->region, target->name)) {
         call_fail(call, "ResourceConflictException", "Function already exist: %.*s",
                   TEXT_ARG(target->name));

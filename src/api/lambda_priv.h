@@ -41,6 +41,8 @@
 
 extern const struct param lambda_name_params[];       /* Qualifier, FunctionName (namespaced) */
 extern const struct param lambda_namespaced_params[]; /* FunctionName (namespaced) */
+/* Whether the Tags of the input may be a function's; false: answered. */
+bool lambda_check_tags(struct call *call);
 extern const struct param lambda_tags_params[];       /* the body's Tags, optional */
 
 /* --- names and look-ups: lambda.c --- */

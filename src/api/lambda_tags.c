@@ -2,6 +2,7 @@
 #include "api/lambda_priv.h"
 
 #include "http/uri.h"
+#include "router/tags.h"
 
 /* TagResource, UntagResource, ListTags. */
 
@@ -32,6 +33,19 @@ static void reply_saved(struct call *call)
     call_reply(call, 204);
 }
 
+bool lambda_check_tags(struct call *call)
+{
+    const json_t *accepts = json_object_get(json_object_get(call->input, "Tags"), "accepts");
+    struct error err;
+
+    if (!accepts ||
+        tags_check_accepts(text_from(json_string_value(accepts), json_string_length(accepts)),
+                           &err) == 0)
+        return true;
+    call_fail(call, "InvalidParameterValueException", "The tag 'accepts': %s.", err.text);
+    return false;
+}
+
 static void tag_resource(struct call *call)
 {
     json_t *tags = json_object_get(call->input, "Tags"), *value;
@@ -46,6 +60,8 @@ static void tag_resource(struct call *call)
                   "An error occurred and the request cannot be processed.");
         return;
     }
+    if (!lambda_check_tags(call))
+        return;
     scoped(function_unref) struct function *changed = lambda_edit(function);
     json_object_keylen_foreach(tags, key, key_len, value)
     {

@@ -125,6 +125,19 @@ BASIC = {"BasicAuthParameters": {"Username": "user", "Password": "secret"}}
 
 # --- queues, buses, transformations ---
 
+def test_a_detail_that_nests_too_deeply_is_refused_by_itself(daemon):
+    def nested(levels):
+        return {"Source": source_name(), "DetailType": "deep",
+                "Detail": '{"a":' * levels + "1" + "}" * levels}
+
+    answer = daemon.boto("events").put_events(Entries=[nested(126), nested(127), nested(5000)])
+    assert answer["FailedEntryCount"] == 2
+    assert "EventId" in answer["Entries"][0]
+    for entry in answer["Entries"][1:]:
+        assert entry == {"ErrorCode": "MalformedDetail",
+                         "ErrorMessage": "Detail nests deeper than 126."}
+
+
 def test_an_event_reaches_a_queue_as_aws_writes_it(daemon):
     url, arn = queue_of(daemon)
     source = source_name()

@@ -86,6 +86,21 @@ def test_a_rule_may_have_the_filters_of_a_trigger(daemon, events, bus):
     assert received(daemon, url) == [{"n": 0}, {"n": 2}]
 
 
+def test_a_tag_that_accepts_nothing_is_refused(daemon):
+    functions = daemon.boto("lambda")
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        daemon.create("accepting", RECORDER, Tags={"accepts": "orders.++.late"})
+    assert refused.value.response["Error"]["Code"] == "InvalidParameterValueException"
+    daemon.create("accepting", RECORDER, Tags={"accepts": "orders.++"})
+    arn = functions.get_function(FunctionName="accepting")["Configuration"]["FunctionArn"]
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        functions.tag_resource(Resource=arn, Tags={"accepts": "invoices.+ .paid"})
+    assert refused.value.response["Error"]["Message"] == (
+        "The tag 'accepts': '.paid' is no pattern: words joined by dots, '+' for any one, '++' "
+        "at the end for any rest.")
+    assert functions.list_tags(Resource=arn)["Tags"] == {"accepts": "orders.++"}
+
+
 def test_functions_are_found_by_their_tags(daemon, events, bus):
     tags = {"meant": {"team": "billing", "accepts": "orders.++ invoices.late"},
             "later": {"team": "billing", "accepts": "invoices.+"},
