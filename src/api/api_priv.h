@@ -188,6 +188,9 @@ const struct function *auth_calling_function(const struct call *call); /* NULL: 
 bool auth_may_call(const struct call *call, struct text name);
 bool auth_may_put(const struct call *call, struct text bus);    /* likewise under buses */
 bool auth_may_send(const struct call *call, struct text queue); /* likewise under queues */
+/* How many functions the chain went through that ends in this call with that X-Amzn-Trace-Id:
+ * a call from within a function is one more, and one from outside begins a chain. */
+int auth_hops(const struct call *call, struct text trace);
 
 /* --- travelling and ending: call.c --- */
 

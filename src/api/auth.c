@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 
 #include "base/clock.h"
+#include "model/lineage.h"
 
 /*
  * Who calls, and what they may do. The root key may do everything. A function's key may do
@@ -162,6 +163,11 @@ bool auth_may_send(const struct call *call, struct text queue)
     const struct version *version = calling_version(call);
 
     return version && version_may_send(version, queue);
+}
+
+int auth_hops(const struct call *call, struct text trace)
+{
+    return call->caller == KEY_INSTANCE ? lineage_hops(trace) + 1 : 0;
 }
 
 void auth_deny(struct call *call, const char *permission, struct text resource)

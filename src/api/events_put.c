@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/scan.h"
-#include "model/lineage.h"
 #include "router/dispatch.h"
 #include "router/envelope.h"
 
@@ -135,7 +134,7 @@ static bool check_entry(struct call *call, const json_t *given, struct entry *en
     return true;
 }
 
-/* The entry's own, else the request's; AWS counts functions in it. */
+/* The entry's own, else the request's. */
 static struct text trace_of(const struct call *call, const json_t *given)
 {
     struct text trace = json_text(given, "TraceHeader");
@@ -198,7 +197,9 @@ static void put_entry(struct putting *putting, const json_t *given, struct entry
         .json = arena_copy(&dispatch->arena, buffer_text(&json)),
         .id = envelope.id,
         .trace = arena_copy(&dispatch->arena, trace),
-        .hops = lineage_hops(trace),
+        .hops = call->stream
+                    ? auth_hops(call, http_header(&call->stream->request, TEXT("x-amzn-trace-id")))
+                    : 0,
         .accepted_ms = now_ms,
         .time_ms = envelope.time_ms,
         .size = (int64_t)entry_size(given),

@@ -356,13 +356,11 @@ static bool read_client_context(struct call *call, struct invoke *invoke)
     return false;
 }
 
-/* A call from within a function is one hop more. */
 static void read_trace(struct call *call, struct invoke *invoke)
 {
     struct text header = http_header(&call->stream->request, TEXT("x-amzn-trace-id"));
 
-    if (call->caller == KEY_INSTANCE)
-        invoke->hops = lineage_hops(header) + 1;
+    invoke->hops = auth_hops(call, header);
     lineage_make(header, invoke->hops, invoke->trace);
 }
 

@@ -3,7 +3,6 @@
 
 #include <stdarg.h>
 
-#include "model/lineage.h"
 #include "base/mem.h"
 
 /* SendMessage, SendMessageBatch. */
@@ -169,7 +168,7 @@ static bool read_trace(struct reading *reading)
     reading->entry->trace = given.len > 0                 ? given
                             : header.len <= SQS_TRACE_MAX ? header
                                                           : TEXT_NONE;
-    reading->entry->hops = lineage_hops(reading->entry->trace);
+    reading->entry->hops = auth_hops(reading->call, header);
     return true;
 }
 
