@@ -65,6 +65,11 @@ static void add_headers(struct buffer *out, const struct request_event *event, s
     buffer_add_int(out, event->port);
     event_add_member(out, TEXT("\",\"x-forwarded-proto\":\"http\",\"x-amzn-trace-id\":"),
                text_of(event->trace));
+    if (event->context) {
+        event_add_member(out, TEXT(",\"traceparent\":"), text_of(event->context->parent));
+        if (event->context->state.len > 0)
+            event_add_member(out, TEXT(",\"tracestate\":"), event->context->state);
+    }
     buffer_add_char(out, '}');
 }
 

@@ -23,7 +23,7 @@ static void end_object(struct buffer *out, bool is_empty)
 
 /* --- headers --- */
 
-#define OWN_HEADERS 6
+#define OWN_HEADERS 8
 /* What the gateway says itself. */
 static size_t own_headers(const struct request_event *event, struct arena *arena,
                           struct http_field own[static OWN_HEADERS])
@@ -41,6 +41,11 @@ static size_t own_headers(const struct request_event *event, struct arena *arena
                                        text_of(arena_format(arena, "%d", event->port))};
     own[count++] = (struct http_field){TEXT("x-forwarded-proto"), TEXT("http")};
     own[count++] = (struct http_field){TEXT("x-amzn-trace-id"), text_of(event->trace)};
+    if (event->context)
+        own[count++] =
+            (struct http_field){TEXT("traceparent"), text_of(event->context->parent)};
+    if (event->context && event->context->state.len > 0)
+        own[count++] = (struct http_field){TEXT("tracestate"), event->context->state};
     return count;
 }
 

@@ -126,6 +126,7 @@ struct request_event {
     struct text account, source_ip;
     uint16_t port;
     const char *request_id, *trace;
+    const struct trace_context *context; /* NULL: no W3C headers */
     const char *time; /* common log format */
     int64_t now_ms;
     struct text body;
@@ -179,6 +180,18 @@ int trace_hops(struct text given);
  * (Root, Parent, Sampled, Self), or a new Root; with a Lineage of hops, if any. */
 #define TRACE_BYTES sizeof(((struct invocation *)0)->trace)
 void trace_make(struct text given, int hops, int64_t now_ms, char ret[static TRACE_BYTES]);
+
+/* The same as W3C trace context has it, for the function: its span is a new one. */
+#define TRACEPARENT_LEN 55
+struct trace_context {
+    char parent[TRACEPARENT_LEN + 1]; /* "00-TRACE ID-SPAN ID-FLAGS" */
+    struct text state;                /* the client's tracestate, or none; lives as its head */
+};
+/* Both of a request. A valid traceparent says whose trace it is, and X-Amzn-Trace-Id is made of
+ * it (Root, the new span as Parent, Sampled); otherwise it is made of X-Amzn-Trace-Id, or of a
+ * new Root. */
+void trace_begin(const struct http_request *request, int hops, int64_t now_ms, struct arena *arena,
+                 char ret[static TRACE_BYTES], struct trace_context *ret_context);
 
 /* --- the answer: answer.c --- */
 

@@ -19,6 +19,8 @@ static const struct text kept_back[] = {
     TEXT("proxy-authorization"),
     TEXT("proxy-connection"),
     TEXT("te"),
+    TEXT("traceparent"), /* written anew */
+    TEXT("tracestate"),
     TEXT("trailer"),
     TEXT("transfer-encoding"),
     TEXT("upgrade"),

@@ -86,8 +86,9 @@ static struct invocation *make_invocation(struct exchange *exchange, const struc
     invocation->sink = streams ? &stream_sink : &exchange_sink;
     invocation->kind = INVOKE_URL;
     invocation->hops = exchange->hops;
-    trace_make(http_header(&stream->request, TEXT("x-amzn-trace-id")), exchange->hops,
-               exchange->now_ms, invocation->trace);
+    struct trace_context context;
+    trace_begin(&stream->request, exchange->hops, exchange->now_ms, &stream->arena,
+                invocation->trace, &context);
     const struct request_event event = {
         .request = &stream->request,
         .route = route,
@@ -98,6 +99,7 @@ static struct invocation *make_invocation(struct exchange *exchange, const struc
         .port = exchange->gateway->options.port,
         .request_id = route->api ? exchange->request_id : invocation->request_id,
         .trace = invocation->trace,
+        .context = &context,
         .time = exchange_time(exchange),
         .now_ms = exchange->now_ms,
         .body = exchange->content,

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/crypto.h"
+#include "base/mem.h"
 #include "gateway/gateway_priv.h"
 
 /* "Root=1-67891233-abcdef012345678912345678": version, seconds in hex, 96 random bits. */
@@ -109,4 +110,199 @@ void trace_make(struct text given, int hops, int64_t now_ms, char ret[static TRA
         make_root(now_ms, ret);
     if (hops > 0)
         snprintf(ret + len, TRACE_BYTES - len, ";Lineage=%d:00000000:0", hops);
+}
+
+/* --- W3C trace context --- */
+
+#define TRACE_ID_LEN 32
+#define SPAN_ID_LEN 16
+#define STATE_MEMBERS_MAX 32
+#define STATE_BYTES_MAX 512
+#define FLAGS_KEPT 3 /* sampled, random trace id */
+
+/* What a valid traceparent says. */
+struct parent {
+    struct text trace_id, span_id;
+    unsigned flags;
+};
+
+static bool is_small_hex(struct text text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] >= 'A' && text.at[i] <= 'F')
+            return false;
+    return is_hex(text);
+}
+
+static bool is_zero(struct text text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] != '0')
+            return false;
+    return true;
+}
+
+static unsigned hex_value(char digit)
+{
+    return (unsigned)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+}
+
+/* "00-TRACE ID-SPAN ID-FLAGS", all small hex; a later version may go on behind a "-". */
+static bool read_parent(struct text given, struct parent *ret)
+{
+    struct text version = text_slice(given, 0, 2), flags = text_slice(given, 53, 55);
+
+    if (given.len < TRACEPARENT_LEN || given.at[2] != '-' || given.at[35] != '-' ||
+        given.at[52] != '-' || !is_small_hex(version) || !is_small_hex(flags))
+        return false;
+    if (text_equal(version, TEXT("ff")))
+        return false;
+    if (given.len > TRACEPARENT_LEN &&
+        (text_equal(version, TEXT("00")) || given.at[TRACEPARENT_LEN] != '-'))
+        return false;
+    ret->trace_id = text_slice(given, 3, 3 + TRACE_ID_LEN);
+    ret->span_id = text_slice(given, 36, 36 + SPAN_ID_LEN);
+    ret->flags = (hex_value(flags.at[0]) << 4 | hex_value(flags.at[1])) & FLAGS_KEPT;
+    return is_small_hex(ret->trace_id) && !is_zero(ret->trace_id) && is_small_hex(ret->span_id) &&
+           !is_zero(ret->span_id);
+}
+
+/* Small letters, digits, "_", "-", "*" and slashes; at most 241 before an "@" and 14 behind it. */
+static bool is_state_key(struct text key)
+{
+    size_t at = text_find(key, '@');
+
+    if (key.len == 0 || key.len > 256 || (at < key.len && (at == 0 || at > 241)))
+        return false;
+    if (at < key.len && (key.len - at - 1 > 14 || at + 1 == key.len || key.at[at + 1] < 'a' ||
+                         key.at[at + 1] > 'z'))
+        return false;
+    if (key.at[0] == '_' || key.at[0] == '-' || key.at[0] == '*' || key.at[0] == '/')
+        return false;
+    for (size_t i = 0; i < key.len; i++) {
+        char c = key.at[i];
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '_' && c != '-' &&
+            c != '*' && c != '/' && i != at)
+            return false;
+    }
+    return true;
+}
+
+static bool is_state_value(struct text value)
+{
+    if (value.len == 0 || value.len > 256 || value.at[value.len - 1] == ' ')
+        return false;
+    for (size_t i = 0; i < value.len; i++)
+        if (value.at[i] < 0x20 || value.at[i] > 0x7e || value.at[i] == ',' || value.at[i] == '=')
+            return false;
+    return true;
+}
+
+static bool has_state_key(struct text state, struct text key)
+{
+    struct text piece;
+
+    while (text_split(&state, ',', &piece)) {
+        piece = text_trim(piece);
+        if (text_equal(text_slice(piece, 0, text_find(piece, '=')), key))
+            return true;
+    }
+    return false;
+}
+
+/* A list of "key=value", no key twice; empty members are allowed. */
+static bool is_state(struct text state)
+{
+    struct text rest = state, piece;
+    int members = 0;
+
+    if (state.len > STATE_BYTES_MAX)
+        return false;
+    while (text_split(&rest, ',', &piece)) {
+        piece = text_trim(piece);
+        if (piece.len == 0)
+            continue;
+        size_t equals = text_find(piece, '=');
+        struct text key = text_slice(piece, 0, equals);
+        if (++members > STATE_MEMBERS_MAX || equals == piece.len || !is_state_key(key) ||
+            !is_state_value(text_skip(piece, equals + 1)) || has_state_key(rest, key))
+            return false;
+    }
+    return members > 0;
+}
+
+/* The values of all headers of that name as one list. */
+static struct text join_headers(const struct http_request *request, struct text name,
+                                struct arena *arena, size_t *ret_count)
+{
+    struct text all = TEXT_NONE;
+
+    *ret_count = 0;
+    for (size_t i = 0; i < request->field_count; i++) {
+        if (!text_equal(request->fields[i].name, name))
+            continue;
+        struct text value = request->fields[i].value;
+        all = (*ret_count)++ == 0
+                  ? value
+                  : text_of(arena_format(arena, "%.*s,%.*s", TEXT_ARG(all), TEXT_ARG(value)));
+    }
+    return all;
+}
+
+static void make_span(char ret[static SPAN_ID_LEN + 1])
+{
+    uint8_t random[SPAN_ID_LEN / 2];
+
+    do
+        crypto_random(random, sizeof random);
+    while (is_zero(text_from(random, sizeof random)));
+    crypto_hex(random, sizeof random, ret);
+    ret[SPAN_ID_LEN] = '\0';
+}
+
+static void put_parent(struct trace_context *context, struct text trace_id, const char *span,
+                       unsigned flags)
+{
+    snprintf(context->parent, sizeof context->parent, "00-%.*s-%s-%02x", TEXT_ARG(trace_id), span,
+             flags);
+}
+
+/* Of what trace_make() made: the root's digits are the trace id. */
+static void from_amazon(const char *trace, const char *span, struct trace_context *ret)
+{
+    struct text root = find_part(text_of(trace), &parts[0]),
+                sampled = find_part(text_of(trace), &parts[3]);
+    char id[TRACE_ID_LEN];
+
+    root = text_skip(root, parts[0].name.len);
+    memcpy(id, root.at + 2, 8);
+    memcpy(id + 8, root.at + 11, 24);
+    for (size_t i = 0; i < sizeof id; i++)
+        if (id[i] >= 'A' && id[i] <= 'F')
+            id[i] = (char)(id[i] | 0x20);
+    ret->state = TEXT_NONE;
+    put_parent(ret, text_from(id, sizeof id), span, text_equal(sampled, TEXT("Sampled=1")));
+}
+
+void trace_begin(const struct http_request *request, int hops, int64_t now_ms, struct arena *arena,
+                 char ret[static TRACE_BYTES], struct trace_context *ret_context)
+{
+    size_t count, state_count;
+    struct text given = join_headers(request, TEXT("traceparent"), arena, &count);
+    char span[SPAN_ID_LEN + 1];
+    struct parent parent;
+
+    make_span(span);
+    if (count != 1 || !read_parent(text_trim(given), &parent)) {
+        trace_make(http_header(request, TEXT("x-amzn-trace-id")), hops, now_ms, ret);
+        from_amazon(ret, span, ret_context);
+        return;
+    }
+    struct text state = join_headers(request, TEXT("tracestate"), arena, &state_count);
+    ret_context->state = is_state(state) ? state : TEXT_NONE;
+    put_parent(ret_context, parent.trace_id, span, parent.flags);
+    scoped(free) char *amazon = mem_format(
+        "Root=1-%.*s-%.*s;Parent=%s;Sampled=%u", TEXT_ARG(text_slice(parent.trace_id, 0, 8)),
+        TEXT_ARG(text_skip(parent.trace_id, 8)), span, parent.flags & 1);
+    trace_make(text_of(amazon), hops, now_ms, ret);
 }
