@@ -18,7 +18,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "daemon/config.h"
-#include "daemon/endpoint.h"
+#include "daemon/doors.h"
 #include "engine/engine.h"
 #include "engine/package.h"
 #include "gateway/gateway.h"
@@ -85,7 +85,8 @@ struct daemon {
     struct loop *control, **loops;
     struct engine *engine;
     struct api *api;
-    struct endpoint api_endpoint, gateway_endpoint;
+    struct doors *doors;
+    const struct endpoint *api_endpoint, *gateway_endpoint;
     struct place *places;
     int shards, waiting;
     bool is_stopping;
@@ -184,11 +185,15 @@ static int open_state(struct daemon *daemon, struct error *err)
 
 /* --- building --- */
 
-static void listen_all(struct place *place, int index, const struct endpoint *endpoint,
-                       const struct http_app *app, struct origin *origin)
+static void listen_all(struct place *place, int index)
 {
-    for (int i = 0; i < endpoint->address_count; i++)
-        http_listen(place->server, endpoint->fds[index * ENDPOINT_ADDRESSES_MAX + i], app, origin);
+    struct doors *doors = place->daemon->doors;
+
+    doors_listen(doors, index, DOOR_API, place->server, &api_app, &place->api_origin);
+    doors_listen(doors, index, DOOR_API_TLS, place->server, &api_app, &place->api_origin);
+    doors_listen(doors, index, DOOR_GATEWAY, place->server, &gateway_app, &place->gateway_origin);
+    doors_listen(doors, index, DOOR_GATEWAY_TLS, place->server, &gateway_app,
+                 &place->gateway_origin);
 }
 
 static void build_place(struct daemon *daemon, int index)
@@ -209,7 +214,7 @@ static void build_place(struct daemon *daemon, int index)
         .keyring = daemon->keyring,
         .account = daemon->settings->account,
         .region = daemon->settings->region,
-        .port = daemon->gateway_endpoint.port,
+        .port = daemon->gateway_endpoint->port,
         .data_folder = daemon->settings->access_log ? daemon->settings->data : NULL,
     };
     place->gateway = gateway_new(&options);
@@ -217,8 +222,7 @@ static void build_place(struct daemon *daemon, int index)
     place->gateway_origin = (struct origin){.service = place->gateway};
     shard_set_doors(place->shard, &api_app, place->api, &gateway_app, place->gateway);
     place->server = http_server_new(place->loop, &http_limits_public);
-    listen_all(place, index, &daemon->api_endpoint, &api_app, &place->api_origin);
-    listen_all(place, index, &daemon->gateway_endpoint, &gateway_app, &place->gateway_origin);
+    listen_all(place, index);
 }
 
 static int build_queues(struct daemon *daemon, struct error *err)
@@ -385,8 +389,8 @@ static int build(struct daemon *daemon, struct error *err)
         .spawner_sockets = daemon->sockets,
         .report = daemon->report,
         .data_folder = daemon->settings->data,
-        .api_address = daemon->api_endpoint.addresses[0],
-        .gateway_address = daemon->gateway_endpoint.addresses[0],
+        .api_address = daemon->api_endpoint->addresses[0],
+        .gateway_address = daemon->gateway_endpoint->addresses[0],
     };
     daemon->engine = engine_new(&options, err);
     if (!daemon->engine)
@@ -402,8 +406,8 @@ static int build(struct daemon *daemon, struct error *err)
     api_set_buses(daemon->api, daemon->buses);
     api_set_mappings(daemon->api, daemon->mappings);
     api_set_apigateway(daemon->api, daemon->apigateway);
-    scoped(free) char *api_url = mem_format("http://%s", daemon->api_endpoint.addresses[0]);
-    scoped(free) char *gateway_url = mem_format("http://%s", daemon->gateway_endpoint.addresses[0]);
+    scoped(free) char *api_url = mem_format("http://%s", daemon->api_endpoint->addresses[0]);
+    scoped(free) char *gateway_url = mem_format("http://%s", daemon->gateway_endpoint->addresses[0]);
     api_set_addresses(daemon->api, api_url, gateway_url);
     api_set_schedules(daemon->api, daemon->schedules);
     daemon->places = mem_zalloc((size_t)daemon->shards * sizeof *daemon->places);
@@ -414,15 +418,23 @@ static int build(struct daemon *daemon, struct error *err)
 
 /* --- running --- */
 
+static void add_address(json_t *json, const char *name, const struct endpoint *endpoint)
+{
+    if (endpoint)
+        (void)json_object_set_new(json, name, json_sprintf("https://%s", endpoint->addresses[0]));
+}
+
 static int write_address_file(const struct daemon *daemon, struct error *err)
 {
     scoped(free) char *path = path_join(daemon->settings->data, "daemon.json");
     scoped(json_decref) json_t *json =
         json_pack("{s:o,s:o,s:s,s:s,s:i,s:s}", "api",
-                  json_sprintf("http://%s", daemon->api_endpoint.addresses[0]), "gateway",
-                  json_sprintf("http://%s", daemon->gateway_endpoint.addresses[0]), "region",
+                  json_sprintf("http://%s", daemon->api_endpoint->addresses[0]), "gateway",
+                  json_sprintf("http://%s", daemon->gateway_endpoint->addresses[0]), "region",
                   daemon->settings->region, "account", daemon->settings->account, "pid",
                   (int)getpid(), "version", EVOKE_VERSION);
+    add_address(json, "api-tls", doors_endpoint(daemon->doors, DOOR_API_TLS));
+    add_address(json, "gateway-tls", doors_endpoint(daemon->doors, DOOR_GATEWAY_TLS));
     scoped(free) char *text = json_write(json);
 
     return path_write(path, text_of(text), 0644, err);
@@ -443,7 +455,7 @@ static void on_ready(void *arg)
     if (write_address_file(daemon, &err) < 0)
         log_warn("commands will not find this daemon by themselves", LOG_ERROR(&err));
     printf("evoke ready api=http://%s gateway=http://%s data=%s\n",
-           daemon->api_endpoint.addresses[0], daemon->gateway_endpoint.addresses[0],
+           daemon->api_endpoint->addresses[0], daemon->gateway_endpoint->addresses[0],
            daemon->settings->data);
     fflush(stdout);
 }
@@ -518,6 +530,7 @@ static void stop(struct daemon *daemon)
         loop_post(daemon->places[i].loop, &daemon->places[i].drain);
     }
     loop_timer_clear(&daemon->expire);
+    doors_unwatch(daemon->doors);
     mappings_drain(daemon->mappings);
     queues_drain(daemon->queues);
     timer_stop(daemon->timer);
@@ -570,6 +583,7 @@ static int run_loops(struct daemon *daemon, struct error *err)
     daemon->interrupt.caught = on_interrupt;
     loop_signal_start(daemon->control, &daemon->term, SIGTERM);
     loop_signal_start(daemon->control, &daemon->interrupt, SIGINT);
+    doors_watch(daemon->doors, daemon->control, daemon->loops);
     daemon->expire.fire = on_expire;
     loop_timer_set(daemon->control, &daemon->expire, 1000);
     engine_start(daemon->engine, on_ready, daemon);
@@ -599,11 +613,11 @@ static int build_and_run(struct daemon *daemon, struct error *err)
     daemon->interpreters = interpreters_find(settings->runtimes);
     if (launch_spawner(daemon, err) < 0 || open_state(daemon, err) < 0)
         return -1;
-    if (endpoint_bind(&daemon->api_endpoint, "api", text_of(settings->api), daemon->shards, err) <
-            0 ||
-        endpoint_bind(&daemon->gateway_endpoint, "gateway", text_of(settings->gateway),
-                      daemon->shards, err) < 0)
+    daemon->doors = doors_open(settings, err);
+    if (!daemon->doors)
         return -1;
+    daemon->api_endpoint = doors_endpoint(daemon->doors, DOOR_API);
+    daemon->gateway_endpoint = doors_endpoint(daemon->doors, DOOR_GATEWAY);
     if (build(daemon, err) < 0 || run_loops(daemon, err) < 0)
         return -1;
     take_down(daemon);

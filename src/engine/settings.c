@@ -17,6 +17,16 @@ const struct option settings_options[] = {
      "where the control API listens; localhost is 127.0.0.1 and [::1], port 0 a free one"},
     {"gateway", OPTION_STRING, AT(gateway), "localhost:8080", 0, 0, "HOST:PORT",
      "where function URLs and routes are served; as for api"},
+    {"api-tls", OPTION_STRING, AT(api_tls), NULL, 0, 0, "HOST:PORT",
+     "where the control API listens with TLS too; unset: nowhere"},
+    {"gateway-tls", OPTION_STRING, AT(gateway_tls), NULL, 0, 0, "HOST:PORT",
+     "where function URLs and routes are served with TLS too; unset: nowhere"},
+    {"tls-certificates", OPTION_STRING, AT(tls_certificates), NULL, 0, 0, "DIR",
+     "folder of NAME.crt and NAME.key (PEM), chosen by the name the client asks for"},
+    {"tls-client-ca", OPTION_STRING, AT(tls_client_ca), NULL, 0, 0, "FILE",
+     "authorities (PEM) whose certificates clients of gateway-tls present"},
+    {"tls-client-auth", OPTION_STRING, AT(tls_client_auth), "required", 0, 0, "required|optional",
+     "whether clients of gateway-tls may come without a certificate; with tls-client-ca"},
     {"shards", OPTION_INT, AT(shards), "0", 0, VERSION_SHARDS_MAX, "NUMBER",
      "threads that serve requests and own instances; 0: one a core"},
     {"region", OPTION_STRING, AT(region), "us-east-1", 0, 0, "NAME",
@@ -78,6 +88,7 @@ int settings_check(const struct settings *settings, struct error *err)
 {
     static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
     static const char *const formats[] = {"text", "json", NULL};
+    static const char *const client_auths[] = {"required", "optional", NULL};
     int64_t number;
 
     if (strlen(settings->account) != 12 ||
@@ -90,5 +101,13 @@ int settings_check(const struct settings *settings, struct error *err)
         return error_set(err, ERROR_INVALID, "'log-level' must be debug, info, warn or error");
     if (!is_one_of(settings->log_format, formats))
         return error_set(err, ERROR_INVALID, "'log-format' must be text or json");
+    if ((settings->api_tls || settings->gateway_tls) && !settings->tls_certificates)
+        return error_set(err, ERROR_INVALID,
+                         "'%s' needs 'tls-certificates', a folder of NAME.crt and NAME.key",
+                         settings->gateway_tls ? "gateway-tls" : "api-tls");
+    if (settings->tls_client_ca && !settings->gateway_tls)
+        return error_set(err, ERROR_INVALID, "'tls-client-ca' is for 'gateway-tls', which is unset");
+    if (!is_one_of(settings->tls_client_auth, client_auths))
+        return error_set(err, ERROR_INVALID, "'tls-client-auth' must be required or optional");
     return 0;
 }

@@ -15,6 +15,8 @@
 struct settings {
     char *data;          /* data folder; NULL: by user, see settings.c */
     char *api, *gateway; /* "HOST:PORT", or "localhost:PORT" for 127.0.0.1 and [::1] */
+    char *api_tls, *gateway_tls; /* likewise, with TLS; NULL: none */
+    char *tls_certificates, *tls_client_ca, *tls_client_auth;
     int64_t shards;      /* 0: one a core */
     char *region, *account;
     char *runtimes;          /* folder of runtimes; NULL: found beside the program */

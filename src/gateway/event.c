@@ -63,8 +63,9 @@ static void add_headers(struct buffer *out, const struct request_event *event, s
     event_add_member(out, TEXT(",\"x-forwarded-for\":"), event->source_ip);
     buffer_add_literal(out, ",\"x-forwarded-port\":\"");
     buffer_add_int(out, event->port);
-    event_add_member(out, TEXT("\",\"x-forwarded-proto\":\"http\",\"x-amzn-trace-id\":"),
-               text_of(event->trace));
+    event_add_member(out, TEXT("\",\"x-forwarded-proto\":"),
+                     event->is_secure ? TEXT("https") : TEXT("http"));
+    event_add_member(out, TEXT(",\"x-amzn-trace-id\":"), text_of(event->trace));
     if (event->context) {
         event_add_member(out, TEXT(",\"traceparent\":"), text_of(event->context->parent));
         if (event->context->state.len > 0)
@@ -127,6 +128,20 @@ static void add_caller(struct buffer *out, const struct caller *caller)
     buffer_add_literal(out, "}}");
 }
 
+static void add_certificate(struct buffer *out, const struct tls_client *client)
+{
+    if (!client)
+        return;
+    event_add_member(out, TEXT(",\"authentication\":{\"clientCert\":{\"clientCertPem\":"),
+                     client->pem);
+    event_add_member(out, TEXT(",\"subjectDN\":"), client->subject);
+    event_add_member(out, TEXT(",\"issuerDN\":"), client->issuer);
+    event_add_member(out, TEXT(",\"serialNumber\":"), client->serial);
+    event_add_member(out, TEXT(",\"validity\":{\"notBefore\":"), client->not_before);
+    event_add_member(out, TEXT(",\"notAfter\":"), client->not_after);
+    buffer_add_literal(out, "}}}");
+}
+
 /* Whose it is: the function of a URL, or the API. */
 static void add_owner(struct buffer *out, const struct request_event *event)
 {
@@ -136,6 +151,7 @@ static void add_owner(struct buffer *out, const struct request_event *event)
     if (route->api) {
         event_add_member(out, TEXT(",\"requestContext\":{\"accountId\":"), event->account);
         event_add_member(out, TEXT(",\"apiId\":"), text_of(route->api->id));
+        add_certificate(out, event->client);
         if (event->authorizer.len > 0) {
             buffer_add_literal(out, ",\"authorizer\":");
             buffer_add_text(out, event->authorizer);
@@ -149,6 +165,7 @@ static void add_owner(struct buffer *out, const struct request_event *event)
     event_add_member(out, TEXT(",\"requestContext\":{\"accountId\":"),
                      event->caller ? event->caller->account : TEXT("anonymous"));
     event_add_member(out, TEXT(",\"apiId\":"), id);
+    add_certificate(out, event->client);
     add_caller(out, event->caller);
     event_add_member(out, TEXT(",\"domainName\":"), domain);
     event_add_member(out, TEXT(",\"domainPrefix\":"), id);

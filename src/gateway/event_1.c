@@ -39,7 +39,8 @@ static size_t own_headers(const struct request_event *event, struct arena *arena
     own[count++] = (struct http_field){TEXT("x-forwarded-for"), event->source_ip};
     own[count++] = (struct http_field){TEXT("x-forwarded-port"),
                                        text_of(arena_format(arena, "%d", event->port))};
-    own[count++] = (struct http_field){TEXT("x-forwarded-proto"), TEXT("http")};
+    own[count++] = (struct http_field){TEXT("x-forwarded-proto"),
+                                       event->is_secure ? TEXT("https") : TEXT("http")};
     own[count++] = (struct http_field){TEXT("x-amzn-trace-id"), text_of(event->trace)};
     if (event->context)
         own[count++] =

@@ -10,6 +10,7 @@
 #include "gateway/gateway.h"
 #include "gateway/http_apis.h"
 #include "http/sigv4.h"
+#include "http/tls.h"
 #include "model/limits.h"
 
 /* What the files of the gateway share. */
@@ -125,6 +126,8 @@ struct request_event {
     struct text authorizer;      /* of an API: the value of requestContext.authorizer; or none */
     struct text account, source_ip;
     uint16_t port;
+    bool is_secure;                  /* it came by TLS */
+    const struct tls_client *client; /* with this certificate; NULL: none */
     const char *request_id, *trace;
     const struct trace_context *context; /* NULL: no W3C headers */
     const char *time; /* common log format */

@@ -97,6 +97,8 @@ static struct invocation *make_invocation(struct exchange *exchange, const struc
         .account = text_of(exchange->gateway->options.account),
         .source_ip = text_of(exchange->source_ip),
         .port = exchange->gateway->options.port,
+        .is_secure = stream->tls != NULL,
+        .client = tls_client_read(stream->tls, &stream->arena),
         .request_id = route->api ? exchange->request_id : invocation->request_id,
         .trace = invocation->trace,
         .context = &context,

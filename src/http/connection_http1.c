@@ -56,6 +56,9 @@ static void on_closed(struct loop_io *io)
 
     if (c->reset)
         (void)setsockopt(io->fd, SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+    else if (c->wire.ssl)
+        wire_finish(&c->wire);
+    wire_done(&c->wire);
     close(io->fd);
     if (c->block)
         http_pool_give_block(server->pool, c->block);
@@ -87,7 +90,7 @@ static void finish_closing(struct connection *c)
         connection_close_now(c);
         return;
     }
-    shutdown(c->io.fd, SHUT_WR);
+    wire_finish(&c->wire);
     c->closing = false;
     c->reading = READ_LINGER;
     c->body_received = 0;
@@ -132,10 +135,17 @@ static int64_t body_deadline(const struct connection *c)
     return earlier(idle, c->body_began_us + grace_us);
 }
 
+static bool is_shaking(const struct connection *c)
+{
+    return c->wire.ssl && !c->wire.shaken;
+}
+
 static int64_t read_deadline(const struct connection *c)
 {
     const struct http_limits *limits = &c->server->limits;
 
+    if (is_shaking(c))
+        return limit(c->opened_us, limits->head_ms);
     switch (c->reading) {
     case READ_HEAD:
         return c->start < c->end ? limit(c->stream.began_us, limits->head_ms)
@@ -219,8 +229,11 @@ static void settle(struct connection *c)
         give_up_output(c);
     note_progress(c);
     release_block(c);
-    bool unsent = c->out.len > 0 && !is_joined(c);
-    loop_io_watch(&c->io, (connection_wants_input(c) ? LOOP_READ : 0) | (unsent ? LOOP_WRITE : 0));
+    bool unsent = (c->out.len > 0 && !is_joined(c)) || c->wire.wants_write;
+    bool wanted = connection_wants_input(c);
+    loop_io_watch(&c->io, (wanted ? LOOP_READ : 0) | (unsent ? LOOP_WRITE : 0));
+    if (wanted && wire_has_input(&c->wire))
+        loop_defer(c->server->loop, &c->task);
     arm(c);
 }
 
@@ -231,16 +244,33 @@ static void receive(struct connection *c)
         c->app->on_half_close(&c->stream);
 }
 
+static void shake(struct connection *c)
+{
+    int done = wire_shake(&c->wire);
+
+    c->received_us = connection_now_us(c);
+    if (done < 0)
+        c->broken = true;
+    else if (done > 0)
+        receive(c); /* the first request often comes with the end of the handshake */
+    if (done > 0)
+        connection_advance(c);
+}
+
 static void on_ready(struct loop_io *io, int events)
 {
     struct connection *c = container_of(io, struct connection, io);
 
     c->entered = true;
-    if (events & LOOP_WRITE)
-        connection_flush(c);
-    if ((events & LOOP_READ) && connection_wants_input(c))
-        receive(c);
-    connection_advance(c);
+    if (is_shaking(c)) {
+        shake(c);
+    } else {
+        if (events & LOOP_WRITE)
+            connection_flush(c);
+        if (((events & LOOP_READ) || c->wire.wants_write) && connection_wants_input(c))
+            receive(c);
+        connection_advance(c);
+    }
     c->entered = false;
     settle(c);
 }
@@ -251,6 +281,8 @@ static void on_task(struct loop_task *task)
 
     c->entered = true;
     connection_flush(c);
+    if (wire_has_input(&c->wire) && connection_wants_input(c))
+        receive(c);
     connection_advance(c);
     c->entered = false;
     settle(c);
@@ -258,7 +290,7 @@ static void on_task(struct loop_task *task)
 
 static void expire_read(struct connection *c)
 {
-    if (c->reading == READ_HEAD && c->start < c->end)
+    if (!is_shaking(c) && c->reading == READ_HEAD && c->start < c->end)
         connection_refuse(c, 408, "The request did not come in time.");
     else if (c->reading == READ_BODY && c->live)
         connection_refuse(c, 408, "The body did not come in time.");
@@ -282,22 +314,26 @@ static void on_timer(struct loop_timer *timer)
 }
 
 void connection_open(struct http_server *server, int fd, const struct sockaddr_storage *peer,
-                     const struct http_app *app, void *context)
+                     const struct http_door *door)
 {
     struct connection *c = mem_new(struct connection);
 
     c->server = server;
-    c->app = app;
+    c->app = door->app;
+    c->wire.fd = fd;
+    if (door->tls)
+        wire_secure(&c->wire, door->tls);
+    c->stream.tls = c->wire.ssl;
     c->stream.transport = &connection_transport;
-    c->stream.app = app;
-    c->stream.context = context;
+    c->stream.app = door->app;
+    c->stream.context = door->context;
     c->stream.loop = c->server->loop;
     c->stream.peer = *peer;
     c->io.ready = on_ready;
     c->io.closed = on_closed;
     c->timer.fire = on_timer;
     c->task.run = on_task;
-    c->received_us = c->sent_us = connection_now_us(c);
+    c->opened_us = c->received_us = c->sent_us = connection_now_us(c);
     list_push(&c->server->connections, &c->link);
     loop_io_start(c->server->loop, &c->io, fd, LOOP_READ);
     arm(c);

@@ -2,7 +2,6 @@
 #include "http/connection_priv.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 
 #define LINGER_BYTES_MAX (16 << 20)
 
@@ -41,7 +40,7 @@ static void receive_to_block(struct connection *c)
     size_t room = make_room(c);
     if (room == 0)
         return;
-    ssize_t count = recv(c->io.fd, c->block->bytes + c->end, room, MSG_DONTWAIT);
+    ssize_t count = wire_receive(&c->wire, c->block->bytes + c->end, room);
 
     received(c, count);
     if (count > 0)
@@ -56,7 +55,7 @@ static void receive_to_scratch(struct connection *c)
     size_t max = sizeof pool->scratch;
     if ((int64_t)max > c->body_left)
         max = (size_t)c->body_left;
-    ssize_t count = recv(c->io.fd, pool->scratch, max, MSG_DONTWAIT);
+    ssize_t count = wire_receive(&c->wire, pool->scratch, max);
 
     received(c, count);
     if (count > 0)
@@ -66,7 +65,7 @@ static void receive_to_scratch(struct connection *c)
 static void receive_to_drop(struct connection *c)
 {
     struct http_pool *pool = c->server->pool;
-    ssize_t count = recv(c->io.fd, pool->scratch, sizeof pool->scratch, MSG_DONTWAIT);
+    ssize_t count = wire_drop(&c->wire, pool->scratch, sizeof pool->scratch);
 
     received(c, count);
     c->body_received += count > 0 ? count : 0;

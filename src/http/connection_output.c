@@ -2,8 +2,6 @@
 #include "http/connection_priv.h"
 
 #include <errno.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 #define DIRECT_BODY_MIN (16 << 10) /* sent from where it is, not gathered */
 
@@ -39,7 +37,7 @@ void connection_flush(struct connection *c)
 
     if (c->out.len == 0 || c->broken || c->closed)
         return;
-    if (sent(c, send(c->io.fd, c->out.at, c->out.len, MSG_NOSIGNAL | MSG_DONTWAIT), &count))
+    if (sent(c, wire_send(&c->wire, buffer_text(&c->out), TEXT_NONE), &count))
         buffer_consume(&c->out, count);
 }
 
@@ -53,9 +51,7 @@ static void put_body(struct connection *c, struct text body)
         buffer_add_text(connection_output(c), body);
         return;
     }
-    struct iovec parts[] = {{c->out.at, c->out.len}, {(void *)(uintptr_t)body.at, body.len}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = COUNT_OF(parts)};
-    if (!sent(c, sendmsg(c->io.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT), &count))
+    if (!sent(c, wire_send(&c->wire, buffer_text(&c->out), body), &count))
         return;
     size_t gathered = count < c->out.len ? count : c->out.len;
     buffer_consume(&c->out, gathered);

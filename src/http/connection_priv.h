@@ -2,6 +2,7 @@
 #pragma once
 
 #include "http/http_priv.h"
+#include "http/wire.h"
 
 /*
  * A connection reads heads into a block and bodies through it (or through the pool's
@@ -44,6 +45,7 @@ enum writing {
 struct connection {
     struct http_stream stream;
     struct loop_io io;
+    struct wire wire;
     struct loop_timer timer;
     struct loop_task task;
     struct list link;
@@ -63,6 +65,7 @@ struct connection {
     enum writing writing;
     int64_t write_left; /* of a known length */
 
+    int64_t opened_us; /* while it shakes hands */
     int64_t received_us, sent_us, body_began_us, paused_us, linger_us;
     int64_t timer_due_us;
 

@@ -102,13 +102,14 @@ struct http_transport {
 struct http_stream {
     const struct http_transport *transport;
     const struct http_app *app; /* on_request may name another for the rest of the stream */
-    void *context; /* of the listener: what http_listen() was given */
-    void *owner;   /* the application's, NULL at first */
+    void *context;              /* of the listener: what http_listen() was given */
+    void *owner;                /* the application's, NULL at first */
     struct loop *loop;
     struct http_request request;
     struct arena arena;           /* freed when the stream is gone */
     bool is_half_closed;          /* no more input comes: the client may be gone */
     struct sockaddr_storage peer; /* AF_UNSPEC for what is not TCP */
+    const struct ssl_st *tls;     /* for tls_version() and others of tls.h; NULL: plain */
     int64_t began_us;             /* monotonic: first byte of the head */
     int64_t body_max;             /* 413 above; the application may change it in on_request */
     int status;                   /* of the answer, 0 before; for the access log */

@@ -58,13 +58,13 @@ struct listener {
     struct loop_timer retry;
     struct list link;
     struct http_server *server;
-    const struct http_app *app;
-    void *context;
+    struct http_door own; /* of http_listen() */
+    const struct http_door *door;
 };
 
 /* After an accept; takes fd. */
 void connection_open(struct http_server *server, int fd, const struct sockaddr_storage *peer,
-                     const struct http_app *app, void *context);
+                     const struct http_door *door);
 /* Now, whatever goes on: its stream gets on_close(reset). */
 void connection_close(struct list *link);
 /* Closes it if no request is under way; else the answer will be the last. */

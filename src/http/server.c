@@ -115,11 +115,11 @@ static void on_retry(struct loop_timer *timer)
 }
 
 static void open_connection(struct http_server *server, int fd, const struct sockaddr_storage *peer,
-                            const struct http_app *app, void *context)
+                            const struct http_door *door)
 {
     server->connection_count++;
     server->open_count++;
-    connection_open(server, fd, peer, app, context);
+    connection_open(server, fd, peer, door);
     check_full(server);
 }
 
@@ -133,7 +133,7 @@ static bool accept_one(struct listener *listener)
     if (fd >= 0) {
         if (peer.ss_family != AF_INET && peer.ss_family != AF_INET6)
             peer = (struct sockaddr_storage){.ss_family = AF_UNSPEC};
-        open_connection(listener->server, fd, &peer, listener->app, listener->context);
+        open_connection(listener->server, fd, &peer, listener->door);
         return !listener->server->full;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
@@ -160,14 +160,11 @@ static void on_listener_closed(struct loop_io *io)
     server_closed_one(server, false);
 }
 
-void http_listen(struct http_server *server, int fd, const struct http_app *app, void *context)
+static void listen_at(struct http_server *server, int fd, struct listener *listener)
 {
-    struct listener *listener = mem_new(struct listener);
     int on = 1;
 
     listener->server = server;
-    listener->app = app;
-    listener->context = context;
     listener->io.ready = on_connection;
     listener->io.closed = on_listener_closed;
     listener->retry.fire = on_retry;
@@ -178,12 +175,29 @@ void http_listen(struct http_server *server, int fd, const struct http_app *app,
     loop_io_start(server->loop, &listener->io, fd, server->full ? 0 : LOOP_READ);
 }
 
+void http_listen(struct http_server *server, int fd, const struct http_app *app, void *context)
+{
+    struct listener *listener = mem_new(struct listener);
+
+    listener->own = (struct http_door){.app = app, .context = context};
+    listener->door = &listener->own;
+    listen_at(server, fd, listener);
+}
+
+void http_listen_door(struct http_server *server, int fd, const struct http_door *door)
+{
+    struct listener *listener = mem_new(struct listener);
+
+    listener->door = door;
+    listen_at(server, fd, listener);
+}
+
 void http_adopt(struct http_server *server, int fd, const struct http_app *app, void *context)
 {
     const struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
 
     (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    open_connection(server, fd, &peer, app, context);
+    open_connection(server, fd, &peer, &(struct http_door){.app = app, .context = context});
 }
 
 static void stop_listening(struct http_server *server)

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "http/http.h"
+#include "http/tls.h"
 
 /*
  * Listeners and HTTP/1.1 connections of one loop. Keep-alive, pipelining (answers in
@@ -38,6 +39,16 @@ void http_server_free(struct http_server *server);
 /* Serves a listening socket (ownership passes to the server). context becomes
  * stream->context of its requests. */
 void http_listen(struct http_server *server, int fd, const struct http_app *app, void *context);
+
+/* What belongs to a listener beyond its socket. It may be changed between two calls of the
+ * loop: connections that are accepted later get what it says then. */
+struct http_door {
+    const struct http_app *app;
+    void *context;
+    struct tls *tls; /* NULL: plain */
+};
+/* The same with a door, which must live as long as the server. */
+void http_listen_door(struct http_server *server, int fd, const struct http_door *door);
 
 /* Serves a connected stream socket (ownership passes to the server), as one that was
  * accepted. */
