@@ -24,7 +24,7 @@ void connection_end_stream(struct connection *c, bool reset)
     c->stream.arena = (struct arena){0};
 }
 
-static void give_up_output(struct connection *c)
+void connection_give_up_output(struct connection *c)
 {
     struct http_pool *pool = c->server->pool;
 
@@ -45,6 +45,8 @@ void connection_close_now(struct connection *c)
     loop_cancel(&c->task);
     if (c->live)
         connection_end_stream(c, true);
+    if (c->h2)
+        h2_close_streams(c->h2);
     loop_io_stop(&c->io);
 }
 
@@ -58,6 +60,8 @@ static void on_closed(struct loop_io *io)
         (void)setsockopt(io->fd, SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
     else if (c->wire.ssl)
         wire_finish(&c->wire);
+    if (c->h2)
+        h2_done(c->h2);
     wire_done(&c->wire);
     close(io->fd);
     if (c->block)
@@ -214,6 +218,11 @@ static bool is_joined(const struct connection *c)
 
 static void settle(struct connection *c)
 {
+    if (c->h2) {
+        if (!c->closed)
+            h2_settle(c);
+        return;
+    }
     if (!is_joined(c))
         connection_flush(c);
     if (!c->closed && is_over(c))
@@ -226,7 +235,7 @@ static void settle(struct connection *c)
         return;
 
     if (c->out.len == 0 && c->out.capacity)
-        give_up_output(c);
+        connection_give_up_output(c);
     note_progress(c);
     release_block(c);
     bool unsent = (c->out.len > 0 && !is_joined(c)) || c->wire.wants_write;
@@ -251,9 +260,12 @@ static void shake(struct connection *c)
     c->received_us = connection_now_us(c);
     if (done < 0)
         c->broken = true;
-    else if (done > 0)
-        receive(c); /* the first request often comes with the end of the handshake */
-    if (done > 0)
+    if (done <= 0)
+        return;
+    receive(c); /* the first request often comes with the end of the handshake */
+    if (wire_speaks_h2(&c->wire))
+        connection_h2_begin(c);
+    else
         connection_advance(c);
 }
 
@@ -343,7 +355,8 @@ void connection_close(struct list *link)
 {
     struct connection *c = container_of(link, struct connection, link);
 
-    connection_flush(c);
+    if (!is_shaking(c))
+        connection_flush(c);
     connection_close_now(c);
 }
 
@@ -351,7 +364,9 @@ void connection_drain(struct list *link)
 {
     struct connection *c = container_of(link, struct connection, link);
 
-    if (is_idle(c) && !c->entered)
+    if (c->h2)
+        h2_drain(c->h2);
+    else if (is_idle(c) && !c->entered)
         connection_close_now(c);
     else
         loop_defer(c->server->loop, &c->task);

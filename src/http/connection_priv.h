@@ -61,6 +61,7 @@ struct connection {
     int64_t body_left;     /* of a known length */
     int64_t body_received; /* or dropped */
 
+    struct h2 *h2; /* once it speaks HTTP/2: then all from here but `out` is unused */
     struct buffer out;
     enum writing writing;
     int64_t write_left; /* of a known length */
@@ -69,6 +70,7 @@ struct connection {
     int64_t received_us, sent_us, body_began_us, paused_us, linger_us;
     int64_t timer_due_us;
 
+    bool has_served; /* a request: it cannot turn into HTTP/2 any more */
     bool live;       /* the application has the stream */
     bool entered;    /* settle() will follow */
     bool paused;     /* the application does not want more body */
@@ -95,6 +97,17 @@ static inline int64_t connection_now_us(const struct connection *c)
 /* The exchange is over for the application. */
 void connection_end_stream(struct connection *c, bool reset);
 void connection_close_now(struct connection *c);
+/* `out` is empty: its memory to the pool. */
+void connection_give_up_output(struct connection *c);
+
+/* --- connection_h2.c --- */
+
+/* The connection speaks HTTP/2 from here on, beginning with what is in the block. */
+void connection_h2_begin(struct connection *c);
+void h2_settle(struct connection *c);
+void h2_close_streams(struct h2 *h2); /* each gets on_close(reset) */
+void h2_done(struct h2 *h2);
+void h2_drain(struct h2 *h2);
 
 /* --- connection_output.c: answers --- */
 

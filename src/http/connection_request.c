@@ -62,6 +62,7 @@ static void begin_request(struct connection *c)
     c->body_received = 0;
     c->body_began_us = connection_now_us(c);
     c->keep_alive = c->parser.keep_alive;
+    c->has_served = true;
     c->expecting = c->parser.expect_continue && request->content_length != 0;
     if (request->content_length == 0)
         c->reading = READ_DONE; /* an answer within on_request ends a complete request */
@@ -78,6 +79,19 @@ static void begin_request(struct connection *c)
         ask_for_body(c);
 }
 
+/* A connection that begins like HTTP/2 is (RFC 9113 3.3). PARSE_BAD: it does not. */
+static enum parse_result look_for_preface(struct connection *c)
+{
+    static const struct text preface = TEXT("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    struct text start = text_from(c->block->bytes + c->start, c->end - c->start);
+
+    if (c->has_served || start.at[0] != 'P' ||
+        !text_starts(preface, text_slice(start, 0, preface.len)))
+        return PARSE_BAD;
+    c->stream.began_us = connection_now_us(c);
+    return start.len < preface.len ? PARSE_MORE : PARSE_DONE;
+}
+
 /* False when nothing more can be done with what is there. */
 static bool read_head(struct connection *c)
 {
@@ -85,8 +99,14 @@ static bool read_head(struct connection *c)
 
     if (c->start == c->end)
         return false;
-    if (c->parser.scanned == 0)
+    if (c->parser.scanned == 0) {
+        enum parse_result preface = look_for_preface(c);
+        if (preface == PARSE_DONE)
+            connection_h2_begin(c);
+        if (preface != PARSE_BAD)
+            return false;
         start_head(c);
+    }
     char *at = c->block->bytes + c->start;
     switch (request_parse(&c->parser, at, c->end - c->start, &used)) {
     case PARSE_MORE:
@@ -215,7 +235,7 @@ static bool advance_once(struct connection *c)
 
 void connection_advance(struct connection *c)
 {
-    while (!c->closed && !c->broken) {
+    while (!c->closed && !c->broken && !c->h2) {
         if (c->out.len >= OUT_HIGH && c->reading == READ_HEAD) {
             connection_flush(c);
             if (c->out.len >= OUT_HIGH)

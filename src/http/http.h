@@ -10,8 +10,8 @@
 #include "loop/loop.h"
 
 /*
- * One HTTP exchange as the application sees it, whatever carries it: HTTP/1.1 today,
- * HTTP/2 and TLS behind the same table. A request is a stream: head, body chunks, end,
+ * One HTTP exchange as the application sees it, whatever carries it: HTTP/1.1 or
+ * HTTP/2, plain or by TLS. A request is a stream: head, body chunks, end,
  * or a reset at any time. All on the loop of the connection.
  */
 struct http_stream;

@@ -90,3 +90,5 @@ void response_write_head(struct http_pool *pool, struct buffer *out, struct resp
 void response_write_chunk(struct buffer *out, struct text chunk); /* not empty */
 void response_write_last_chunk(struct buffer *out, const struct http_field *trailers, size_t count);
 bool response_has_no_body(int status);
+/* Of the message or the connection, and therefore not the application's. */
+bool response_field_is_ours(struct text name);

@@ -17,7 +17,7 @@ void request_parser_init(struct request_parser *parser, struct http_request *req
     *parser = (struct request_parser){.request = request, .fields = fields};
 }
 
-static enum http_method find_method(struct text name)
+enum http_method request_method_find(struct text name)
 {
     static const struct text names[] = {
         [METHOD_GET] = TEXT("GET"),         [METHOD_HEAD] = TEXT("HEAD"),
@@ -50,7 +50,7 @@ static bool split_absolute(struct http_request *request, struct text *ret_rest)
     return field_is_host(request->host);
 }
 
-static bool read_target(struct http_request *request)
+bool request_target_read(struct http_request *request)
 {
     struct text rest = request->target;
 
@@ -91,10 +91,10 @@ static enum parse_result read_request_line(struct request_parser *parser, struct
     if (version.at[5] != '1' || version.at[7] > '1')
         return bad(parser, 505, "Only HTTP/1.1 and HTTP/1.0 are spoken here.");
     request->http_1_0 = version.at[7] == '0';
-    request->method = find_method(request->method_text);
+    request->method = request_method_find(request->method_text);
     if (text_equal(request->method_text, TEXT("CONNECT")))
         return bad(parser, 501, "CONNECT is not served.");
-    if (!read_target(request))
+    if (!request_target_read(request))
         return bad(parser, 400, "The request target is malformed.");
     parser->has_request_line = true;
     return PARSE_MORE;

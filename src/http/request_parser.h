@@ -29,6 +29,11 @@ struct request_parser {
 
 enum parse_result { PARSE_MORE, PARSE_DONE, PARSE_BAD };
 
+/* What HTTP/2 shares: the method of a name; path and query (and host, when it is absolute) out
+ * of the target. False when that is malformed. */
+enum http_method request_method_find(struct text name);
+bool request_target_read(struct http_request *request);
+
 /* Prepares for a new head. Both outlive the parser's work. */
 void request_parser_init(struct request_parser *parser, struct http_request *request,
                          struct http_field *fields);

@@ -49,7 +49,7 @@ static bool is_any(struct text name, const struct text *names, size_t count)
 }
 
 /* Of the message or the connection, and therefore not the application's. */
-static bool is_ours(struct text name)
+bool response_field_is_ours(struct text name)
 {
     static const struct text names[] = {
         TEXT("content-length"),   TEXT("transfer-encoding"), TEXT("connection"), TEXT("keep-alive"),
@@ -118,7 +118,7 @@ void response_write_head(struct http_pool *pool, struct buffer *out, struct resp
 
     for (size_t i = 0; i < head->count; i++) {
         const struct http_field *field = &head->fields[i];
-        if (is_ours(field->name)) {
+        if (response_field_is_ours(field->name)) {
             head->keep_alive = head->keep_alive && !asks_close(field);
             continue;
         }
@@ -148,7 +148,7 @@ void response_write_last_chunk(struct buffer *out, const struct http_field *trai
     char *at = put(start, TEXT("0\r\n"));
 
     for (size_t i = 0; i < count; i++)
-        if (!is_ours(trailers[i].name) && field_is_clean(&trailers[i]))
+        if (!response_field_is_ours(trailers[i].name) && field_is_clean(&trailers[i]))
             at = put_field(at, &trailers[i]);
     at = put(at, TEXT("\r\n"));
     buffer_added(out, (size_t)(at - start));

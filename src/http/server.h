@@ -8,7 +8,8 @@
 #include "http/tls.h"
 
 /*
- * Listeners and HTTP/1.1 connections of one loop. Keep-alive, pipelining (answers in
+ * Listeners and connections of one loop. HTTP/2 by ALPN, or by its preface on plain sockets;
+ * else HTTP/1.1. Keep-alive, pipelining (answers in
  * order, one request at a time handed to the application), chunked both ways, Expect:
  * 100-continue, HTTP/1.0. Deadlines and limits on everything. Ambiguous framing is
  * answered 400 and the connection closed (RFC 9112).

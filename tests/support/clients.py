@@ -79,6 +79,30 @@ class Client:
             pytest.skip(f"{self.language} client: {self.registry} is unreachable: {error}")
 
 
+def go_program(name, package):
+    """A Go program that tests need, built once from the versions in tests/clients/NAME."""
+    kept = CACHE / name
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / f"{name}.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        versions = (SOURCES / name / "go.sum").read_text()
+        program, stamp = kept / name, kept / "go.sum"
+        if not (program.exists() and stamp.exists() and stamp.read_text() == versions):
+            if not shutil.which("go"):
+                pytest.skip(f"{name}: not installed: go")
+            try:
+                urllib.request.urlopen("https://proxy.golang.org/", timeout=20).close()
+            except urllib.error.HTTPError:
+                pass  # It answers.
+            except OSError as error:
+                pytest.skip(f"{name}: the Go proxy is unreachable: {error}")
+            shutil.rmtree(kept, ignore_errors=True)
+            shutil.copytree(SOURCES / name, kept)
+            run(kept, "go", "build", "-mod=mod", "-trimpath", "-o", name, package, CGO_ENABLED="0")
+            stamp.write_text(versions)
+        return program
+
+
 def zip_folder(folder):
     """A ZIP of a folder's content with its modes and links."""
     out = io.BytesIO()

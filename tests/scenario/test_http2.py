@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP/2: its specification, what floods it, what smuggles through it."""
+import json
+import os
+import re
+import shutil
+import struct
+import subprocess
+import urllib.parse
+
+import pytest
+
+import certificates
+import clients
+from h2_frames import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING,
+                       PRIORITY, RST, SETTINGS, WINDOW, Connection, field, frame, head, request)
+
+HANDLER = """
+import json
+def handler(event, context):
+    if event["rawPath"].endswith("/big"):
+        return "x" * 3000000
+    return event
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A daemon with a function at /urls/.../, plain and by TLS."""
+    import evoke_daemon
+    folder = tmp_path_factory.mktemp("h2")
+    ca = certificates.Authority(folder / "ca")
+    ca.issue(folder / "certificates", "localhost")
+    daemon = evoke_daemon.Daemon(folder / "data", "--gateway-tls", "127.0.0.1:0",
+                                 "--tls-certificates", folder / "certificates", "--shards", "1")
+    daemon.start()
+    daemon.ca = ca.crt
+    daemon.create("f", {"main.py": HANDLER})
+    daemon.url = daemon.open_url("f")
+    daemon.tls = json.loads((daemon.data / "daemon.json").read_text())["gateway-tls"]
+    yield daemon
+    daemon.stop()
+
+
+@pytest.fixture
+def h2(site):
+    parts = urllib.parse.urlsplit(site.gateway)
+    with Connection(parts.hostname, parts.port) as connection:
+        yield connection
+
+
+def curl(*arguments):
+    done = subprocess.run(["curl", "-sS", "--max-time", "60", *map(str, arguments)],
+                          capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_requests_by_alpn_and_by_prior_knowledge(site):
+    for arguments in (["--cacert", site.ca, "--resolve",
+                       f"localhost:{urllib.parse.urlsplit(site.tls).port}:127.0.0.1",
+                       site.tls.replace("127.0.0.1", "localhost") + site.url],
+                      ["--http2-prior-knowledge", site.gateway + site.url]):
+        out = curl("-w", "\n%{http_version}", "-H", "a_b: 1", "-b", "a=1; b=2", "-d", "body", *arguments)
+        event, version = out.decode().rsplit("\n", 1)
+        event = json.loads(event)
+        assert version == "2"
+        assert event["cookies"] == ["a=1", "b=2"] and "a_b" not in event["headers"]
+        assert event["requestContext"]["http"]["method"] == "POST"
+
+
+def test_many_streams_and_large_answers_at_once(site):
+    big = site.gateway + site.url + "big"
+    out = curl("--http2-prior-knowledge", "--parallel", "--parallel-immediate", *[big] * 8)
+    assert len(out) == 8 * 3000000
+
+
+def test_a_large_body_goes_in(site, tmp_path):
+    body = tmp_path / "body"
+    body.write_bytes(b"0123456789" * 400000)
+    out = curl("--http2-prior-knowledge", "-H", "content-type: text/plain", "--data-binary",
+               f"@{body}", site.gateway + site.url)
+    assert json.loads(out)["body"] == body.read_text()
+
+
+def status(connection, stream):
+    """The answer's :status of small answers: it is a field of the static table or literal."""
+    got = connection.until(HEADERS, stream)
+    assert got, "no answer"
+    first = got[1][0]
+    table = {0x88: 200, 0x89: 204, 0x8a: 206, 0x8b: 304, 0x8c: 400, 0x8d: 404, 0x8e: 500}
+    if first in table:
+        return table[first]
+    return int(re.search(rb"[1-5][0-9][0-9]", unhuffman_digits(got[1][:8])).group())
+
+
+def unhuffman_digits(raw):
+    """Digits of a short literal, Huffman-coded or not: enough for a status."""
+    if not raw[2] & 0x80 and not raw[1] & 0x80:
+        return raw
+    at = 1 if raw[1] & 0x80 else 2
+    length = raw[at] & 0x7f
+    bits = "".join(f"{byte:08b}" for byte in raw[at + 1:at + 1 + length])
+    codes = {"00000": "0", "00001": "1", "00010": "2", "011001": "3", "011010": "4", "011011": "5",
+             "011100": "6", "011101": "7", "011110": "8", "011111": "9"}
+    out = ""
+    while bits and len(out) < 3:
+        for code, digit in codes.items():
+            if bits.startswith(code):
+                out, bits = out + digit, bits[len(code):]
+                break
+        else:
+            break
+    return out.encode()
+
+
+@pytest.mark.parametrize("arguments, fields, keywords, want", [
+    (("/", "GET"), [("host", "other")], {}, 400),
+    (("/", "GET"), [("host", "localhost")], {}, 404),
+    (("/", "GET"), [], {"scheme": "ftp"}, 400),
+    (("/#x", "GET"), [], {}, 400),
+    (("/", "GET"), [("content_length", "1")], {}, 400),
+    (("/", "GET"), [("a", "x" * 20000)], {}, 431),
+    (("/", "GET"), [(f"x-{i}", "1") for i in range(101)], {}, 431),
+    (("/", "GET"), [], {"authority": "a@b"}, 400),
+    (("/", "GET"), [("expect", "something")], {}, 417),
+])
+def test_a_bad_head_is_answered(h2, arguments, fields, keywords, want):
+    block = head(*arguments, *fields, **keywords)
+    pieces = [block[i:i + 16000] for i in range(0, len(block), 16000)]
+    h2.send(frame(HEADERS, 1, pieces[0], END_STREAM | (END_HEADERS if len(pieces) == 1 else 0)),
+            *[frame(CONTINUATION, 1, piece, END_HEADERS if piece is pieces[-1] else 0)
+              for piece in pieces[1:]])
+    assert status(h2, 1) == want
+    h2.send(request(3))
+    assert status(h2, 3) == 404
+
+
+@pytest.mark.parametrize("fields", [
+    [("a", "x\r\nb: y")], [("a", "x\0y")], [("a", " x")], [("a:b", "x")], [("A", "x")],
+    [(":path", "/")], [("transfer-encoding", "chunked")], [("connection", "close")], [("te", "gzip")],
+])
+def test_a_head_that_would_be_two_is_reset(h2, fields):
+    h2.send(request(1, "/", "GET", *fields))
+    flags, payload = h2.until(RST, 1)
+    assert struct.unpack(">I", payload)[0] == 1
+    h2.send(request(3))
+    assert status(h2, 3) == 404
+
+
+def test_connect_is_not_served(h2):
+    h2.send(frame(HEADERS, 1, field(":method", "CONNECT") + field(":authority", "a:1"),
+                  END_HEADERS | END_STREAM))
+    assert status(h2, 1) == 501
+
+
+def bomb(stream):
+    """One large entry of the dynamic table, referred to again and again."""
+    entry = b"\x40\x01a\x7f" + bytes([(3900 - 127) % 128 | 128, (3900 - 127) // 128]) + b"x" * 3900
+    return frame(HEADERS, stream, head() + entry + b"\xbe" * 8000, END_HEADERS | END_STREAM)
+
+
+FLOODS = {
+    "rapid reset": lambda n: request(2 * n + 1) + frame(RST, 2 * n + 1, struct.pack(">I", 8)),
+    "own resets": lambda n: request(2 * n + 1, flags=END_HEADERS) +
+                  frame(WINDOW, 2 * n + 1, struct.pack(">I", 0)),
+    "malformed": lambda n: request(2 * n + 1, "/", "GET", ("a", " x")),
+    "bombs": lambda n: bomb(2 * n + 1),
+    "settings": frame(SETTINGS) * 10,
+    "ping": frame(PING, 0, b"x" * 8) * 10,
+    "priority": frame(PRIORITY, 3, struct.pack(">IB", 0, 1)) * 10,
+    "window": frame(WINDOW, 0, struct.pack(">I", 1)) * 10,
+    "unknown": frame(77, 0, b"x") * 10,
+    "settings ack": frame(SETTINGS, 0, b"", ACK) * 10,
+}
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_a_flood_ends_its_connection_and_harms_nobody(site, h2, name):
+    before = site.cost()["cpu_s"]
+    sent = h2.flood(FLOODS[name])
+    assert sent < 50000
+    assert site.cost()["cpu_s"] - before < 5
+    assert curl("--http2-prior-knowledge", "-o", "/dev/null", "-w", "%{http_code}",
+                site.gateway + "/") == b"404"
+
+
+def test_endless_continuation_ends_the_connection(h2):
+    h2.send(frame(HEADERS, 1, head(), END_STREAM))
+    assert h2.flood(frame(CONTINUATION, 1, b"")) < 50000
+
+
+def test_empty_data_ends_the_connection(site, h2):
+    h2.send(request(1, site.url, "POST", flags=END_HEADERS))
+    assert h2.flood(frame(DATA, 1) * 10) < 50000
+
+
+def test_a_client_that_takes_nothing_holds_little(site):
+    """Answers beyond the windows wait; memory is bounded by what was asked."""
+    parts = urllib.parse.urlsplit(site.gateway)
+    with Connection(parts.hostname, parts.port) as h2:
+        h2.send(*[request(2 * n + 1, site.url + "big") for n in range(4)])
+        total, seen = 0, 0
+        for kind, flags, stream, payload in h2.frames():
+            total += len(payload) if kind == DATA else 0
+            seen += kind == HEADERS
+            if total == 65535 and seen == 4:
+                break
+        h2.send(frame(WINDOW, 0, struct.pack(">I", 1 << 20)),
+                frame(WINDOW, 1, struct.pack(">I", 1 << 20)))
+        more = h2.until(DATA, 1)
+        assert more and len(more[1]) > 0
+
+
+def test_the_end_of_the_daemon_is_announced(make_daemon):
+    daemon = make_daemon()
+    parts = urllib.parse.urlsplit(daemon.gateway)
+    with Connection(parts.hostname, parts.port) as h2:
+        h2.send(request(1))
+        assert status(h2, 1) == 404
+        daemon.process.terminate()
+        flags, payload = h2.until(GOAWAY)
+        assert struct.unpack(">II", payload[:8]) == (1, 0)
+        assert h2.until(DATA) is None
+
+
+@pytest.mark.unsanitized
+@pytest.mark.skipif("EVOKE_SANITIZED" in os.environ, reason="built once is enough")
+@pytest.mark.parametrize("tls, least", [(True, 146), (False, 145)])
+def test_h2spec(site, tls, least, tmp_path):
+    """The one of plain sockets: what is no preface is HTTP/1.1 and answered 400."""
+    program = clients.go_program("h2spec", "github.com/summerwind/h2spec/cmd/h2spec")
+    port = urllib.parse.urlsplit(site.tls if tls else site.gateway).port
+    done = subprocess.run([program, "-S", "-h", "127.0.0.1", "-p", str(port), "-o", "5",
+                           "-P", site.url,
+                           *(["-t", "-k"] if tls else [])],
+                          capture_output=True, text=True, timeout=110, check=False)
+    passed = re.search(r"(\d+) tests, (\d+) passed", done.stdout)
+    assert passed and int(passed[2]) >= least, done.stdout[done.stdout.find("Failures:"):]
