@@ -9,6 +9,7 @@
 struct apigateway {
     struct registry *registries[APIGATEWAY_KINDS];
     struct loop *control;
+    struct http_apis *http_apis;
 };
 
 static const char *const kind_names[] = {
@@ -43,6 +44,7 @@ void apigateway_start(struct apigateway *apigateway)
     const char *key;
     json_t *value;
 
+    apigateway_publish_all(apigateway);
     registry_each(apigateway->registries[APIGATEWAY_DEPLOYMENT], TEXT(""), TEXT_NONE,
                   look_for_orphan, &orphan);
     json_object_foreach(keys, key, value)
@@ -56,6 +58,7 @@ struct apigateway *apigateway_open(const struct apigateway_options *options, str
     scoped(apigateway_free) struct apigateway *apigateway = mem_new(struct apigateway);
 
     apigateway->control = options->control;
+    apigateway->http_apis = options->http_apis;
     for (int i = 0; i < APIGATEWAY_KINDS; i++) {
         apigateway->registries[i] =
             registry_open(options->store, options->control, kind_names[i], err);
@@ -75,6 +78,11 @@ void apigateway_free(struct apigateway *apigateway)
 }
 
 /* --- documents --- */
+
+struct http_apis *apigateway_http_apis(const struct apigateway *apigateway)
+{
+    return apigateway->http_apis;
+}
 
 const struct registry *apigateway_registry(const struct apigateway *apigateway,
                                            enum apigateway_kind kind)
@@ -180,17 +188,56 @@ void apigateway_forget_deployments(struct apigateway *apigateway, struct text ap
 
 struct apigateway_save {
     struct registry_change stored;
+    struct http_apis_change served;
     struct call *call;
     int status;
+    bool is_changed[APIGATEWAY_KINDS];
+    struct text api_key; /* of APIGATEWAY_API */
+    int missing;         /* publications that are under way */
 };
+
+static void on_served(struct http_apis_change *served)
+{
+    struct apigateway_save *save = container_of(served, struct apigateway_save, served);
+
+    if (--save->missing == 0)
+        call_reply(save->call, save->status);
+}
+
+static int publish(struct apigateway_save *save, struct error *err)
+{
+    struct apigateway *apigateway = save->call->api->apigateway;
+    bool has_keys = save->is_changed[APIGATEWAY_KEY] || save->is_changed[APIGATEWAY_PLAN];
+
+    if (save->is_changed[APIGATEWAY_API]) {
+        if (apigateway_publish_api(apigateway, save->api_key, &save->served, err) < 0)
+            return -1;
+        save->missing++;
+    }
+    if (save->is_changed[APIGATEWAY_DOMAIN]) {
+        if (apigateway_publish_domains(apigateway, &save->served, err) < 0)
+            return -1;
+        save->missing++;
+    }
+    if (has_keys) {
+        if (apigateway_publish_keys(apigateway, &save->served, err) < 0)
+            return -1;
+        save->missing++;
+    }
+    return 0;
+}
 
 static void on_stored(struct registry_change *stored, bool failed, const struct error *err)
 {
     struct apigateway_save *save = container_of(stored, struct apigateway_save, stored);
+    struct error reason;
 
     if (failed)
         call_fail(save->call, "InternalServerErrorException", "%s", err->text);
-    else
+    else if (publish(save, &reason) < 0)
+        call_fail(save->call, "BadRequestException", "It is stored, and not served: %s",
+                  reason.text);
+    else if (save->missing == 0)
         call_reply(save->call, save->status);
 }
 
@@ -198,18 +245,28 @@ struct apigateway_save *apigateway_save_new(struct call *call, int status)
 {
     struct apigateway_save *save = arena_zalloc(&call->arena, sizeof *save);
 
-    *save = (struct apigateway_save){{.done = on_stored}, call, status};
+    *save = (struct apigateway_save){
+        .stored = {.done = on_stored}, .served = {on_served}, .call = call, .status = status};
     return save;
+}
+
+static void note(struct apigateway_save *save, enum apigateway_kind kind, struct text key)
+{
+    save->is_changed[kind] = true;
+    if (kind == APIGATEWAY_API)
+        save->api_key = arena_copy(&save->call->arena, key);
 }
 
 void apigateway_save_put(struct apigateway_save *save, enum apigateway_kind kind, struct text key,
                          json_t *document)
 {
+    note(save, kind, key);
     registry_put(save->call->api->apigateway->registries[kind], key, document, &save->stored);
 }
 
 void apigateway_save_delete(struct apigateway_save *save, enum apigateway_kind kind,
                             struct text key)
 {
+    note(save, kind, key);
     registry_delete(save->call->api->apigateway->registries[kind], key, &save->stored);
 }

@@ -10,18 +10,21 @@
  * thread; what the shards need of them is handed to the gateway.
  */
 struct apigateway;
+struct http_apis;
 struct loop;
 struct store;
 
 struct apigateway_options {
     struct store *store;
     struct loop *control;
+    struct http_apis *http_apis; /* where they are served */
     const char *account, *region;
 };
 
 /* Reads what is stored; blocks; before the loops run. Everything in options outlives it. */
 struct apigateway *apigateway_open(const struct apigateway_options *options, struct error *err);
-/* On the control thread: removes what a crash left of deleted APIs. */
+/* On the control thread: has what is stored served, and removes what a crash left of deleted
+ * APIs. */
 void apigateway_start(struct apigateway *apigateway);
 /* After the loops have ended; NULL does nothing. */
 void apigateway_free(struct apigateway *apigateway);

@@ -3,6 +3,7 @@
 
 #include "api/api_priv.h"
 #include "api/apigateway.h"
+#include "gateway/http_apis.h"
 #include "store/registry.h"
 
 /*
@@ -57,6 +58,19 @@ void apigateway_save_delete(struct apigateway_save *save, enum apigateway_kind k
 
 /* Deletes the deployments of an API that is no more, in the background. */
 void apigateway_forget_deployments(struct apigateway *apigateway, struct text api_key);
+
+/* --- what the shards serve: apigateway_publish.c --- */
+
+struct http_apis *apigateway_http_apis(const struct apigateway *apigateway);
+/* As the documents are now; of an API that is gone, that it is. As http_apis_publish() and so on:
+ * after -1 nothing changed and change->done() does not come. */
+int apigateway_publish_api(struct apigateway *apigateway, struct text key,
+                           struct http_apis_change *change, struct error *err);
+int apigateway_publish_domains(struct apigateway *apigateway, struct http_apis_change *change,
+                               struct error *err);
+int apigateway_publish_keys(struct apigateway *apigateway, struct http_apis_change *change,
+                            struct error *err);
+void apigateway_publish_all(struct apigateway *apigateway);
 
 /* --- answers: apigateway_answer.c --- */
 

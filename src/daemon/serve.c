@@ -318,19 +318,6 @@ static int build_schedules(struct daemon *daemon, struct error *err)
     return daemon->schedules ? 0 : -1;
 }
 
-static void build_http_apis(struct daemon *daemon)
-{
-    const struct http_apis_options options = {
-        .control = daemon->control,
-        .loops = daemon->loops,
-        .loop_count = daemon->shards,
-        .account = daemon->settings->account,
-        .region = daemon->settings->region,
-    };
-
-    daemon->http_apis = http_apis_new(&options);
-}
-
 static int build_mappings(struct daemon *daemon, struct error *err)
 {
     scoped(free) struct mapping_place *places = mem_zalloc((size_t)daemon->shards * sizeof *places);
@@ -355,11 +342,25 @@ static int build_mappings(struct daemon *daemon, struct error *err)
     return 0;
 }
 
+static void build_http_apis(struct daemon *daemon)
+{
+    const struct http_apis_options options = {
+        .control = daemon->control,
+        .loops = daemon->loops,
+        .loop_count = daemon->shards,
+        .account = daemon->settings->account,
+        .region = daemon->settings->region,
+    };
+
+    daemon->http_apis = http_apis_new(&options);
+}
+
 static int build_apigateway(struct daemon *daemon, struct error *err)
 {
     const struct apigateway_options options = {
         .store = daemon->store,
         .control = daemon->control,
+        .http_apis = daemon->http_apis,
         .account = daemon->settings->account,
         .region = daemon->settings->region,
     };
@@ -395,12 +396,12 @@ static int build(struct daemon *daemon, struct error *err)
     daemon->engine = engine_new(&options, err);
     if (!daemon->engine)
         return -1;
+    build_http_apis(daemon);
     if (build_queues(daemon, err) < 0 || build_buses(daemon, err) < 0 ||
         build_mappings(daemon, err) < 0 || build_schedules(daemon, err) < 0 ||
         build_apigateway(daemon, err) < 0)
         return -1;
     build_targets(daemon);
-    build_http_apis(daemon);
     daemon->api = api_new(daemon->engine);
     api_set_queues(daemon->api, daemon->queues);
     api_set_buses(daemon->api, daemon->buses);

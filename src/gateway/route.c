@@ -21,7 +21,7 @@ static bool ends_nocase(struct text text, struct text end)
 /* The first label of "<id>.localhost" and "<id>.lambda-url.<region>.localhost". */
 static bool is_url_host(struct text name, struct text region)
 {
-    if (name.len < URL_ID_LEN + DOMAIN.len || !ends_nocase(name, DOMAIN))
+    if (text_find(name, '.') != URL_ID_LEN || !ends_nocase(name, DOMAIN))
         return false;
     struct text middle = text_slice(name, URL_ID_LEN, name.len - DOMAIN.len);
     if (middle.len == 0)
