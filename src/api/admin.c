@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "gateway/meter.h"
 
 /* Evoke's own actions: health and metrics, what the CLI shows beyond AWS, and packages for
  * download. */
@@ -24,7 +25,23 @@ static void get_metrics(struct call *call)
     engine_metrics(call->api->engine, &call->answer);
     engine_function_metrics(shard_directory(call->shard->shard), call->api->account,
                             call->api->region, &call->answer);
+    if (call->api->meters)
+        meters_metrics(call->api->meters, &call->answer);
     call->content_type = "text/plain; version=0.0.4";
+    call_reply(call, 200);
+}
+
+/* What the gateway serves, for `evoke gateway top`. */
+static void get_traffic(struct call *call)
+{
+    if (!call->api->meters) {
+        call_fail(call, "ResourceNotFoundException", "The gateway counts nothing here.");
+        return;
+    }
+    buffer_add_format(&call->answer, "{\"uptimeMs\":%lld,\"traffic\":",
+                      (long long)(clock_now_ms() - call->api->started_ms));
+    meters_json(call->api->meters, clock_mono_us(), &call->answer);
+    buffer_add_char(&call->answer, '}');
     call_reply(call, 200);
 }
 
@@ -190,6 +207,8 @@ const struct action admin_actions[] = {
      NULL},
     {"GetStatus", EVOKE, "/_evoke/status", BODY_NONE, 0, ACCESS_SIGNED, PLACE_CONTROL, NULL,
      get_status, NULL},
+    {"GetTraffic", EVOKE, "/_evoke/gateway/top", BODY_NONE, 0, ACCESS_SIGNED, PLACE_SHARD, NULL,
+     get_traffic, NULL},
     {"ListRuntimes", EVOKE, "/_evoke/runtimes", BODY_NONE, 0, ACCESS_SIGNED, PLACE_SHARD, NULL,
      get_runtimes, NULL},
     {"GetDetails", EVOKE, "/_evoke/functions/{FunctionName}", BODY_NONE, 0, ACCESS_SIGNED,

@@ -60,6 +60,11 @@ void api_set_mappings(struct api *api, struct mappings *mappings)
     api->mappings = mappings;
 }
 
+void api_set_meters(struct api *api, struct meters *meters)
+{
+    api->meters = meters;
+}
+
 void api_set_apigateway(struct api *api, struct apigateway *apigateway)
 {
     api->apigateway = apigateway;

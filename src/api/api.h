@@ -18,6 +18,7 @@ struct queues;
 struct buses;
 struct schedules;
 struct mappings;
+struct meters;
 struct api_shard; /* one a shard, used on its loop only */
 
 struct api *api_new(struct engine *engine);
@@ -30,6 +31,7 @@ void api_set_buses(struct api *api, struct buses *buses);
 /* What actions of the Scheduler work on; outlives the API. Before the loops run. */
 void api_set_schedules(struct api *api, struct schedules *schedules);
 void api_set_mappings(struct api *api, struct mappings *mappings);
+void api_set_meters(struct api *api, struct meters *meters);
 void api_set_apigateway(struct api *api, struct apigateway *apigateway);
 void api_free(struct api *api); /* after the loops have ended; its shards go with it */
 DEFINE_SCOPED(struct api *, api_free)

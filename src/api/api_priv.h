@@ -35,6 +35,7 @@ struct api {
     struct engine *engine;
     struct queues *queues;
     struct mappings *mappings;
+    struct meters *meters; /* of the gateway; any thread */
     struct map deleted_queues; /* struct deleted_name by key; control thread */
     struct buses *buses;
     struct schedules *schedules; /* control thread */

@@ -2,6 +2,7 @@
 #include "cli/arguments.h"
 #include "cli/call.h"
 #include "cli/cli_priv.h"
+#include "cli/gateway_top.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "base/path.h"
@@ -152,7 +153,8 @@ static int show_routes(struct session *session, struct error *err)
 
 struct options {
     char *route;
-    bool remove;
+    bool remove, once;
+    int64_t every_ms;
 };
 
 static const struct option options[] = {
@@ -160,6 +162,10 @@ static const struct option options[] = {
      "the guard of one route, such as 'GET /pets', rather than of the whole API"},
     {"remove", OPTION_BOOL, offsetof(struct options, remove), NULL, 0, 0, "",
      "take the guard away"},
+    {"once", OPTION_BOOL, offsetof(struct options, once), NULL, 0, 0, "",
+     "print what was served since the daemon's start, and end"},
+    {"every", OPTION_MILLIS, offsetof(struct options, every_ms), "1s", 100, 60000, "DURATION",
+     "how often the live view is drawn"},
     {0},
 };
 
@@ -218,8 +224,10 @@ static int run_gateway(struct session *session, int argc, char **argv, struct er
         failed = show_routes(session, err);
     } else if (strcmp(arguments.words[0], "guard") == 0 && arguments.word_count > 1) {
         failed = guard(session, &arguments, &wishes, err);
+    } else if (strcmp(arguments.words[0], "top") == 0 && arguments.word_count == 1) {
+        failed = gateway_top(session, wishes.once, wishes.every_ms, err);
     } else {
-        (void)error_set(err, ERROR_INVALID, "say 'routes', or 'guard' and the id of an API");
+        (void)error_set(err, ERROR_INVALID, "say 'routes', 'top', or 'guard' and the id of an API");
         return EXIT_USAGE;
     }
     return failed ? session_exit(session) : EXIT_OK;
@@ -227,12 +235,16 @@ static int run_gateway(struct session *session, int argc, char **argv, struct er
 
 const struct command command_gateway = {
     .name = "gateway",
-    .usage = "routes|guard [API] [FILE]",
+    .usage = "routes|top|guard [API] [FILE]",
     .summary = "show the routes that are served, and set what stands before them",
     .help = "`routes` prints every route that the running daemon serves: those of APIs, stage by\n"
             "stage, those of function.yaml and function URLs; with --json all that is known of\n"
             "each. `guard` shows the guard of an API, or of one of its routes with --route; with\n"
             "a FILE (YAML or JSON) it sets it, with --remove it takes it away.\n"
+            "`top` shows what is served, drawn anew every second until Ctrl-C: requests a second,\n"
+            "quantiles of how long they took, errors (5xx), 429 and 403 by route, and the clients\n"
+            "that ask most. With --once, --json or in a pipe it prints all since the daemon's\n"
+            "start and ends.\n"
             "\n"
             "    evoke gateway guard a1b2c3d4e5 guard.yaml --route 'POST /orders'\n",
     .run = run_gateway,

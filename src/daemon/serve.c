@@ -21,8 +21,10 @@
 #include "daemon/doors.h"
 #include "engine/engine.h"
 #include "engine/package.h"
+#include "gateway/access_format.h"
 #include "gateway/gateway.h"
 #include "gateway/http_apis.h"
+#include "gateway/meter.h"
 #include "router/bus_inbox.h"
 #include "router/buses.h"
 #include "router/replay.h"
@@ -79,6 +81,8 @@ struct daemon {
     struct registry *mapping_documents;
     struct mappings *mappings;
     struct apigateway *apigateway;
+    struct access_format *access_format; /* NULL: combined */
+    struct meters *meters;
     struct http_apis *http_apis;
     struct keyring *keyring;
     struct log_store *logs;
@@ -216,6 +220,8 @@ static void build_place(struct daemon *daemon, int index)
         .region = daemon->settings->region,
         .port = daemon->gateway_endpoint->port,
         .data_folder = daemon->settings->access_log ? daemon->settings->data : NULL,
+        .access_format = daemon->access_format,
+        .meter = meters_of(daemon->meters, index),
     };
     place->gateway = gateway_new(&options);
     place->api_origin = (struct origin){.service = place->api};
@@ -371,6 +377,12 @@ static int build_apigateway(struct daemon *daemon, struct error *err)
 
 static int build(struct daemon *daemon, struct error *err)
 {
+    const char *format = daemon->settings->access_log_format;
+    if (format) {
+        daemon->access_format = access_format_compile(text_of(format), err);
+        if (!daemon->access_format)
+            return -1;
+    }
     daemon->control = loop_new("control");
     daemon->loops = mem_zalloc((size_t)daemon->shards * sizeof(struct loop *));
     for (int i = 0; i < daemon->shards; i++) {
@@ -403,6 +415,8 @@ static int build(struct daemon *daemon, struct error *err)
         return -1;
     build_targets(daemon);
     daemon->api = api_new(daemon->engine);
+    daemon->meters = meters_new(daemon->shards);
+    api_set_meters(daemon->api, daemon->meters);
     api_set_queues(daemon->api, daemon->queues);
     api_set_buses(daemon->api, daemon->buses);
     api_set_mappings(daemon->api, daemon->mappings);

@@ -59,6 +59,9 @@ const struct option settings_options[] = {
      "share of one core that an instance of the smallest memory size may use"},
     {"access-log", OPTION_BOOL, AT(access_log), "true", 0, 0, NULL,
      "write one line for each request to the gateway into access.log in the data folder"},
+    {"access-log-format", OPTION_STRING, AT(access_log_format), NULL, 0, 0, "FORMAT",
+     "how such a line looks, with API Gateway's $context variables; unset: nginx's combined format "
+     "and more"},
     {"log-level", OPTION_STRING, AT(log_level), "info", 0, 0, "debug|info|warn|error",
      "least level of the daemon's own log on stderr"},
     {"log-format", OPTION_STRING, AT(log_format), "text", 0, 0, "text|json",

@@ -9,16 +9,17 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/access_format.h"
 
 #define WRITE_EVERY_MS 100
 #define WRITE_BYTES (64 << 10)
 #define HELD_BYTES_MAX (4 << 20) /* beyond it the disk does not keep up: lines are dropped */
 #define FRAME_BYTES 128          /* of a line without its words: numbers, quotes, blanks */
-#define WORD_BYTES_MAX 2048      /* of what a client chose; the rest is cut off */
 
 struct access_log {
     struct loop *loop;
     char *path;
+    const struct access_format *format;
     struct buffer lines;
     int64_t dropped;
     struct loop_timer timer;
@@ -121,12 +122,14 @@ static void on_timer(struct loop_timer *timer)
         start_writing(log);
 }
 
-struct access_log *access_log_new(struct loop *loop, const char *path)
+struct access_log *access_log_new(struct loop *loop, const char *path,
+                                  const struct access_format *format)
 {
     struct access_log *log = mem_new(struct access_log);
 
     log->loop = loop;
     log->path = mem_strdup(path);
+    log->format = format;
     log->timer.fire = on_timer;
     log->job.work = write_batch;
     log->job.done = on_written;
@@ -219,7 +222,19 @@ static size_t line_room(const struct access_entry *entry)
 
 static void cut(struct text *word)
 {
-    *word = text_slice(*word, 0, WORD_BYTES_MAX);
+    *word = text_slice(*word, 0, ACCESS_WORD_MAX);
+}
+
+static void add_combined(struct access_log *log, const struct access_entry *entry)
+{
+    struct access_entry line = *entry;
+
+    cut(&line.method);
+    cut(&line.target);
+    cut(&line.referer);
+    cut(&line.agent);
+    char *start = buffer_room(&log->lines, line_room(&line));
+    buffer_added(&log->lines, (size_t)(put_line(start, &line) - start));
 }
 
 void access_log_add(struct access_log *log, const struct access_entry *entry)
@@ -228,13 +243,10 @@ void access_log_add(struct access_log *log, const struct access_entry *entry)
         log->dropped++;
         return;
     }
-    struct access_entry line = *entry;
-    cut(&line.method);
-    cut(&line.target);
-    cut(&line.referer);
-    cut(&line.agent);
-    char *start = buffer_room(&log->lines, line_room(&line));
-    buffer_added(&log->lines, (size_t)(put_line(start, &line) - start));
+    if (log->format)
+        access_format_write(log->format, entry, &log->lines);
+    else
+        add_combined(log, entry);
     if (log->lines.len >= WRITE_BYTES && !log->is_queued)
         start_writing(log);
     else if (!loop_timer_is_set(&log->timer))

@@ -13,27 +13,36 @@
  *     127.0.0.1 - - [31/Jan/2026:12:00:00 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8" hello
  * ID 1.234
  *
- * the function, the request id, and the milliseconds from the first byte of the head to the
+ * (or as the configured format says): the function, the request id, and the milliseconds from the first byte of the head to the
  * end of the answer; then, of a request that was no HTTP we serve, why, in quotes. Bytes that could
  * forge a line are written as \xHH. Lines gather in memory and are appended to the file by the pool
  * every 100 ms or 64 KiB; the file is opened anew each time, so it may be moved away. When the disk
  * does not keep up, lines are dropped and counted in the daemon's log. Several logs (one a shard)
  * may share a file.
  */
+struct access_format;
 struct access_log;
 
+#define ACCESS_WORD_MAX 2048 /* bytes of what a client chose; the rest is cut off */
+
 struct access_entry {
-    struct text peer, user; /* user: the access key of a signed request */
-    struct text time;       /* common log format */
-    struct text method, target, referer, agent;
-    struct text function, request_id;
+    struct text peer, user;        /* user: the access key of a signed request */
+    struct text principal, key_id; /* whom an authorizer found; the API key's id */
+    struct text account;
+    struct text time; /* common log format */
+    int64_t epoch_ms;
+    struct text protocol, method, target, path, domain, referer, agent;
+    struct text api_id, stage, route_key; /* of an API */
+    struct text function, request_id, trace;
     struct text refusal; /* empty: the request was understood */
     int status;          /* 0: the client left before there was an answer; written as 499 */
     int64_t bytes;
     int64_t us;
 };
 
-struct access_log *access_log_new(struct loop *loop, const char *path);
+/* format: NULL is the one above; else it outlives the log. */
+struct access_log *access_log_new(struct loop *loop, const char *path,
+                                  const struct access_format *format);
 void access_log_add(struct access_log *log, const struct access_entry *entry);
 /* Writes all that was added; blocks. */
 void access_log_flush(struct access_log *log);

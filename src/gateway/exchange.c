@@ -188,30 +188,6 @@ static void on_writable(struct http_stream *stream)
     stream_writable(stream->owner);
 }
 
-static void log_access(const struct exchange *exchange)
-{
-    const struct http_stream *stream = exchange->stream;
-    const struct http_request *request = &stream->request;
-    const struct invocation *invocation = exchange->invocation;
-    const struct access_entry entry = {
-        .peer = text_of(exchange->source_ip),
-        .user = exchange->caller ? exchange->caller->claim.access_key : TEXT_NONE,
-        .time = text_of(exchange_time(exchange)),
-        .method = request->method_text,
-        .target = request->target,
-        .referer = http_header(request, TEXT("referer")),
-        .agent = http_header(request, TEXT("user-agent")),
-        .function = invocation ? text_of(invocation->version->name) : TEXT_NONE,
-        .request_id = text_of(invocation && !exchange->route.api ? invocation->request_id
-                                                                 : exchange->request_id),
-        .status = stream->status,
-        .bytes = stream->sent_bytes,
-        .us = loop_now_us(stream->loop) - stream->began_us,
-    };
-
-    access_log_add(exchange->gateway->log, &entry);
-}
-
 static void on_refused(const struct http_stream *stream, const char *reason)
 {
     const struct origin *origin = stream->context;
@@ -225,6 +201,7 @@ static void on_refused(const struct http_stream *stream, const char *reason)
     const struct access_entry entry = {
         .peer = text_of(peer),
         .time = text_of(time_now(gateway, clock_now_ms())),
+        .epoch_ms = clock_now_ms(),
         .method = request->method_text,
         .target = request->target,
         .refusal = text_of(reason),
@@ -243,8 +220,7 @@ static void on_close(struct http_stream *stream, bool reset)
     if (exchange->cancel)
         exchange->cancel(exchange);
     loop_timer_clear(&exchange->timeout);
-    if (exchange->gateway->log)
-        log_access(exchange);
+    report_exchange(exchange);
     if (exchange->invocation)
         exchange->invocation->owner = NULL;
     stream_done(exchange);

@@ -18,7 +18,7 @@ struct gateway *gateway_new(const struct gateway_options *options)
     list_init(&gateway->postings);
     if (options->data_folder) {
         scoped(free) char *path = path_join(options->data_folder, LOG_NAME);
-        gateway->log = access_log_new(options->loop, path);
+        gateway->log = access_log_new(options->loop, path, options->access_format);
     }
     return gateway;
 }

@@ -18,7 +18,9 @@
 struct bus_view;
 struct event_store;
 struct gateway;
+struct access_format;
 struct http_api_view;
+struct meter;
 
 struct gateway_options {
     struct loop *loop;
@@ -31,6 +33,8 @@ struct gateway_options {
     const char *account, *region; /* copied */
     uint16_t port;                /* where clients reach it, for forwarded headers */
     const char *data_folder;      /* of access.log, copied; NULL: no access log */
+    const struct access_format *access_format; /* NULL: the combined one */
+    struct meter *meter;                       /* of the shard; NULL: nothing is counted */
 };
 
 /* Everything the options point to outlives it. */

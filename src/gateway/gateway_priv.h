@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/list.h"
 #include "gateway/access_log.h"
+#include "gateway/meter.h"
 #include "gateway/gateway.h"
 #include "gateway/http_apis.h"
 #include "http/sigv4.h"
@@ -300,6 +301,9 @@ void exchange_continue(struct exchange *exchange);
 void exchange_keep_content(struct exchange *exchange);
 /* Now, as the common log format has it. */
 const char *exchange_time(const struct exchange *exchange);
+
+/* Tells what became of a request, when it is over: report.c. */
+void report_exchange(const struct exchange *exchange);
 
 /* The stages, in their order. */
 enum stage_verdict stage_route(struct exchange *exchange);

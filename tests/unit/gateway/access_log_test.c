@@ -30,7 +30,7 @@ static void init(struct place *place)
     CHECK(mkdtemp(place->folder));
     place->path = path_join(place->folder, "access.log");
     place->loop = loop_new("test");
-    place->log = access_log_new(place->loop, place->path);
+    place->log = access_log_new(place->loop, place->path, NULL);
 }
 
 static void done(struct place *place)

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/access_format.h"
+
+#include "base/mem.h"
+#include "gateway/access_log.h"
+
+#define PREFIX TEXT("$context.")
+
+enum kind { KIND_TEXT, KIND_NUMBER, KIND_STATUS, KIND_MILLIS, KIND_FIRST_LABEL, KIND_QUOTED };
+
+static const struct variable {
+    struct text name;
+    enum kind kind;
+    size_t offset;
+} variables[] = {
+#define AT(field) offsetof(struct access_entry, field)
+    {TEXT("accountId"), KIND_TEXT, AT(account)},
+    {TEXT("apiId"), KIND_TEXT, AT(api_id)},
+    {TEXT("authorizer.principalId"), KIND_TEXT, AT(principal)},
+    {TEXT("domainName"), KIND_TEXT, AT(domain)},
+    {TEXT("domainPrefix"), KIND_FIRST_LABEL, AT(domain)},
+    {TEXT("error.message"), KIND_TEXT, AT(refusal)},
+    {TEXT("error.messageString"), KIND_QUOTED, AT(refusal)},
+    {TEXT("extendedRequestId"), KIND_TEXT, AT(request_id)},
+    {TEXT("function"), KIND_TEXT, AT(function)},
+    {TEXT("httpMethod"), KIND_TEXT, AT(method)},
+    {TEXT("identity.accessKey"), KIND_TEXT, AT(user)},
+    {TEXT("identity.apiKeyId"), KIND_TEXT, AT(key_id)},
+    {TEXT("identity.sourceIp"), KIND_TEXT, AT(peer)},
+    {TEXT("identity.userAgent"), KIND_TEXT, AT(agent)},
+    {TEXT("path"), KIND_TEXT, AT(path)},
+    {TEXT("protocol"), KIND_TEXT, AT(protocol)},
+    {TEXT("referer"), KIND_TEXT, AT(referer)},
+    {TEXT("requestId"), KIND_TEXT, AT(request_id)},
+    {TEXT("requestTime"), KIND_TEXT, AT(time)},
+    {TEXT("requestTimeEpoch"), KIND_NUMBER, AT(epoch_ms)},
+    {TEXT("responseLatency"), KIND_MILLIS, AT(us)},
+    {TEXT("responseLength"), KIND_NUMBER, AT(bytes)},
+    {TEXT("routeKey"), KIND_TEXT, AT(route_key)},
+    {TEXT("stage"), KIND_TEXT, AT(stage)},
+    {TEXT("status"), KIND_STATUS, AT(status)},
+    {TEXT("target"), KIND_TEXT, AT(target)},
+    {TEXT("xrayTraceId"), KIND_TEXT, AT(trace)},
+#undef AT
+};
+
+struct piece {
+    struct text literal;             /* before the variable; of the format's source */
+    const struct variable *variable; /* NULL: the end */
+};
+
+struct access_format {
+    char *source;
+    struct piece *pieces;
+    size_t count;
+};
+
+/* --- compiling --- */
+
+static bool is_name(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.';
+}
+
+/* A full stop behind a name ends a sentence. */
+static struct text take_name(struct text rest)
+{
+    size_t len = 0;
+
+    while (len < rest.len && is_name(rest.at[len]))
+        len++;
+    while (len > 0 && rest.at[len - 1] == '.')
+        len--;
+    return text_slice(rest, 0, len);
+}
+
+static const struct variable *find_variable(struct text name)
+{
+    for (size_t i = 0; i < COUNT_OF(variables); i++)
+        if (text_equal(variables[i].name, name))
+            return &variables[i];
+    return NULL;
+}
+
+static int check_source(struct text source, struct error *err)
+{
+    if (source.len == 0 || source.len > ACCESS_FORMAT_MAX)
+        return error_set(err, ERROR_INVALID, "'access-log-format' has 1 to %d bytes",
+                         ACCESS_FORMAT_MAX);
+    for (size_t i = 0; i < source.len; i++)
+        if ((unsigned char)source.at[i] < 0x20 || source.at[i] == 0x7f)
+            return error_set(err, ERROR_INVALID,
+                             "'access-log-format' is one line without control characters");
+    return 0;
+}
+
+static int compile(struct access_format *format, struct error *err)
+{
+    struct text rest = text_of(format->source);
+
+    for (;;) {
+        struct piece *piece = &format->pieces[format->count++];
+        size_t at = text_find_text(rest, PREFIX);
+        piece->literal = text_slice(rest, 0, at);
+        if (at >= rest.len)
+            return 0;
+        rest = text_skip(rest, at + PREFIX.len);
+        struct text name = take_name(rest);
+        piece->variable = find_variable(name);
+        if (!piece->variable)
+            return error_set(err, ERROR_INVALID,
+                             "'access-log-format': $context.%.*s is not a variable of access logs",
+                             TEXT_ARG(name));
+        rest = text_skip(rest, name.len);
+    }
+}
+
+struct access_format *access_format_compile(struct text source, struct error *err)
+{
+    if (check_source(source, err) < 0)
+        return NULL;
+    scoped(access_format_free) struct access_format *format = mem_new(struct access_format);
+    format->source = text_dup(source);
+    format->pieces = mem_zalloc((source.len / PREFIX.len + 1) * sizeof *format->pieces);
+    return compile(format, err) < 0 ? NULL : take(format);
+}
+
+void access_format_free(struct access_format *format)
+{
+    if (!format)
+        return;
+    free(format->pieces);
+    free(format->source);
+    free(format);
+}
+
+/* --- writing --- */
+
+static void add_unit(struct buffer *out, uint32_t unit)
+{
+    buffer_add_format(out, "\\u%04x", unit);
+}
+
+static void add_code_point(struct buffer *out, uint32_t code)
+{
+    if (code < 0x10000) {
+        add_unit(out, code);
+        return;
+    }
+    add_unit(out, 0xd800 + ((code - 0x10000) >> 10));
+    add_unit(out, 0xdc00 + ((code - 0x10000) & 0x3ff));
+}
+
+/* Of valid UTF-8; *at moves on. */
+static uint32_t take_code_point(struct text text, size_t *at)
+{
+    uint8_t lead = (uint8_t)text.at[(*at)++];
+    int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : lead >= 0xc0 ? 1 : 0;
+    uint32_t code = more ? lead & (0x3fu >> more) : lead;
+
+    while (more-- > 0)
+        code = code << 6 | ((uint8_t)text.at[(*at)++] & 0x3f);
+    return code;
+}
+
+static void add_escaped(struct buffer *out, struct text word)
+{
+    bool is_utf8 = text_is_utf8(word);
+
+    for (size_t i = 0; i < word.len;) {
+        char c = word.at[i];
+        if (c == '"' || c == '\\')
+            buffer_add_char(out, '\\');
+        if (c >= 0x20 && c < 0x7f) {
+            buffer_add_char(out, c);
+            i++;
+        } else if (is_utf8) {
+            add_code_point(out, take_code_point(word, &i));
+        } else {
+            add_unit(out, (uint8_t)c);
+            i++;
+        }
+    }
+}
+
+static void add_word(struct buffer *out, struct text word)
+{
+    if (word.len == 0)
+        buffer_add_char(out, '-');
+    add_escaped(out, text_slice(word, 0, ACCESS_WORD_MAX));
+}
+
+static void add_value(struct buffer *out, const struct access_entry *entry,
+                      const struct variable *variable)
+{
+    const void *field = (const char *)entry + variable->offset;
+    const struct text *text = field;
+
+    switch (variable->kind) {
+    case KIND_TEXT:
+        add_word(out, *text);
+        break;
+    case KIND_FIRST_LABEL:
+        add_word(out, text_slice(*text, 0, text_find(*text, '.')));
+        break;
+    case KIND_QUOTED:
+        buffer_add_char(out, '"');
+        add_word(out, *text);
+        buffer_add_char(out, '"');
+        break;
+    case KIND_NUMBER:
+        buffer_add_int(out, *(const int64_t *)field);
+        break;
+    case KIND_MILLIS:
+        buffer_add_int(out, *(const int64_t *)field / 1000);
+        break;
+    case KIND_STATUS:
+        buffer_add_int(out, entry->status ? entry->status : 499);
+        break;
+    }
+}
+
+void access_format_write(const struct access_format *format, const struct access_entry *entry,
+                         struct buffer *out)
+{
+    for (size_t i = 0; i < format->count; i++) {
+        buffer_add_text(out, format->pieces[i].literal);
+        if (format->pieces[i].variable)
+            add_value(out, entry, format->pieces[i].variable);
+    }
+    buffer_add_char(out, '\n');
+}

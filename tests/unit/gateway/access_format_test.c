@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/json.h"
+#include "fixture.h"
+#include "gateway/access_format.h"
+
+static const struct access_entry entry = {
+    .peer = TEXT("192.0.2.7"),
+    .time = TEXT("31/Jan/2026:12:00:00 +0000"),
+    .epoch_ms = 1769860800000,
+    .protocol = TEXT("HTTP/1.1"),
+    .method = TEXT("GET"),
+    .target = TEXT("/a?b"),
+    .path = TEXT("/a"),
+    .domain = TEXT("abc.execute-api.test"),
+    .agent = TEXT("curl/8"),
+    .api_id = TEXT("abc"),
+    .stage = TEXT("$default"),
+    .route_key = TEXT("GET /a"),
+    .request_id = TEXT("id-1"),
+    .status = 200,
+    .bytes = 5,
+    .us = 1234567,
+};
+
+static void check_line(const char *source, const struct access_entry *of, const char *want)
+{
+    struct error err = {0};
+    scoped(access_format_free) struct access_format *format =
+        access_format_compile(text_of(source), &err);
+    scoped(buffer_done) struct buffer out = {0};
+
+    CHECK_MSG(format, "%s", err.text);
+    access_format_write(format, of, &out);
+    CHECK_TEXT(buffer_text(&out), want);
+}
+
+TEST(variables_are_filled_in)
+{
+    check_line("$context.requestId $context.identity.sourceIp $context.routeKey $context.status",
+               &entry, "id-1 192.0.2.7 GET /a 200\n");
+    check_line("{\"at\":$context.requestTimeEpoch,\"ms\":$context.responseLatency,\"bytes\":"
+               "\"$context.responseLength\",\"host\":\"$context.domainPrefix\"}",
+               &entry, "{\"at\":1769860800000,\"ms\":1234,\"bytes\":\"5\",\"host\":\"abc\"}\n");
+    check_line("$ $contex $context.stage. 100%s", &entry, "$ $contex $default. 100%s\n");
+    check_line("$context.httpMethod$context.path", &entry, "GET/a\n");
+    check_line("$context.xrayTraceId $context.error.messageString", &entry, "- \"-\"\n");
+}
+
+TEST(a_client_that_left_is_499)
+{
+    struct access_entry left = entry;
+
+    left.status = 0;
+    check_line("$context.status", &left, "499\n");
+}
+
+TEST(a_bad_format_is_refused_with_its_reason)
+{
+    static const struct {
+        struct text source;
+        const char *says;
+    } bad[] = {
+        {TEXT(""), "bytes"},
+        {TEXT("$context.nothing"), "$context.nothing"},
+        {TEXT("$context."), "not a variable"},
+        {TEXT("$context.status\n$context.path"), "one line"},
+        {TEXT("a\x1b[31m"), "one line"},
+    };
+    static char source[ACCESS_FORMAT_MAX + 1];
+    struct error err;
+
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        CHECK(!access_format_compile(bad[i].source, &err));
+        CHECK_MSG(err.code == ERROR_INVALID && strstr(err.text, bad[i].says), "%s", err.text);
+    }
+    memset(source, 'a', sizeof source);
+    CHECK(!access_format_compile(text_from(source, sizeof source), &err));
+}
+
+TEST(no_client_leaves_its_place)
+{
+    static const struct text agents[] = {
+        TEXT("\",\"status\":\"200\"}\n{\"forged\":\"1"),
+        TEXT("a\r\nb\x1b[31m\\\x7f"),
+        TEXT("\xff\x9b\x00"),
+        TEXT("caf\xc3\xa9 \xf0\x9f\x98\x80 \xc2\x9b"),
+    };
+    struct error err;
+    scoped(access_format_free) struct access_format *format = access_format_compile(
+        TEXT("{\"agent\":\"$context.identity.userAgent\",\"status\":$context.status}"), &err);
+
+    for (size_t i = 0; i < COUNT_OF(agents); i++) {
+        struct access_entry forged = entry;
+        scoped(buffer_done) struct buffer out = {0};
+        forged.agent = agents[i];
+        access_format_write(format, &forged, &out);
+        struct text line = text_slice(buffer_text(&out), 0, out.len - 1);
+        for (size_t j = 0; j < line.len; j++)
+            CHECK(line.at[j] >= 0x20 && line.at[j] < 0x7f);
+        scoped(json_decref) json_t *json = json_parse(line, &err);
+        CHECK_MSG(json && json_object_size(json) == 2, "%.*s", TEXT_ARG(line));
+        if (text_is_utf8(agents[i]))
+            CHECK(text_equal(json_text(json, "agent"), agents[i]));
+    }
+}
+
+TEST(a_long_value_is_cut_off)
+{
+    static char target[100000];
+    struct access_entry long_one = entry;
+    struct error err;
+    scoped(access_format_free) struct access_format *format =
+        access_format_compile(TEXT("$context.target"), &err);
+    scoped(buffer_done) struct buffer out = {0};
+
+    memset(target, 'a', sizeof target);
+    long_one.target = text_from(target, sizeof target);
+    access_format_write(format, &long_one, &out);
+    CHECK(out.len == ACCESS_WORD_MAX + 1);
+}
