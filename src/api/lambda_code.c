@@ -234,6 +234,7 @@ static struct function *make_function(struct call *call, struct upload *upload)
     set_tags(function, json_object_get(call->input, "Tags"));
     lambda_set_latest(function, take(upload->version));
     url_apply_manifest(function, upload->package.manifest);
+    async_apply_manifest(function, upload->package.manifest);
     publish_if_asked(call, upload, function);
     return function;
 }
@@ -348,6 +349,7 @@ static void deploy_updated(struct call *call)
     struct function *changed = function_edit(function);
     lambda_set_latest(changed, take(upload->version));
     url_apply_manifest(changed, upload->package.manifest);
+    async_apply_manifest(changed, upload->package.manifest);
     publish_if_asked(call, upload, changed);
     changed->update_status = UPDATE_IN_PROGRESS;
     model_set(&changed->update_reason, TEXT("The function is being created."));

@@ -2,6 +2,8 @@
 #include "api/lambda_priv.h"
 
 #include "base/clock.h"
+#include "base/mem.h"
+#include "model/manifest.h"
 
 /* Put, Update, Get, Delete and List of EventInvokeConfig: how events for a function are
  * retried, and where their results go. One for each qualifier. */
@@ -139,6 +141,46 @@ static bool check_destination(struct call *call, struct text name, struct text a
     }
     return lambda_check_destination(call, arn) &&
            (!text_equal(piece, TEXT("lambda")) || check_function_destination(call, name, arn));
+}
+
+/* --- what function.yaml says --- */
+
+/* "queue:NAME" is short for the ARN here. */
+static char *long_destination(const struct function *function, const char *given)
+{
+    static const struct {
+        struct text word;
+        const char *service, *kind;
+    } kinds[] = {
+        {TEXT("function:"), "lambda", "function:"},
+        {TEXT("queue:"), "sqs", ""},
+        {TEXT("bus:"), "events", "event-bus/"},
+    };
+
+    for (size_t i = 0; given && i < COUNT_OF(kinds); i++)
+        if (text_starts(text_of(given), kinds[i].word))
+            return mem_format("arn:aws:%s:%s:%s:%s%s", kinds[i].service, function->region,
+                              function->account, kinds[i].kind, given + kinds[i].word.len);
+    return mem_strdup(given ? given : "");
+}
+
+/* The file says all of it whenever it has an async section; without one what is there stays, as
+ * it may have been made by hand. */
+void async_apply_manifest(struct function *function, const struct manifest *manifest)
+{
+    if (!manifest || !manifest->has_async)
+        return;
+    struct event_invoke *config = function_set_event_invoke(function, TEXT_NONE);
+    scoped(free) char *success = long_destination(function, manifest->async_success);
+    scoped(free) char *failure = long_destination(function, manifest->async_failure);
+    config->max_retries = manifest->async_retries;
+    config->max_age_s = manifest->async_max_age_s;
+    model_set(&config->on_success, text_of(success));
+    model_set(&config->on_failure, text_of(failure));
+    config->modified_ms = clock_now_ms();
+    scoped(free) char *dead = long_destination(function, manifest->async_dead);
+    if (*dead)
+        model_set(&function->latest->config.dead_letter, text_of(dead));
 }
 
 /* --- Put and Update --- */

@@ -117,6 +117,18 @@ static void write_cors(struct writer *writer, const struct cors *cors)
 
 /* --- what function.yaml says --- */
 
+/* What the file says about requests; it is compiled when the first one comes. */
+static void guard_apply_manifest(struct function *function, const struct manifest *manifest)
+{
+    scoped(json_decref) json_t *guard = manifest ? manifest_guard(manifest) : NULL;
+    scoped(free) char *source = guard ? json_dumps(guard, JSON_COMPACT) : NULL;
+
+    if (source && function->guarded && strcmp(source, function->guarded->source) == 0)
+        return;
+    guarded_unref(function->guarded);
+    function->guarded = source ? guarded_new(text_of(source)) : NULL;
+}
+
 /* The file describes the URL whenever it has an http section; without one a URL that is
  * there stays, as it may have been made by hand. */
 void url_apply_manifest(struct function *function, const struct manifest *manifest)
@@ -125,6 +137,7 @@ void url_apply_manifest(struct function *function, const struct manifest *manife
 
     model_set(&function->route,
               manifest && manifest->http_route ? text_of(manifest->http_route) : TEXT_NONE);
+    guard_apply_manifest(function, manifest);
     if (!manifest || !manifest->has_http)
         return;
     bool iam = manifest->http_auth && strcmp(manifest->http_auth, "iam") == 0;

@@ -8,10 +8,12 @@
 
 #include "base/buffer.h"
 #include "base/crypto.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "engine/unpack.h"
 #include "engine/zip.h"
+#include "guard/guard.h"
 #include "model/limits.h"
 
 /*
@@ -90,6 +92,18 @@ static int on_manifest(void *arg, struct text piece, struct error *err)
     return 0;
 }
 
+/* That it can be compiled: what comes of it is made where it is used. */
+static int check_guard(const struct manifest *manifest, struct error *err)
+{
+    scoped(json_decref) json_t *json = manifest_guard(manifest);
+    struct error reason;
+
+    if (!json)
+        return 0;
+    scoped(guard_free) struct guard *guard = guard_compile(json, &reason);
+    return guard ? 0 : manifest_refuse(manifest, &reason, err);
+}
+
 static int read_manifest(const struct zip *zip, struct manifest **ret, struct error *err)
 {
     const struct zip_entry *entry = zip_find(zip, TEXT(MANIFEST_NAME));
@@ -105,8 +119,11 @@ static int read_manifest(const struct zip *zip, struct manifest **ret, struct er
                          LIMIT_YAML_BYTES);
     if (zip_read(zip, entry, on_manifest, &source, err) < 0)
         return -1;
-    *ret = manifest_parse(buffer_text(&source), err);
-    return *ret ? 0 : -1;
+    scoped(manifest_free) struct manifest *manifest = manifest_parse(buffer_text(&source), err);
+    if (!manifest || check_guard(manifest, err) < 0)
+        return -1;
+    *ret = take(manifest);
+    return 0;
 }
 
 static void identify(struct text zip, struct package *package)

@@ -133,6 +133,12 @@ static void add_query(struct buffer *out, const struct event_query *query, bool 
 
 /* --- context --- */
 
+/* A function's URL has no routes. */
+static struct text resource_of(const struct route *route)
+{
+    return route->matched && route->matched->path.len ? route->matched->path : TEXT("$default");
+}
+
 /* Format 2.0's {"jwt": {...}}, {"lambda": {...}} without the word around it. */
 static struct text inner_authorizer(struct text authorizer)
 {
@@ -172,7 +178,7 @@ static void add_context(struct buffer *out, const struct request_event *event)
     struct text authorizer = inner_authorizer(event->authorizer);
 
     event_add_member(out, TEXT(",\"requestContext\":{\"accountId\":"), event->account);
-    event_add_member(out, TEXT(",\"apiId\":"), text_of(route->api->id));
+    event_add_member(out, TEXT(",\"apiId\":"), text_of(route->api ? route->api->id : route->function->url.id));
     if (authorizer.len > 0) {
         buffer_add_literal(out, ",\"authorizer\":");
         buffer_add_text(out, authorizer);
@@ -191,8 +197,8 @@ static void add_context(struct buffer *out, const struct request_event *event)
     buffer_add_literal(out, ",\"requestTimeEpoch\":");
     buffer_add_int(out, event->now_ms);
     event_add_member(out, TEXT(",\"resourceId\":null,\"resourcePath\":"),
-                     route->matched->path.len ? route->matched->path : TEXT("$default"));
-    event_add_member(out, TEXT(",\"stage\":"), text_of(route->stage->name));
+                     resource_of(route));
+    event_add_member(out, TEXT(",\"stage\":"), route->stage ? text_of(route->stage->name) : TEXT("$default"));
     buffer_add_char(out, '}');
 }
 
@@ -206,7 +212,7 @@ void event_write_1(const struct request_event *event, struct arena *arena, struc
 
     (void)buffer_room(out, FRAME_BYTES + event->body.len);
     event_add_member(out, TEXT("{\"version\":\"1.0\",\"resource\":"),
-                     route->matched->path.len ? route->matched->path : TEXT("$default"));
+                     resource_of(route));
     event_add_member(out, TEXT(",\"path\":"), route->raw_path);
     event_add_member(out, TEXT(",\"httpMethod\":"), request->method_text);
     buffer_add_literal(out, ",\"headers\":");
@@ -224,7 +230,7 @@ void event_write_1(const struct request_event *event, struct arena *arena, struc
     else
         buffer_add_literal(out, "null");
     buffer_add_literal(out, ",\"stageVariables\":");
-    if (route->stage->variable_count > 0)
+    if (route->stage && route->stage->variable_count > 0)
         event_add_variables(out, route->stage);
     else
         buffer_add_literal(out, "null");

@@ -14,10 +14,11 @@
  */
 
 static enum stage_verdict (*const stages[])(struct exchange *exchange) = {
-    stage_route,  /* function, API, route, guard */
-    stage_cors,   /* answers preflights */
-    stage_method, stage_caller, stage_hops, stage_body, /* waits until the body is complete */
-    stage_signed, stage_integration,                    /* waits for the answer */
+    stage_route, /* function, API, route, guard */
+    stage_cors,  /* answers preflights */
+    stage_method, stage_caller, stage_hops,
+    stage_body,                                    /* waits until the body is complete */
+    stage_signed, stage_filter, stage_integration, /* waits for the answer */
 };
 
 /* The transport cuts bodies off beyond it, less politely than we do at the limit. */
@@ -227,6 +228,7 @@ static void on_close(struct http_stream *stream, bool reset)
     buffer_done(&exchange->body);
     crypto_hash_free(exchange->hash);
     http_api_unref(exchange->route.api);
+    guarded_unref(exchange->guarded);
 }
 
 const struct http_app gateway_app = {

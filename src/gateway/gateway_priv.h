@@ -265,6 +265,7 @@ struct exchange {
     /* Who asks, as the stages found out */
     struct caller *caller; /* NULL: not of type AWS_IAM */
     struct text authorizer; /* JSON: an event's requestContext.authorizer; none of a URL */
+    struct guarded *guarded; /* of a function: what route.guard belongs to. Counted; or NULL */
     struct text principal;  /* for logs and limits; may be none */
     struct text key_id;     /* of an API key; may be none */
 
@@ -313,13 +314,34 @@ enum stage_verdict stage_caller(struct exchange *exchange);
 enum stage_verdict stage_hops(struct exchange *exchange);
 enum stage_verdict stage_body(struct exchange *exchange);
 enum stage_verdict stage_signed(struct exchange *exchange);
+enum stage_verdict stage_filter(struct exchange *exchange);
 enum stage_verdict stage_integration(struct exchange *exchange);
+
+/* The filter and the types on the way out: false, and a line in the log, when the answer must not
+ * go. type: the content type if it has none of its own. stage_filter.c. */
+bool filter_outgoing(struct exchange *exchange, struct answer *answer, struct text type);
+
+/* --- the event and its answer by a guard's conversion: convert.c --- */
+
+/* 1 or 2: the payload format of events and answers. */
+int convert_version(const struct exchange *exchange);
+/* Appends the event if it is not in a payload format. False: answered. */
+bool convert_request(struct exchange *exchange, struct buffer *out);
+/* Whether the response was read as the conversion has it. */
+bool convert_answer(struct exchange *exchange, struct text response, struct answer *answer);
+
+/* --- descriptions: docs.c --- */
+
+/* Whether the request was for the description of a function or an API, and is answered. */
+bool docs_answered(struct exchange *exchange);
 
 /* What stage_integration does, by kind: integration_*.c. Each has the answer come, later. */
 enum stage_verdict integration_function(struct exchange *exchange);
 
 /* Each ends the exchange: it may be gone afterwards. */
 void reply_refuse(struct exchange *exchange, enum refusal refusal);
+/* Any status with a JSON body that the gateway made. In the arena, or for ever. */
+void reply_json(struct exchange *exchange, int status, struct text body);
 /* The same with one more header. */
 void reply_refuse_with(struct exchange *exchange, enum refusal refusal, struct text name,
                        struct text value);

@@ -76,6 +76,7 @@ static void on_done(struct invocation *invocation)
 
 const struct invocation_sink exchange_sink = {.on_done = on_done};
 
+/* NULL: answered. */
 static struct invocation *make_invocation(struct exchange *exchange, const struct version *version)
 {
     struct http_stream *stream = exchange->stream;
@@ -106,7 +107,13 @@ static struct invocation *make_invocation(struct exchange *exchange, const struc
         .now_ms = exchange->now_ms,
         .body = exchange->content,
     };
-    if (route->api && route->matched->integration->payload_version == 1)
+    if (!convert_request(exchange, &invocation->payload)) {
+        invocation_free(invocation);
+        return NULL;
+    }
+    if (invocation->payload.len > 0)
+        return invocation;
+    if (convert_version(exchange) == 1)
         event_write_1(&event, &stream->arena, &invocation->payload);
     else
         event_write(&event, &stream->arena, &invocation->payload);
@@ -132,6 +139,8 @@ enum stage_verdict integration_function(struct exchange *exchange)
         return STAGE_ANSWERED;
     }
     struct invocation *invocation = make_invocation(exchange, version);
+    if (!invocation)
+        return STAGE_ANSWERED;
     if (invocation->payload.len > LIMIT_PAYLOAD) {
         invocation_free(invocation);
         reply_refuse(exchange, REFUSE_TOO_LARGE);

@@ -174,6 +174,13 @@ void reply_refuse(struct exchange *exchange, enum refusal refusal)
     complete_refusal(exchange, &answer);
 }
 
+void reply_json(struct exchange *exchange, int status, struct text body)
+{
+    struct answer answer = start(exchange, status, TEXT_NONE, body);
+
+    complete_refusal(exchange, &answer);
+}
+
 void reply_refuse_with(struct exchange *exchange, enum refusal refusal, struct text name,
                        struct text value)
 {
@@ -281,17 +288,27 @@ static bool read_collected_stream(struct invocation *invocation, struct answer *
     return true;
 }
 
+static void finish(struct exchange *exchange, struct answer *answer, struct text type)
+{
+    if (filter_outgoing(exchange, answer, type))
+        reply_complete(exchange, answer, type);
+    else
+        reply_json(exchange, 502, TEXT("{\"message\":\"Bad Gateway\"}"));
+}
+
 /* By the payload format of the integration. */
 static void reply_api(struct exchange *exchange, struct invocation *invocation)
 {
     struct answer answer = {.fields = exchange->gateway->fields};
-    int version = exchange->route.matched->integration->payload_version;
+    int version = convert_version(exchange);
 
-    if (invocation->streamed ? read_collected_stream(invocation, &answer)
-                             : answer_read_api(&invocation->response, &exchange->gateway->scratch,
-                                               version, &answer))
-        reply_complete(exchange, &answer,
-                       answer.is_inferred ? JSON_TYPE : TEXT("text/plain; charset=utf-8"));
+    if (convert_answer(exchange, buffer_text(&invocation->response), &answer))
+        finish(exchange, &answer, JSON_TYPE);
+    else if (invocation->streamed ? read_collected_stream(invocation, &answer)
+                                  : answer_read_api(&invocation->response,
+                                                    &exchange->gateway->scratch, version, &answer))
+        finish(exchange, &answer,
+               answer.is_inferred ? JSON_TYPE : TEXT("text/plain; charset=utf-8"));
     else
         reply_refuse(exchange, REFUSE_FAILED);
 }
@@ -314,9 +331,13 @@ void reply_done(struct exchange *exchange, struct invocation *invocation)
     if (invocation->streamed && invocation->content_type[0] &&
         !reply_is_prelude_type(text_of(invocation->content_type)))
         type = text_of(invocation->content_type);
-    if (invocation->streamed ? read_collected_stream(invocation, &answer)
-                             : answer_read(&invocation->response, scratch, &answer))
-        reply_complete(exchange, &answer, type);
+    if (convert_answer(exchange, buffer_text(&invocation->response), &answer))
+        finish(exchange, &answer, type);
+    else if (invocation->streamed ? read_collected_stream(invocation, &answer)
+             : convert_version(exchange) == 1
+                 ? answer_read_api(&invocation->response, scratch, 1, &answer)
+                 : answer_read(&invocation->response, scratch, &answer))
+        finish(exchange, &answer, type);
     else
         reply_refuse(exchange, REFUSE_FUNCTION_FAILED);
 }

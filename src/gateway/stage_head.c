@@ -2,7 +2,10 @@
 #include <assert.h>
 
 #include "base/crypto.h"
+#include "base/json.h"
+#include "base/log.h"
 #include "gateway/gateway_priv.h"
+#include "guard/guard.h"
 
 /* The stages that need the head alone. */
 
@@ -24,18 +27,52 @@ static void make_request_id(char ret[static UUID_LEN + 1])
     buffer_done(&id);
 }
 
+static void free_guard(void *guard)
+{
+    guard_free(guard);
+}
+
+/* The guard of a function is compiled for the first request and serves all shards. It could be
+ * when it was deployed: what is wrong now (a file that is gone) is the operator's. */
+static bool use_guard(struct exchange *exchange)
+{
+    struct guarded *guarded = exchange->route.function->guarded;
+    struct error err;
+
+    if (!guarded)
+        return true;
+    struct guard *guard = atomic_load_explicit(&guarded->compiled, memory_order_acquire);
+    if (!guard) {
+        scoped(json_decref) json_t *json = json_parse(text_of(guarded->source), &err);
+        guard = json ? guard_compile(json, &err) : NULL;
+        if (!guard) {
+            log_error("guard of a function does not compile",
+                      LOG_TEXT("function", exchange->route.function->name),
+                      LOG_TEXT("reason", err.text));
+            return false;
+        }
+        guard = guarded_settle(guarded, guard, free_guard);
+    }
+    exchange->guarded = guarded_ref(guarded);
+    exchange->route.guard = guard;
+    return true;
+}
+
 enum stage_verdict stage_route(struct exchange *exchange)
 {
     struct http_stream *stream = exchange->stream;
     struct route *route = &exchange->route;
-    int status =
-        route_find(&exchange->gateway->options, &stream->request, &stream->arena, route);
+    int status = route_find(&exchange->gateway->options, &stream->request, &stream->arena, route);
 
     if (route->api) {
         make_request_id(exchange->request_id);
         exchange->content_max = LIMIT_API_PAYLOAD;
         stream->body_max = LIMIT_API_PAYLOAD + (1 << 20);
     }
+    if (status == 0 && route->function && !use_guard(exchange))
+        return refuse(exchange, REFUSE_FUNCTION_FAILED);
+    if ((status == 0 || status == 404) && docs_answered(exchange))
+        return STAGE_ANSWERED;
     switch (status) {
     case 0:
         break;

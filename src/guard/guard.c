@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "guard/conversion.h"
+#include "guard/filter.h"
 
 /* One key of a guard. compile() gets the key's value, which is never null; NULL is failure. */
 struct part {
@@ -28,7 +30,18 @@ struct part {
     }
 #define ROW(key, type) {key, offsetof(struct guard, type), compile_##type, free_##type}
 
+PART(conversion)
+PART(filter)
+
+static void *compile_types(const json_t *part, struct error *err)
+{
+    return filter_compile_types(part, err);
+}
+
 static const struct part parts[] = {
+    ROW("conversion", conversion),
+    ROW("filter", filter),
+    {"types", offsetof(struct guard, types), compile_types, free_filter},
     {0}, /* the end */
 };
 

@@ -16,7 +16,8 @@
  * obeys it: a setting that nobody obeys is refused as unknown.
  */
 struct guard { /* each NULL when not set */
-    const void *none; /* until there is a part */
+    struct filter *filter, *types; /* types: of typed inputs and outputs */
+    struct conversion *conversion;
 };
 
 /* Fails with a sentence that names the key ("limits.rate must be ..."): unknown ones too. */

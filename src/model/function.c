@@ -67,6 +67,7 @@ struct function *function_edit(const struct function *function)
     copy_permissions(copy, function);
     copy_event_invokes(copy, function);
     share_versions(copy, function);
+    copy->guarded = guarded_ref(function->guarded);
     return copy;
 }
 
@@ -79,6 +80,7 @@ const struct function *function_ref(const struct function *function)
 static void free_function(struct function *function)
 {
     version_unref(function->latest);
+    guarded_unref(function->guarded);
     for (size_t i = 0; i < function->version_count; i++)
         version_unref(function->versions[i]);
     free(function->versions);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "model/guarded.h"
 
 /*
  * A function as everybody reads it: an immutable snapshot, counted, safe on any thread.
@@ -160,6 +161,8 @@ struct function {
     char *update_reason, *update_reason_code;
     struct function_url url;
     char *route; /* function.yaml: http.route, a path the gateway serves; "" without */
+    struct guarded
+        *guarded; /* function.yaml: what it says about requests; NULL: nothing. Counted */
     struct permission *permissions;
     size_t permission_count;
     char policy_revision_id[37];
@@ -195,7 +198,7 @@ void model_set(char **field, struct text value);
 const struct version *function_version(const struct function *function, struct text qualifier);
 /* Whether its `calls` list that function: until roles exist, what its instances may call. */
 bool version_may_call(const struct version *version, struct text name);
-bool version_may_put(const struct version *version, struct text bus); /* likewise `buses` */
+bool version_may_put(const struct version *version, struct text bus);    /* likewise `buses` */
 bool version_may_send(const struct version *version, struct text queue); /* likewise `queues` */
 const char *version_variable(const struct version *version, struct text name); /* or NULL */
 

@@ -71,6 +71,8 @@ json_t *function_to_json(const struct function *function)
     fields_to_json(function_fields, function, json);
     json_object_set_new(json, "url", url_to_json(&function->url));
     json_object_set_new(json, "permissions", permissions_to_json(function));
+    if (function->guarded)
+        json_object_set_new(json, "guard", json_string(function->guarded->source));
     json_object_set_new(json, "event_invokes", event_invokes_to_json(function));
     if (function->latest)
         json_object_set_new(json, "latest", version_to_json(function->latest));
@@ -182,6 +184,8 @@ struct function *function_from_json(const json_t *json, struct error *err)
         event_invokes_from_json(function, json, err) < 0 ||
         versions_from_json(function, json, err) < 0)
         return NULL;
+    if (text_is_set(json_text(json, "guard")))
+        function->guarded = guarded_new(json_text(json, "guard"));
     if (!function->account[0] || !function->region[0] || !function->name[0]) {
         error_set(err, ERROR_INVALID, "a function's document lacks its account, region or name");
         return NULL;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/manifest.h"
 
+#include <errno.h>
+#include <math.h>
 #include <yaml.h>
 
 #include "base/buffer.h"
@@ -9,6 +11,7 @@
 #include "model/field_priv.h"
 #include "model/limits.h"
 #include "model/schedule.h"
+#include "model/typed.h"
 #include "model/zone.h"
 
 /*
@@ -18,15 +21,26 @@
  * refused: a settings file does not need it, and aliases are YAML's bombs.
  */
 
-#define CORS_VALUES_MAX 100  /* Lambda: items of a list */
-#define CORS_METHODS_MAX 6   /* Lambda */
-#define CORS_ORIGIN_MAX 253  /* Lambda: bytes */
-#define CORS_HEADER_MAX 1024 /* Lambda: bytes */
-#define CORS_AGE_MAX 86400   /* Lambda: seconds */
-#define RUNTIME_NAME_MAX 64  /* bytes; the longest of AWS's has 16 */
-#define ROUTE_MAX 512        /* bytes of a path */
+#define CORS_VALUES_MAX 100   /* Lambda: items of a list */
+#define CORS_METHODS_MAX 6    /* Lambda */
+#define CORS_ORIGIN_MAX 253   /* Lambda: bytes */
+#define CORS_HEADER_MAX 1024  /* Lambda: bytes */
+#define CORS_AGE_MAX 86400    /* Lambda: seconds */
+#define RUNTIME_NAME_MAX 64   /* bytes; the longest of AWS's has 16 */
+#define JSON_KEY_DEPTH_MAX 64 /* levels of a subtree */
+#define DESTINATION_MAX 350 /* Lambda: bytes of a destination's ARN */
+#define ROUTE_MAX 512         /* bytes of a path */
 
-enum key_type { KEY_END = 0, KEY_STRING, KEY_INT, KEY_BOOL, KEY_LIST, KEY_VARIABLES, KEY_MAP };
+enum key_type {
+    KEY_END = 0,
+    KEY_STRING,
+    KEY_INT,
+    KEY_BOOL,
+    KEY_LIST,
+    KEY_VARIABLES,
+    KEY_MAP,
+    KEY_JSON
+};
 
 /* How a string must look. */
 struct form {
@@ -165,6 +179,31 @@ static bool is_json(struct text value)
     return json != NULL;
 }
 
+/* "queue:NAME" */
+static bool is_short(struct text value, struct text kind, bool (*is_named)(struct text))
+{
+    return text_starts(value, kind) && is_named(text_skip(value, kind.len));
+}
+
+static bool is_some_name(struct text value)
+{
+    return value.len > 0 && is_name(value);
+}
+
+static bool is_dead_letter(struct text value)
+{
+    return is_short(value, TEXT("queue:"), is_queue) ||
+           (text_starts(value, TEXT("arn:aws:sqs:")) && is_graphic(value));
+}
+
+static bool is_destination(struct text value)
+{
+    return is_dead_letter(value) || is_short(value, TEXT("function:"), is_some_name) ||
+           is_short(value, TEXT("bus:"), is_bus) ||
+           (is_graphic(value) && (text_starts(value, TEXT("arn:aws:lambda:")) ||
+                                  text_starts(value, TEXT("arn:aws:events:"))));
+}
+
 static const struct form form_name = {is_name, "letters, digits, '-' and '_'"};
 static const struct form form_bus = {is_bus, "letters, digits, '.', '-' and '_'"};
 static const struct form form_queue = {
@@ -183,8 +222,14 @@ static const struct form form_schedule = {
 static const struct form form_timezone = {is_timezone, "a time zone such as Europe/Berlin"};
 static const struct form form_json = {is_json, "JSON"};
 
+static const struct form form_destination = {
+    is_destination, "function:NAME, queue:NAME, bus:NAME or an ARN"};
+static const struct form form_dead_letter = {is_dead_letter, "queue:NAME or the ARN of a queue"};
+
 /* clang-format off */
 #define AT(m) offsetof(struct manifest, m)
+/* What is read as it is and judged by who knows it. */
+#define GUARD(name, summary) {name, KEY_JSON, AT(guard), 0, 0, 0, 0, 0, NULL, NULL, summary}
 
 static const struct key cors_keys[] = {
     {"origins", KEY_LIST, AT(cors.allow_origins), AT(cors.origin_count), AT(cors.has_origins),
@@ -212,6 +257,15 @@ static const struct key http_keys[] = {
      "a path the gateway serves with it"},
     {"cors", KEY_MAP, AT(cors), 0, AT(cors.is_set), 0, 0, 0, NULL, cors_keys,
      "answers for browsers on other sites"},
+    GUARD("authorizer", "who may call it, by token, function or client certificate"),
+    GUARD("limits", "how much may pass: rates, quotas, sizes"),
+    GUARD("addresses", "which addresses it may be called from"),
+    GUARD("waf", "the web application firewall"),
+    GUARD("signature", "of webhooks: `github env:SECRET`"),
+    GUARD("filter", "what a request must look like, and what of it and of the answer is hidden: "
+                    "docs/content-filter.md"),
+    GUARD("conversion", "the event it gets: `payload-2.0`, `payload-1.0`, `cloudevents`, `s3`, "
+                        "`raw`"),
     {0},
 };
 
@@ -222,6 +276,20 @@ static const struct key schedule_keys[] = {
      "where the expression holds; UTC without"},
     {"input", KEY_STRING, AT(schedule_input), 0, 0, 1, LIMIT_YAML_BYTES, 0, &form_json, NULL,
      "what it is given"},
+    {0},
+};
+
+static const struct key async_keys[] = {
+    {"retries", KEY_INT, AT(async_retries), 0, 0, 0, LIMIT_ASYNC_RETRIES, 0, NULL, NULL,
+     "attempts after the first one failed"},
+    {"max-age", KEY_INT, AT(async_max_age_s), 0, 0, LIMIT_ASYNC_AGE_MIN_S, LIMIT_ASYNC_AGE_S, 0,
+     NULL, NULL, "seconds an event is tried"},
+    {"on-success", KEY_STRING, AT(async_success), 0, 0, 1, DESTINATION_MAX, 0, &form_destination,
+     NULL, "where a record of what succeeded goes"},
+    {"on-failure", KEY_STRING, AT(async_failure), 0, 0, 1, DESTINATION_MAX, 0, &form_destination,
+     NULL, "where a record of what failed at last goes"},
+    {"dead-letter", KEY_STRING, AT(async_dead), 0, 0, 1, DESTINATION_MAX, 0, &form_dead_letter,
+     NULL, "where the event itself goes then"},
     {0},
 };
 
@@ -256,6 +324,13 @@ static const struct key root_keys[] = {
      "gives it a function URL"},
     {"schedule", KEY_MAP, AT(has_schedule), 0, AT(has_schedule), 0, 0, 0, NULL, schedule_keys,
      "starts it at times; `schedule: rate(5 minutes)` is short for its expression", true},
+    {"async", KEY_MAP, AT(has_async), 0, AT(has_async), 0, 0, 0, NULL, async_keys,
+     "how events for it are tried, and what follows"},
+    {"inputs", KEY_JSON, AT(types), 0, 0, 0, 0, 0, NULL, NULL,
+     "what a request must hold, by name: docs/typed-functions.md"},
+    {"outputs", KEY_JSON, AT(types), 0, 0, 0, 0, 0, NULL, NULL, "what an answer holds, by name"},
+    {"outputs-strict", KEY_JSON, AT(types), 0, 0, 0, 0, 0, NULL, NULL,
+     "`refuse`: an answer that does not fit becomes a 502; `log`: it is logged"},
     {0},
 };
 /* clang-format on */
@@ -472,6 +547,164 @@ static int read_variables(struct reader *reader, const struct key *key)
     }
 }
 
+/* --- subtrees that others judge --- */
+
+static void note_place(struct reader *reader, const char *path)
+{
+    struct manifest *manifest = reader->manifest;
+
+    manifest->places =
+        mem_realloc(manifest->places, (manifest->place_count + 1) * sizeof *manifest->places);
+    manifest->places[manifest->place_count++] = (struct manifest_place){
+        mem_strdup(path), reader->event.start_mark.line + 1, reader->event.start_mark.column + 1};
+}
+
+static bool is_number(struct text text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!memchr("0123456789+-.eE", text.at[i], 15))
+            return false;
+    return text.len > 0 && text.len < 40;
+}
+
+/* As YAML's core schema has it, without octal and hexadecimal. */
+static json_t *make_scalar(const struct reader *reader)
+{
+    struct text text = scalar(reader);
+    char copy[40], *end;
+
+    if (!is_plain(reader))
+        return json_from_text(text);
+    if (is_null(reader))
+        return json_null();
+    if (text_equal(text, TEXT("true")) || text_equal(text, TEXT("false")))
+        return json_boolean(text.len == 4);
+    if (!is_number(text))
+        return json_from_text(text);
+    memcpy(copy, text.at, text.len);
+    copy[text.len] = '\0';
+    errno = 0;
+    long long integer = strtoll(copy, &end, 10);
+    if (!*end && !errno)
+        return json_integer(integer);
+    double real = strtod(copy, &end);
+    return *end || !isfinite(real) ? json_from_text(text) : json_real(real);
+}
+
+static json_t *read_json(struct reader *reader, const char *path, int depth);
+
+static int read_json_member(struct reader *reader, json_t *object, const char *path, int depth)
+{
+    if (!is_at(reader, YAML_SCALAR_EVENT))
+        return fail(reader, "a key must be a word");
+    scoped(free) char *name = text_dup(scalar(reader));
+    if (strlen(name) != scalar(reader).len)
+        return fail(reader, "a key contains a NUL character");
+    if (json_object_get(object, name))
+        return fail(reader, "the key '%.64s' is there twice", name);
+    scoped(free) char *inner = mem_format("%s.%s", path, name);
+    note_place(reader, inner);
+    if (next(reader) < 0)
+        return -1;
+    json_t *value = read_json(reader, inner, depth + 1);
+    return value ? json_object_set_new(object, name, value) : -1;
+}
+
+static json_t *read_json_object(struct reader *reader, const char *path, int depth)
+{
+    scoped(json_decref) json_t *object = json_object();
+
+    for (;;) {
+        if (next(reader) < 0)
+            return NULL;
+        if (is_at(reader, YAML_MAPPING_END_EVENT))
+            return take(object);
+        if (read_json_member(reader, object, path, depth) < 0)
+            return NULL;
+    }
+}
+
+static json_t *read_json_array(struct reader *reader, const char *path, int depth)
+{
+    scoped(json_decref) json_t *array = json_array();
+
+    for (;;) {
+        if (next(reader) < 0)
+            return NULL;
+        if (is_at(reader, YAML_SEQUENCE_END_EVENT))
+            return take(array);
+        scoped(free) char *inner = mem_format("%s[%zu]", path, json_array_size(array));
+        note_place(reader, inner);
+        json_t *item = read_json(reader, inner, depth + 1);
+        if (!item)
+            return NULL;
+        json_array_append_new(array, item);
+    }
+}
+
+/* The value that begins with the current event, or NULL and the error. */
+static json_t *read_json(struct reader *reader, const char *path, int depth)
+{
+    if (depth > JSON_KEY_DEPTH_MAX) {
+        fail(reader, "nested deeper than %d", JSON_KEY_DEPTH_MAX);
+        return NULL;
+    }
+    if (is_at(reader, YAML_MAPPING_START_EVENT))
+        return read_json_object(reader, path, depth);
+    if (is_at(reader, YAML_SEQUENCE_START_EVENT))
+        return read_json_array(reader, path, depth);
+    if (!text_contains(scalar(reader), '\0'))
+        return make_scalar(reader);
+    fail(reader, "'%s' contains a NUL character", path);
+    return NULL;
+}
+
+static int read_json_key(struct reader *reader, const struct key *key, json_t **member)
+{
+    note_place(reader, key->name);
+    json_t *value = read_json(reader, key->name, 0);
+
+    if (!value)
+        return -1;
+    if (!*member)
+        *member = json_object();
+    return json_object_set_new(*member, key->name, value);
+}
+
+/* The place whose path the reason begins with ("limits.rate must be ..."), the innermost. */
+static const struct manifest_place *find_place(const struct manifest *manifest, struct text reason)
+{
+    const struct manifest_place *found = NULL;
+    size_t len = 0;
+
+    for (size_t i = 0; i < manifest->place_count; i++) {
+        struct text path = text_of(manifest->places[i].path);
+        char after = reason.len > path.len ? reason.at[path.len] : '\0';
+        if (path.len < len || !text_starts(reason, path) || is_alnum(after) || after == '-')
+            continue;
+        found = &manifest->places[i];
+        len = path.len;
+    }
+    return found;
+}
+
+int manifest_refuse(const struct manifest *manifest, const struct error *reason, struct error *err)
+{
+    struct error copy = *reason;
+    struct text text = text_of(copy.text);
+    const struct manifest_place *place;
+
+    if (text_starts(text, TEXT("'"))) /* "'limits' is no setting ..." */
+        text = text_skip(text, 1);
+    place = find_place(manifest, text);
+    if (!place)
+        return error_set(err, copy.code, "function.yaml: %s", copy.text);
+    return error_set(err, copy.code, "function.yaml, line %zu, column %zu: %s", place->line,
+                     place->column, copy.text);
+}
+
+/* --- the keys of the schema --- */
+
 static int read_keys(struct reader *reader, const struct key *keys);
 static int read_value(struct reader *reader, const struct key *key);
 
@@ -517,6 +750,8 @@ static int read_value(struct reader *reader, const struct key *key)
         return read_variables(reader, key);
     case KEY_MAP:
         return read_map(reader, key);
+    case KEY_JSON:
+        return read_json_key(reader, key, member);
     }
     return fail(reader, "unknown type of key");
 }
@@ -601,10 +836,31 @@ struct manifest *manifest_parse(struct text source, struct error *err)
     struct reader reader = {.manifest = manifest, .err = err};
 
     manifest->memory_mb = manifest->timeout_s = manifest->tmp_mb = -1;
+    manifest->async_retries = manifest->async_max_age_s = -1;
     fields_init(cors_fields, &manifest->cors);
     if (read_source(&reader, source) < 0)
         return NULL;
+    if (manifest->types) {
+        struct error reason;
+        scoped(json_decref) json_t *schemas = typed_schemas(manifest->types, &reason);
+        if (!schemas) {
+            manifest_refuse(manifest, &reason, err);
+            return NULL;
+        }
+    }
     return take(manifest);
+}
+
+json_t *manifest_guard(const struct manifest *manifest)
+{
+    json_t *guard = manifest->guard ? json_deep_copy(manifest->guard) : NULL;
+
+    if (!manifest->types)
+        return guard;
+    if (!guard)
+        guard = json_object();
+    json_object_set_new(guard, "types", json_deep_copy(manifest->types));
+    return guard;
 }
 
 static void free_member(struct manifest *manifest, const struct key *key)
@@ -620,6 +876,8 @@ void manifest_free(struct manifest *manifest)
     for (const struct key *key = root_keys; key->type != KEY_END; key++)
         free_member(manifest, key);
     for (const struct key *key = http_keys; key->type != KEY_END; key++)
+        free_member(manifest, key);
+    for (const struct key *key = async_keys; key->type != KEY_END; key++)
         free_member(manifest, key);
     for (const struct key *key = schedule_keys; key->type != KEY_END; key++)
         free_member(manifest, key);
@@ -638,6 +896,11 @@ void manifest_free(struct manifest *manifest)
         free(manifest->buses[i]);
     free(manifest->buses);
     fields_done(cors_fields, &manifest->cors);
+    json_decref(manifest->guard);
+    json_decref(manifest->types);
+    for (size_t i = 0; i < manifest->place_count; i++)
+        free(manifest->places[i].path);
+    free(manifest->places);
     free(manifest);
 }
 
@@ -670,6 +933,9 @@ static void describe_value(const struct key *key, struct buffer *out)
         break;
     case KEY_MAP:
         buffer_add_literal(out, "the keys below");
+        break;
+    case KEY_JSON:
+        buffer_add_literal(out, "keys of its own");
         break;
     }
 }

@@ -30,11 +30,20 @@
  *       auth: none                 # none or iam
  *       mode: buffered             # buffered or stream
  *       route: /thumbs/{proxy+}    # a path on the gateway, exact or with a greedy end
- *       cors: {origins: ["*"], methods: [GET], headers: [], expose: [], max-age: 60, credentials: false}
- *     schedule:                    # starts it at times; or just: schedule: rate(5 minutes)
+ *       limits: {rate: 100}        # and authorizer, addresses, waf, signature, filter, conversion
+ *       cors: {origins: ["*"], methods: [GET], headers: [], expose: [], max-age: 60, credentials:
+ * false} schedule:                    # starts it at times; or just: schedule: rate(5 minutes)
  *       expression: 0 9 * * 1-5    # rate(...), cron(...), at(...) or a line of a crontab
  *       timezone: Europe/Berlin
  *       input: '{"day": true}'     # JSON: what it is given
+ *     async:                       # events for it: how often they are tried, what follows
+ *       retries: 2
+ *       max-age: 3600              # seconds
+ *       on-failure: queue:failed   # function:NAME, queue:NAME, bus:NAME or an ARN
+ *     inputs:                      # what a request must hold: model/typed.h
+ *       name: {type: string, required: true, max: 80}
+ *     outputs: {greeting: string}
+ *     outputs-strict: refuse       # or log
  *
  * Every key is optional here; who uses the file says what is missing.
  */
@@ -56,11 +65,28 @@ struct manifest {
     bool has_schedule;
     char *schedule;                           /* given if has_schedule */
     char *schedule_timezone, *schedule_input; /* NULL: not given */
+    bool has_async;
+    int64_t async_retries, async_max_age_s;          /* -1: not given */
+    char *async_success, *async_failure, *async_dead; /* NULL: not given */
+    json_t *guard; /* the keys of http that guard/guard.h knows, as they stand; NULL: none */
+    json_t *types; /* inputs, outputs, outputs-strict: model/typed.h; NULL: none */
+    struct manifest_place *places; /* of what is in both */
+    size_t place_count;
+};
+
+struct manifest_place {
+    char *path; /* "limits.client.rate", "filter.redact[0]" */
+    size_t line, column;
 };
 
 /* Fails with the line and column of what is wrong: unknown key, wrong type, value out of
  * range, duplicate key, not YAML, aliases or tags (not supported), too large or deep. */
 struct manifest *manifest_parse(struct text source, struct error *err);
+/* guard and, as its "types", types: what guard/guard.h compiles. New; NULL: neither is there. */
+json_t *manifest_guard(const struct manifest *manifest);
+/* What is wrong with guard or types, for a reason that begins with the path of what is wrong: the
+ * same with its line and column. -1. */
+int manifest_refuse(const struct manifest *manifest, const struct error *reason, struct error *err);
 void manifest_free(struct manifest *manifest);
 DEFINE_SCOPED(struct manifest *, manifest_free)
 
