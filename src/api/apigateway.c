@@ -10,6 +10,10 @@ struct apigateway {
     struct registry *registries[APIGATEWAY_KINDS];
     struct loop *control;
     struct http_apis *http_apis;
+    /* the start */
+    struct http_apis_change first;
+    void (*started)(void *arg);
+    void *arg;
 };
 
 static const char *const kind_names[] = {
@@ -37,14 +41,25 @@ static bool look_for_orphan(void *arg, struct text key, const json_t *document)
     return true;
 }
 
-void apigateway_start(struct apigateway *apigateway)
+static void on_first(struct http_apis_change *first)
+{
+    struct apigateway *apigateway = container_of(first, struct apigateway, first);
+
+    apigateway->started(apigateway->arg);
+}
+
+void apigateway_start(struct apigateway *apigateway, void (*done)(void *arg), void *arg)
 {
     scoped(json_decref) json_t *keys = json_object();
     struct orphan orphan = {apigateway, keys};
     const char *key;
     json_t *value;
 
-    apigateway_publish_all(apigateway);
+    apigateway->started = done;
+    apigateway->arg = arg;
+    apigateway->first.done = on_first;
+    if (!apigateway_publish_all(apigateway, &apigateway->first))
+        done(arg);
     registry_each(apigateway->registries[APIGATEWAY_DEPLOYMENT], TEXT(""), TEXT_NONE,
                   look_for_orphan, &orphan);
     json_object_foreach(keys, key, value)

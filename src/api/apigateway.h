@@ -24,8 +24,8 @@ struct apigateway_options {
 /* Reads what is stored; blocks; before the loops run. Everything in options outlives it. */
 struct apigateway *apigateway_open(const struct apigateway_options *options, struct error *err);
 /* On the control thread: has what is stored served, and removes what a crash left of deleted
- * APIs. */
-void apigateway_start(struct apigateway *apigateway);
+ * APIs. done() comes, perhaps at once, when every shard serves it. */
+void apigateway_start(struct apigateway *apigateway, void (*done)(void *arg), void *arg);
 /* After the loops have ended; NULL does nothing. */
 void apigateway_free(struct apigateway *apigateway);
 DEFINE_SCOPED(struct apigateway *, apigateway_free)

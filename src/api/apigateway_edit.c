@@ -188,8 +188,22 @@ static void delete_old(struct apigateway_edit *edit, struct apigateway_save *sav
     }
 }
 
+/* What cannot be served is not stored. False: answered. */
+static bool can_be_served(struct apigateway_edit *edit)
+{
+    struct error err;
+
+    if (apigateway_try(edit->call->api->apigateway, edit->key, edit->document, edit->deployment,
+                       &err) == 0)
+        return true;
+    apigateway_fail(edit->call, "%s", err.text);
+    return false;
+}
+
 void apigateway_edit_end(struct apigateway_edit *edit, int status)
 {
+    if (!can_be_served(edit))
+        return;
     struct apigateway_save *save = apigateway_save_new(edit->call, status);
 
     if (edit->deployment)

@@ -76,7 +76,7 @@ void apigateway_part_create(struct call *call, const struct apigateway_part *par
     }
     struct text id = apigateway_new_id(call, APIGATEWAY_PART_ID);
     scoped(json_decref) json_t *made = json_object();
-    apigateway_take_members(made, call->input, part->members, part->keeps_absent);
+    apigateway_take_members(made, call->input, part->members, false);
     json_object_set_new(made, part->id, json_from_text(id));
     if (part->parent)
         json_object_set_new(made, "-parent", json_from_text(call->path_values[1]));
@@ -120,7 +120,7 @@ void apigateway_part_update(struct call *call, const struct apigateway_part *par
         return;
     struct text id = id_of(call, part);
     scoped(json_decref) json_t *after = json_deep_copy(before);
-    apigateway_take_members(after, call->input, part->members, part->keeps_absent);
+    apigateway_take_members(after, call->input, part->members, false);
     if (!part->complete(&edit, before, after))
         return;
     json_object_setn(apigateway_edit_parts(&edit, part->collection), id.at, id.len, after);

@@ -70,7 +70,13 @@ int apigateway_publish_domains(struct apigateway *apigateway, struct http_apis_c
                                struct error *err);
 int apigateway_publish_keys(struct apigateway *apigateway, struct http_apis_change *change,
                             struct error *err);
-void apigateway_publish_all(struct apigateway *apigateway);
+/* All there is. change->done() comes when every shard serves it. False: some of it cannot be
+ * served, and it does not come. */
+bool apigateway_publish_all(struct apigateway *apigateway, struct http_apis_change *change);
+/* Whether the gateway can serve an API as it would be, with a deployment that is not stored yet
+ * (or NULL). -1, and why not. */
+int apigateway_try(const struct apigateway *apigateway, struct text key, const json_t *document,
+                   const json_t *deployment, struct error *err);
 
 /* --- answers: apigateway_answer.c --- */
 
@@ -146,8 +152,7 @@ struct apigateway_part {
     const char *title;          /* "Route" */
     const char *const *members; /* that a request may set; ends with NULL */
     size_t max;
-    bool deploys;      /* stages with autoDeploy take a change at once */
-    bool keeps_absent; /* an empty text in an update stays one, rather than taking it away */
+    bool deploys; /* stages with autoDeploy take a change at once */
     const char *parent, *parent_collection, *parent_title; /* "routeId", "routes", "Route" */
     /* Checks it and fills in what is by default; before: NULL for a new one. False: answered. */
     bool (*complete)(struct apigateway_edit *edit, const json_t *before, json_t *part);

@@ -22,19 +22,24 @@ static struct text last_part(struct text key)
 
 /* What a stage serves: of its deployment, if it has one. */
 static json_t *bundle_stage(const struct registry *deployments, struct text api_key,
-                            const json_t *stage)
+                            const json_t *stage, const json_t *made)
 {
+    struct text id = json_text(stage, "deploymentId");
     json_t *bundled = json_copy((json_t *)(uintptr_t)stage);
-    scoped(free) char *key = mem_format("%.*s/%.*s", TEXT_ARG(api_key),
-                                        TEXT_ARG(json_text(stage, "deploymentId")));
-    const json_t *deployment = registry_find(deployments, text_of(key));
+    scoped(free) char *key = mem_format("%.*s/%.*s", TEXT_ARG(api_key), TEXT_ARG(id));
+    const json_t *deployment =
+        text_is_set(id) &&
+                text_equal(json_text(json_object_get(made, "deployment"), "deploymentId"), id)
+            ? made
+            : registry_find(deployments, text_of(key));
 
     json_object_set(bundled, "deployed", json_object_get(deployment, "deployed"));
     return bundled;
 }
 
+/* made: a deployment that is not stored yet; or NULL. */
 static json_t *bundle_api(const struct apigateway *apigateway, struct text key,
-                          const json_t *document)
+                          const json_t *document, const json_t *made)
 {
     const struct registry *deployments = apigateway_registry(apigateway, APIGATEWAY_DEPLOYMENT);
     json_t *bundle = json_object(), *stages = json_array(), *stage;
@@ -42,7 +47,7 @@ static json_t *bundle_api(const struct apigateway *apigateway, struct text key,
 
     apigateway_each(name, stage, document, "stages")
     {
-        json_array_append_new(stages, bundle_stage(deployments, key, stage));
+        json_array_append_new(stages, bundle_stage(deployments, key, stage, made));
     }
     json_object_set(bundle, "api", json_object_get(document, "api"));
     json_object_set_new(bundle, "stages", stages);
@@ -59,8 +64,20 @@ int apigateway_publish_api(struct apigateway *apigateway, struct text key,
         http_apis_remove(apigateway_http_apis(apigateway), last_part(key), change);
         return 0;
     }
-    scoped(json_decref) json_t *bundle = bundle_api(apigateway, key, document);
+    scoped(json_decref) json_t *bundle = bundle_api(apigateway, key, document, NULL);
     return http_apis_publish(apigateway_http_apis(apigateway), bundle, change, err);
+}
+
+int apigateway_try(const struct apigateway *apigateway, struct text key, const json_t *document,
+                   const json_t *deployment, struct error *err)
+{
+    scoped(json_decref) json_t *bundle = bundle_api(apigateway, key, document, deployment);
+    struct text rest = key, account, region;
+
+    (void)text_split(&rest, '/', &account);
+    (void)text_split(&rest, '/', &region);
+    scoped(http_api_unref) struct http_api *api = http_api_compile(bundle, account, region, err);
+    return api ? 0 : -1;
 }
 
 /* --- domain names --- */
@@ -157,13 +174,17 @@ static bool publish_one(void *arg, struct text key, const json_t *document)
     return true;
 }
 
-void apigateway_publish_all(struct apigateway *apigateway)
+/* Publications come to a shard in their order: who waits for the last one waits for all. */
+bool apigateway_publish_all(struct apigateway *apigateway, struct http_apis_change *change)
 {
     struct error err;
 
-    registry_each(apigateway_registry(apigateway, APIGATEWAY_API), TEXT(""), TEXT_NONE,
-                  publish_one, apigateway);
-    if (apigateway_publish_domains(apigateway, NULL, &err) < 0 ||
-        apigateway_publish_keys(apigateway, NULL, &err) < 0)
-        log_error("stored domains or keys cannot be served", LOG_ERROR(&err));
+    registry_each(apigateway_registry(apigateway, APIGATEWAY_API), TEXT(""), TEXT_NONE, publish_one,
+                  apigateway);
+    if (apigateway_publish_domains(apigateway, NULL, &err) < 0)
+        log_error("stored domain names cannot be served", LOG_ERROR(&err));
+    if (apigateway_publish_keys(apigateway, change, &err) == 0)
+        return true;
+    log_error("stored API keys cannot be served", LOG_ERROR(&err));
+    return false;
 }

@@ -455,10 +455,22 @@ static int write_address_file(const struct daemon *daemon, struct error *err)
     return path_write(path, text_of(text), 0644, err);
 }
 
-static void on_ready(void *arg)
+static void on_served(void *arg)
 {
     struct daemon *daemon = arg;
     struct error err;
+
+    if (write_address_file(daemon, &err) < 0)
+        log_warn("commands will not find this daemon by themselves", LOG_ERROR(&err));
+    printf("evoke ready api=http://%s gateway=http://%s data=%s\n",
+           daemon->api_endpoint->addresses[0], daemon->gateway_endpoint->addresses[0],
+           daemon->settings->data);
+    fflush(stdout);
+}
+
+static void on_ready(void *arg)
+{
+    struct daemon *daemon = arg;
 
     buses_start(daemon->buses);
     event_store_start(daemon->events);
@@ -466,13 +478,7 @@ static void on_ready(void *arg)
     schedules_start(daemon->schedules);
     timer_start(daemon->timer);
     mappings_start(daemon->mappings);
-    apigateway_start(daemon->apigateway);
-    if (write_address_file(daemon, &err) < 0)
-        log_warn("commands will not find this daemon by themselves", LOG_ERROR(&err));
-    printf("evoke ready api=http://%s gateway=http://%s data=%s\n",
-           daemon->api_endpoint->addresses[0], daemon->gateway_endpoint->addresses[0],
-           daemon->settings->data);
-    fflush(stdout);
+    apigateway_start(daemon->apigateway, on_served, daemon);
 }
 
 static void on_flushed(void *arg)

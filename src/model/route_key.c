@@ -2,8 +2,7 @@
 #include "model/route_key.h"
 
 #include "base/scoped.h"
-
-#define PARAMETER_MAX 128 /* bytes of a name in braces */
+#include "model/route_tree.h"
 
 bool route_key_is_method(struct text method)
 {
@@ -14,17 +13,6 @@ bool route_key_is_method(struct text method)
         if (text_equal(method, text_of(methods[i])))
             return true;
     return false;
-}
-
-static bool is_parameter_name(struct text name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.at[i];
-        bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!alnum && c != '_' && c != '-' && c != '.' && c != ':' && c != '$')
-            return false;
-    }
-    return name.len > 0 && name.len <= PARAMETER_MAX;
 }
 
 bool route_key_next_parameter(struct text *rest, struct text *ret_name, bool *ret_greedy)
@@ -41,62 +29,17 @@ bool route_key_next_parameter(struct text *rest, struct text *ret_name, bool *re
     return true;
 }
 
-static int check_segment(struct text segment, bool is_last, struct error *err)
-{
-    struct text rest = segment, name;
-    bool greedy;
-
-    if (segment.len == 0)
-        return error_set(err, ERROR_INVALID, "a path has no empty segments");
-    if (!text_contains(segment, '{') && !text_contains(segment, '}'))
-        return 0;
-    if (!route_key_next_parameter(&rest, &name, &greedy) || name.len + greedy + 2 != segment.len ||
-        !text_starts(segment, TEXT("{")) || !text_ends(segment, TEXT("}")))
-        return error_set(err, ERROR_INVALID,
-                         "a path variable must be a whole segment, '%.*s' is not",
-                         TEXT_ARG(segment));
-    if (!is_parameter_name(name))
-        return error_set(err, ERROR_INVALID,
-                         "'%.*s' is no name of a path variable: letters, digits, '_', '-', '.', "
-                         "':' and '$' are allowed",
-                         TEXT_ARG(name));
-    if (greedy && !is_last)
-        return error_set(err, ERROR_INVALID,
-                         "a greedy path variable such as {%.*s+} must be the last segment",
-                         TEXT_ARG(name));
-    return 0;
-}
-
-/* Whether a name stands in it twice. */
-static int check_names(struct text path, struct error *err)
-{
-    struct text rest = path, name, other;
-    bool greedy;
-
-    while (route_key_next_parameter(&rest, &name, &greedy)) {
-        struct text after = rest;
-        while (route_key_next_parameter(&after, &other, &greedy))
-            if (text_equal(name, other))
-                return error_set(err, ERROR_INVALID, "the path variable {%.*s} is there twice",
-                                 TEXT_ARG(name));
-    }
-    return 0;
-}
-
+/* Beyond what a route's path is: what API Gateway refuses. */
 static int check_path(struct text path, struct error *err)
 {
-    struct text rest = text_skip(path, 1), segment;
-
     for (size_t i = 0; i < path.len; i++)
-        if (path.at[i] <= ' ' || path.at[i] > '~' || path.at[i] == '?' || path.at[i] == '#')
-            return error_set(err, ERROR_INVALID,
-                             "a path has no blanks, no '?' and no '#', and nothing beyond ASCII");
+        if (path.at[i] <= ' ' || path.at[i] > '~')
+            return error_set(err, ERROR_INVALID, "a path has no blanks, and nothing beyond ASCII");
     if (path.len > 1 && text_ends(path, TEXT("/")))
         return error_set(err, ERROR_INVALID, "a path other than / does not end with a slash");
-    while (rest.len > 0 && text_split(&rest, '/', &segment))
-        if (check_segment(segment, rest.len == 0, err) < 0)
-            return -1;
-    return check_names(path, err);
+    if (text_find_text(path, TEXT("//")) < path.len)
+        return error_set(err, ERROR_INVALID, "a path has no empty segments");
+    return route_path_check(path, err);
 }
 
 int route_key_check(struct text key, struct error *err)

@@ -166,7 +166,7 @@ def test_an_import_that_fails_changes_nothing(client):
             ("openapi: 3.0.0\ninfo: {}", "'title' is missing"),
             ("openapi: 3.0.0\ninfo: {title: x}\npaths: {/a: {get: {x-amazon-apigateway-integration: "
              "{type: aws_proxy, uri: nothing, payloadFormatVersion: '2.0'}}}}", "integrationUri"),
-            ("openapi: 3.0.0\ninfo: {title: x}\nx-evoke-guard: {limit: 1}", "no 'limit'")):
+            ("openapi: 3.0.0\ninfo: {title: x}\nx-evoke-guard: {limit: 1}", "'limit'")):
         code, message = refused(client.import_api, Body=body)
         assert code == "BadRequestException" and says in message, message
     assert len(client.get_apis()["Items"]) == count
