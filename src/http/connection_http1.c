@@ -76,7 +76,7 @@ static void on_closed(struct loop_io *io)
  * there has been done, unless somebody else holds it up. */
 static void meet_end(struct connection *c)
 {
-    if (c->reading == READ_BODY && !c->paused)
+    if ((c->reading == READ_BODY || c->reading == READ_TUNNEL) && !c->paused)
         c->broken = true;
     else if (c->reading == READ_LINGER || (c->reading == READ_HEAD && c->out.len < OUT_HIGH))
         connection_stop_reading(c);
@@ -160,6 +160,7 @@ static int64_t read_deadline(const struct connection *c)
         return limit(c->linger_us, LINGER_MS);
     case READ_DONE:
     case READ_NOTHING:
+    case READ_TUNNEL:
         break;
     }
     return INT64_MAX;
@@ -366,6 +367,8 @@ void connection_drain(struct list *link)
 
     if (c->h2)
         h2_drain(c->h2);
+    else if (c->reading == READ_TUNNEL && c->live && c->stream.app->on_drain)
+        c->stream.app->on_drain(&c->stream);
     else if (is_idle(c) && !c->entered)
         connection_close_now(c);
     else

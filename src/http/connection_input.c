@@ -91,6 +91,7 @@ bool connection_wants_input(const struct connection *c)
     case READ_HEAD:
         return c->out.len < OUT_HIGH;
     case READ_BODY:
+    case READ_TUNNEL:
         return !c->paused;
     case READ_DONE: /* to notice that the client is gone; what comes waits in the block */
         return !c->block || c->end < INPUT_BYTES;

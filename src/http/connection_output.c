@@ -137,6 +137,29 @@ static void respond(struct http_stream *stream, int status, const struct http_fi
     left(c);
 }
 
+static void switch_to(struct http_stream *stream, struct text protocol,
+                      const struct http_field *fields, size_t count)
+{
+    struct connection *c = of_stream(stream);
+    struct response_head head = {
+        .status = 101,
+        .fields = fields,
+        .count = count,
+        .content_length = -1,
+        .keep_alive = true,
+        .upgrade = protocol,
+    };
+
+    assert(c->writing == WRITE_NONE && c->reading == READ_DONE && !stream->request.http_1_0);
+    response_write_head(c->server->pool, connection_output(c), &head);
+    stream->status = head.status;
+    stream->body_max = INT64_MAX;
+    c->reading = READ_TUNNEL;
+    c->writing = WRITE_TUNNEL;
+    c->keep_alive = false;
+    left(c);
+}
+
 static void begin(struct http_stream *stream, int status, const struct http_field *fields,
                   size_t count, int64_t content_length)
 {
@@ -237,6 +260,7 @@ void connection_refuse(struct connection *c, int status, const char *reason)
 }
 
 const struct http_transport connection_transport = {
+    .switch_to = switch_to,
     .respond = respond,
     .begin = begin,
     .write = write_piece,

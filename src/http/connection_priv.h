@@ -31,6 +31,7 @@ enum reading {
     READ_BODY,
     READ_DONE,    /* the request is complete; the next is not looked at yet */
     READ_NOTHING, /* no further request will be read */
+    READ_TUNNEL,  /* another protocol: everything is the application's */
     READ_LINGER,  /* the answer is out; what comes is dropped until the client closes */
 };
 
@@ -40,6 +41,7 @@ enum writing {
     WRITE_CHUNKED,
     WRITE_UNTIL_CLOSE,
     WRITE_NO_BODY,
+    WRITE_TUNNEL,
 };
 
 struct connection {

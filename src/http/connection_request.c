@@ -205,6 +205,17 @@ static bool read_body(struct connection *c)
     return true;
 }
 
+/* False when nothing more can be done with what is there. */
+static bool read_tunnel(struct connection *c)
+{
+    if (c->paused || c->start == c->end)
+        return false;
+    struct text piece = text_from(c->block->bytes + c->start, c->end - c->start);
+    c->start = c->end;
+    deliver(c, piece);
+    return true;
+}
+
 static bool next_request(struct connection *c)
 {
     if (c->live)
@@ -226,6 +237,8 @@ static bool advance_once(struct connection *c)
         return read_body(c);
     case READ_DONE:
         return next_request(c);
+    case READ_TUNNEL:
+        return read_tunnel(c);
     case READ_NOTHING:
     case READ_LINGER:
         return false;

@@ -85,10 +85,15 @@ struct http_app {
     /* The client sent its end while it waits for the answer: it is gone, most likely, but may
      * still read. Optional. */
     void (*on_half_close)(struct http_stream *stream);
+    /* The server is to end, and the stream carries another protocol (http_switch): the
+     * application ends it soon. Optional. */
+    void (*on_drain)(struct http_stream *stream);
 };
 
 /* The transport's side; one table per protocol. */
 struct http_transport {
+    void (*switch_to)(struct http_stream *stream, struct text protocol,
+                      const struct http_field *fields, size_t count);
     void (*respond)(struct http_stream *stream, int status, const struct http_field *fields,
                     size_t count, struct text body);
     void (*begin)(struct http_stream *stream, int status, const struct http_field *fields,
@@ -149,6 +154,15 @@ static inline void http_end(struct http_stream *stream, const struct http_field 
 static inline void http_abort(struct http_stream *stream)
 {
     stream->transport->abort(stream);
+}
+/* From here on the stream carries another protocol (RFC 9110 7.8): bytes of the client come by
+ * on_body, http_write() sends bytes, http_end() ends both directions; the client's end comes as
+ * on_close(reset). Answers with 101; only after on_end, for a request without a body, of HTTP/1.1.
+ * No deadline but that of writing holds any more: idle ones are the application's to end. */
+static inline void http_switch(struct http_stream *stream, struct text protocol,
+                               const struct http_field *fields, size_t count)
+{
+    stream->transport->switch_to(stream, protocol, fields, count);
 }
 /* Reading goes on after on_body returned false. */
 static inline void http_resume(struct http_stream *stream)

@@ -83,6 +83,7 @@ struct response_head {
     bool chunked;
     bool keep_alive; /* out: false when the application sent "Connection: close" */
     bool http_1_0;
+    struct text upgrade; /* of a 101: the protocol that follows */
 };
 /* Fields that frame the message or belong to the connection are ours and left out; so
  * is every field that is not clean. */

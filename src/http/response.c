@@ -103,6 +103,11 @@ static char *put_own(char *at, struct http_pool *pool, const struct response_hea
         at = put_number(at, (uint64_t)head->content_length, 10);
         at = put(at, TEXT("\r\n"));
     }
+    if (head->upgrade.len > 0) {
+        at = put(at, TEXT("Connection: Upgrade\r\nUpgrade: "));
+        at = put(at, head->upgrade);
+        at = put(at, TEXT("\r\n"));
+    }
     if (!head->keep_alive)
         at = put(at, TEXT("Connection: close\r\n"));
     else if (head->http_1_0)

@@ -154,6 +154,12 @@ static bool on_body(struct http_stream *stream, struct text chunk)
 
     assert(chunk.len > 0);
     assert(!exchange->paused);
+    if (text_equal(stream->request.path, TEXT("/tunnel"))) {
+        http_write(stream, chunk);
+        if (text_ends(chunk, TEXT("bye")))
+            http_end(stream, NULL, 0);
+        return true;
+    }
     buffer_add_text(&exchange->body, chunk);
     if (!text_equal(stream->request.path, TEXT("/pause")))
         return true;
@@ -170,6 +176,8 @@ static void on_end(struct http_stream *stream)
 
     counts.ends++;
     assert(!exchange->paused);
+    if (text_equal(path, TEXT("/tunnel")))
+        http_switch(stream, TEXT("echo"), &(struct http_field){TEXT("X-Own"), TEXT("1")}, 1);
     if (text_equal(path, TEXT("/echo")) || text_equal(path, TEXT("/pause")))
         http_respond(stream, 200, NULL, 0, buffer_text(&exchange->body));
     else if (text_equal(path, TEXT("/trailers")))
@@ -214,8 +222,14 @@ static void on_half_close(struct http_stream *stream)
         answer(stream, 200, "hello");
 }
 
-static const struct http_app app = {on_request, on_body,    on_end,       on_writable,
-                                    on_close,   on_refused, on_half_close};
+static void on_drain(struct http_stream *stream)
+{
+    http_write(stream, TEXT("the end"));
+    http_end(stream, NULL, 0);
+}
+
+static const struct http_app app = {on_request, on_body,    on_end,        on_writable,
+                                    on_close,   on_refused, on_half_close, on_drain};
 
 /* --- the server's side --- */
 
@@ -740,6 +754,45 @@ TEST(a_body_can_be_paused)
     hear(fd, OK("4") "abcd" HELLO);
     close(fd);
     stop(&fixture, 4, 0);
+}
+
+#define SWITCHED \
+    "HTTP/1.1 101 Switching Protocols\r\nX-Own: 1\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
+
+TEST(a_stream_can_carry_another_protocol)
+{
+    struct fixture fixture;
+
+    start(&fixture, &http_limits_public);
+    int fd = dial(&fixture);
+    say(fd, GET("/hello") GET("/tunnel") "early");
+    hear(fd, HELLO SWITCHED "early");
+    say(fd, GET("/hello"));
+    hear(fd, GET("/hello"));
+    say(fd, "bye");
+    hear_last(fd, "bye");
+
+    int gone = dial(&fixture);
+    say(gone, GET("/tunnel"));
+    hear(gone, SWITCHED);
+    CHECK(shutdown(gone, SHUT_WR) == 0);
+    hear_last(gone, "");
+    stop(&fixture, 3, 1);
+}
+
+TEST(another_protocol_ends_when_the_server_drains)
+{
+    struct fixture fixture;
+
+    start(&fixture, &http_limits_public);
+    int fd = dial(&fixture);
+    say(fd, GET("/tunnel"));
+    hear(fd, SWITCHED);
+    loop_post(fixture.loop, &fixture.drain);
+    hear_last(fd, "the end");
+    loop_join(fixture.loop);
+    loop_free(fixture.loop);
+    check_counts(1, 0);
 }
 
 TEST(a_client_that_resets_its_connection_resets_its_stream)
