@@ -25,6 +25,7 @@
 #include "gateway/gateway.h"
 #include "gateway/http_apis.h"
 #include "gateway/meter.h"
+#include "gateway/sockets.h"
 #include "router/bus_inbox.h"
 #include "router/buses.h"
 #include "router/replay.h"
@@ -84,6 +85,7 @@ struct daemon {
     struct access_format *access_format; /* NULL: combined */
     struct meters *meters;
     struct http_apis *http_apis;
+    struct sockets *web_sockets;
     struct keyring *keyring;
     struct log_store *logs;
     struct loop *control, **loops;
@@ -218,6 +220,9 @@ static void build_place(struct daemon *daemon, int index)
         .keyring = daemon->keyring,
         .account = daemon->settings->account,
         .region = daemon->settings->region,
+        .sockets = daemon->web_sockets,
+        .shard = index,
+        .socket_idle_ms = daemon->settings->websocket_idle_s * 1000,
         .port = daemon->gateway_endpoint->port,
         .data_folder = daemon->settings->access_log ? daemon->settings->data : NULL,
         .access_format = daemon->access_format,
@@ -359,6 +364,7 @@ static void build_http_apis(struct daemon *daemon)
     };
 
     daemon->http_apis = http_apis_new(&options);
+    daemon->web_sockets = sockets_new(daemon->shards);
 }
 
 static int build_apigateway(struct daemon *daemon, struct error *err)

@@ -57,6 +57,8 @@ const struct option settings_options[] = {
      "events that may wait to be delivered, together; more are refused with 503"},
     {"cpu-min", OPTION_INT, AT(cpu_min_percent), "100", 1, 1000, "PERCENT",
      "share of one core that an instance of the smallest memory size may use"},
+    {"websocket-idle", OPTION_INT, AT(websocket_idle_s), "600", 1, 7200, "SECONDS",
+     "a WebSocket client that sends nothing for so long is disconnected"},
     {"access-log", OPTION_BOOL, AT(access_log), "true", 0, 0, NULL,
      "write one line for each request to the gateway into access.log in the data folder"},
     {"access-log-format", OPTION_STRING, AT(access_log_format), NULL, 0, 0, "FORMAT",

@@ -31,6 +31,7 @@ struct settings {
     int64_t log_retention_ms;
     int64_t events_max_bytes; /* that may wait in lanes */
     int64_t cpu_min_percent; /* what an instance of the smallest memory gets, of one core */
+    int64_t websocket_idle_s; /* before a silent WebSocket client is sent away */
     bool access_log;         /* one line a request in DIR/access.log */
     char *access_log_format; /* NULL: combined */
     char *log_level, *log_format;

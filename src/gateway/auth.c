@@ -120,6 +120,11 @@ bool caller_may_call(const struct gateway_options *options, const struct origin 
            version_may_call(version, text_of(function->name));
 }
 
+bool caller_is_function(const struct caller *caller, struct text name)
+{
+    return caller->key.kind == KEY_INSTANCE && text_equal(holder_part(&caller->key, 2), name);
+}
+
 bool caller_may_put(const struct gateway_options *options, const struct origin *origin,
                     const struct caller *caller, struct text bus)
 {

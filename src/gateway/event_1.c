@@ -78,8 +78,8 @@ static void add_values(struct buffer *out, const struct http_request *request, s
     buffer_add_char(out, ']');
 }
 
-static void add_headers(struct buffer *out, const struct request_event *event, bool all_values,
-                        struct arena *arena)
+void event_add_headers_1(struct buffer *out, const struct request_event *event, bool all_values,
+                         struct arena *arena)
 {
     const struct http_request *request = event->request;
     struct text connection = http_header(request, TEXT("connection"));
@@ -109,7 +109,7 @@ static void add_headers(struct buffer *out, const struct request_event *event, b
 
 /* --- query --- */
 
-static void add_query(struct buffer *out, const struct event_query *query, bool all_values)
+void event_add_query_1(struct buffer *out, const struct event_query *query, bool all_values)
 {
     bool is_first = true;
 
@@ -140,7 +140,7 @@ static struct text resource_of(const struct route *route)
 }
 
 /* Format 2.0's {"jwt": {...}}, {"lambda": {...}} without the word around it. */
-static struct text inner_authorizer(struct text authorizer)
+struct text event_inner_authorizer(struct text authorizer)
 {
     struct scan_value whole, name, value;
 
@@ -175,7 +175,7 @@ static void add_context(struct buffer *out, const struct request_event *event)
 {
     const struct route *route = event->route;
     struct text domain = event_domain(event->request->host);
-    struct text authorizer = inner_authorizer(event->authorizer);
+    struct text authorizer = event_inner_authorizer(event->authorizer);
 
     event_add_member(out, TEXT(",\"requestContext\":{\"accountId\":"), event->account);
     event_add_member(out, TEXT(",\"apiId\":"), text_of(route->api ? route->api->id : route->function->url.id));
@@ -216,13 +216,13 @@ void event_write_1(const struct request_event *event, struct arena *arena, struc
     event_add_member(out, TEXT(",\"path\":"), route->raw_path);
     event_add_member(out, TEXT(",\"httpMethod\":"), request->method_text);
     buffer_add_literal(out, ",\"headers\":");
-    add_headers(out, event, /* all_values= */ false, arena);
+    event_add_headers_1(out, event, /* all_values= */ false, arena);
     buffer_add_literal(out, ",\"multiValueHeaders\":");
-    add_headers(out, event, /* all_values= */ true, arena);
+    event_add_headers_1(out, event, /* all_values= */ true, arena);
     buffer_add_literal(out, ",\"queryStringParameters\":");
-    add_query(out, &query, /* all_values= */ false);
+    event_add_query_1(out, &query, /* all_values= */ false);
     buffer_add_literal(out, ",\"multiValueQueryStringParameters\":");
-    add_query(out, &query, /* all_values= */ true);
+    event_add_query_1(out, &query, /* all_values= */ true);
     add_context(out, event);
     buffer_add_literal(out, ",\"pathParameters\":");
     if (route->parameter_count > 0)

@@ -5,6 +5,7 @@
 #include "base/crypto.h"
 #include "gateway/events.h"
 #include "gateway/gateway_priv.h"
+#include "gateway/socket_priv.h"
 
 /*
  * One request from its head to its answer: the stages below, one after the other, each of which
@@ -121,6 +122,10 @@ static void on_request(struct http_stream *stream)
 
     if (gateway->options.buses && events_is_path(stream->request.path)) {
         events_begin(gateway, stream);
+        return;
+    }
+    if (socket_manage_is_path(stream->request.path)) {
+        socket_manage_begin(gateway, stream);
         return;
     }
     struct exchange *exchange = arena_zalloc(&stream->arena, sizeof *exchange);

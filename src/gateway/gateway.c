@@ -3,6 +3,7 @@
 #include "base/path.h"
 #include "gateway/events.h"
 #include "gateway/gateway_priv.h"
+#include "gateway/socket_priv.h"
 
 #define LOG_NAME "access.log"
 
@@ -15,6 +16,8 @@ struct gateway *gateway_new(const struct gateway_options *options)
     gateway->options.region = mem_strdup(options->region);
     gateway->options.data_folder = NULL;
     gateway->time_s = -1;
+    if (options->sockets)
+        options->sockets->shards[options->shard] = (struct socket_shard){options->loop, gateway};
     list_init(&gateway->postings);
     if (options->data_folder) {
         scoped(free) char *path = path_join(options->data_folder, LOG_NAME);
@@ -34,6 +37,7 @@ void gateway_free(struct gateway *gateway)
     if (!gateway)
         return;
     events_done(gateway);
+    map_done(&gateway->open_sockets);
     access_log_free(gateway->log);
     buffer_done(&gateway->scratch);
     free((char *)(uintptr_t)gateway->options.account);

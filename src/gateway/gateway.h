@@ -18,6 +18,7 @@
 struct bus_view;
 struct event_store;
 struct gateway;
+struct sockets;
 struct access_format;
 struct http_api_view;
 struct meter;
@@ -31,6 +32,9 @@ struct gateway_options {
     const struct http_api_view *apis; /* NULL: there are none */
     const struct keyring *keyring;
     const char *account, *region; /* copied */
+    struct sockets *sockets;      /* of all shards */
+    int shard;                    /* this one's index */
+    int64_t socket_idle_ms;       /* a WebSocket client that is silent for so long is sent away */
     uint16_t port;                /* where clients reach it, for forwarded headers */
     const char *data_folder;      /* of access.log, copied; NULL: no access log */
     const struct access_format *access_format; /* NULL: the combined one */

@@ -25,8 +25,9 @@ struct gateway {
     struct access_log *log;         /* NULL: none is kept */
     struct list postings;           /* of events, to use again */
     int posting_count;
-    int64_t time_s; /* what time holds */
-    char time[32];  /* now, as the common log format has it */
+    struct map open_sockets; /* connection id -> struct socket, of this shard */
+    int64_t time_s;          /* what time holds */
+    char time[32];           /* now, as the common log format has it */
     /* For the answer being given: used and left before the next. */
     struct http_field fields[ANSWER_FIELDS_MAX + OWN_FIELDS_MAX];
     struct buffer scratch;
@@ -43,11 +44,11 @@ struct route {
     const struct api_stage *stage;
     const struct api_route *matched; /* NULL: only a preflight is answered without one */
     const struct guard *guard;       /* the route's, else its API's or function's; NULL: none */
-    struct text raw_path;   /* what an event's rawPath says */
-    struct text path;       /* the same, decoded */
-    struct text stage_path; /* of an API: path within the stage; else path */
-    const struct text *names; /* of the parameters; NULL of a function's */
-    struct text *values;      /* decoded */
+    struct text raw_path;            /* what an event's rawPath says */
+    struct text path;                /* the same, decoded */
+    struct text stage_path;          /* of an API: path within the stage; else path */
+    const struct text *names;        /* of the parameters; NULL of a function's */
+    struct text *values;             /* decoded */
     size_t parameter_count;
 };
 
@@ -104,6 +105,8 @@ int auth_verify(const struct gateway_options *options, struct http_stream *strea
 /* Whether a caller who is who it says may call that function. */
 bool caller_may_call(const struct gateway_options *options, const struct origin *origin,
                      const struct caller *caller, const struct function *function);
+/* Whether it is an instance of that function of the gateway's account. */
+bool caller_is_function(const struct caller *caller, struct text name);
 /* Likewise put events into that bus. */
 bool caller_may_put(const struct gateway_options *options, const struct origin *origin,
                     const struct caller *caller, struct text bus);
@@ -140,8 +143,9 @@ void event_write(const struct request_event *event, struct arena *arena, struct 
 void event_write_1(const struct request_event *event, struct arena *arena, struct buffer *out);
 
 /* Parts that both have: event_parts.c. */
-void event_add_member(struct buffer *out, struct text name, struct text value); /* name with
-                                                                  * quotes and colon */
+void event_add_member(struct buffer *out, struct text name,
+                      struct text value); /* name with
+                                           * quotes and colon */
 /* The values of a request's header of that index and those after it of the same name. */
 struct text event_join_values(const struct http_request *request, size_t index,
                               struct text separator, struct arena *arena);
@@ -156,7 +160,7 @@ void event_add_parameters(struct buffer *out, const struct route *route);
 void event_add_variables(struct buffer *out, const struct api_stage *stage);
 
 struct event_parameter {
-    struct text name, value; /* decoded */
+    struct text name, value;                       /* decoded */
     struct event_parameter *next_same, *last_same; /* the first of a name leads to the others */
     bool is_first;
 };
@@ -167,6 +171,13 @@ struct event_query {
     size_t mask;
 };
 struct event_query event_read_query(struct text query, struct arena *arena);
+
+/* As format 1.0 has them: event_1.c. */
+void event_add_headers_1(struct buffer *out, const struct request_event *event, bool all_values,
+                         struct arena *arena);
+void event_add_query_1(struct buffer *out, const struct event_query *query, bool all_values);
+/* What is within format 2.0's {"jwt": ...} or {"lambda": ...}. */
+struct text event_inner_authorizer(struct text authorizer);
 
 /* Whether a header of the client is the function's to see under its own name. Not those
  * about the connection, those the platform itself sets, nor a checked signature. */
@@ -245,8 +256,10 @@ enum refusal {
     REFUSE_RECURSION,
     REFUSE_METHOD,
     REFUSE_TOO_LARGE,
-    REFUSE_TOO_MANY, /* of an API */
-    REFUSE_FAILED,   /* the gateway's own or its integration's fault, of an API */
+    REFUSE_TOO_MANY,    /* of an API */
+    REFUSE_UPGRADE,     /* of a WebSocket API */
+    REFUSE_BAD_GATEWAY, /* likewise: what is behind it failed */
+    REFUSE_FAILED,      /* the gateway's own or its integration's fault, of an API */
     REFUSE_UNAVAILABLE,
     REFUSE_FUNCTION_FAILED,
 };
@@ -263,7 +276,7 @@ struct exchange {
     void (*cancel)(struct exchange *exchange); /* of what waits; NULL: nothing does */
 
     /* Who asks, as the stages found out */
-    struct caller *caller; /* NULL: not of type AWS_IAM */
+    struct caller *caller;  /* NULL: not of type AWS_IAM */
     struct text authorizer; /* JSON: an event's requestContext.authorizer; none of a URL */
     struct guarded *guarded; /* of a function: what route.guard belongs to. Counted; or NULL */
     struct text principal;  /* for logs and limits; may be none */
@@ -288,6 +301,7 @@ struct exchange {
     char request_id[UUID_LEN + 1]; /* of an API's request, or of an answer without an invocation */
     struct invocation *invocation; /* once the invoker has it */
     struct loop_timer timeout;     /* of an API's integration */
+    struct socket *socket;         /* of a WebSocket API; NULL before its integration */
 
     /* A streamed answer */
     bool expects_prelude, has_begun, is_paused;
@@ -337,6 +351,13 @@ bool docs_answered(struct exchange *exchange);
 
 /* What stage_integration does, by kind: integration_*.c. Each has the answer come, later. */
 enum stage_verdict integration_function(struct exchange *exchange);
+enum stage_verdict socket_connect(struct exchange *exchange); /* of a WebSocket API */
+/* The version that an API's integration names; NULL: there is none, or its function does not
+ * let that source ARN call it. */
+const struct version *integration_version(const struct gateway_options *options,
+                                          const struct http_api *api,
+                                          const struct api_integration *integration,
+                                          struct text source_arn);
 
 /* Each ends the exchange: it may be gone afterwards. */
 void reply_refuse(struct exchange *exchange, enum refusal refusal);

@@ -69,6 +69,7 @@ static void free_api(struct http_api *api)
     free(api->name);
     free(api->account);
     free(api->region);
+    free(api->route_selection);
     free(api);
 }
 
@@ -125,6 +126,7 @@ struct http_api *http_api_compile(const json_t *bundle, struct text account, str
                         ? API_WEBSOCKET
                         : API_HTTP;
     api->is_endpoint_disabled = json_bool(document, "disableExecuteApiEndpoint", false);
+    api->route_selection = text_dup(json_text(document, "routeSelectionExpression"));
     read_cors(&api->cors, json_object_get(document, "corsConfiguration"));
     if (!api->id[0]) {
         error_set(err, ERROR_INVALID, "the bundle of an API has no apiId");

@@ -51,7 +51,8 @@ struct api_route {
     const json_t *authorizer; /* AWS's shape; NULL without. Borrowed from the API */
     char **scopes;
     size_t scope_count;
-    bool needs_key; /* apiKeyRequired */
+    bool needs_key;  /* apiKeyRequired */
+    bool is_two_way; /* of a WebSocket API: what the function answers goes to the client */
     struct guard *guard; /* of the route; NULL: none of its own, the API's holds */
 };
 
@@ -74,6 +75,7 @@ struct http_api {
     char *id, *name, *account, *region;
     bool is_endpoint_disabled; /* disableExecuteApiEndpoint: at its domains only */
     struct cors cors;
+    char *route_selection; /* routeSelectionExpression */
     struct api_stage *stages;
     size_t stage_count;
     struct guard *guard; /* of the API as a whole; NULL: none */

@@ -30,11 +30,9 @@ static struct text source_arn(const struct exchange *exchange)
                                 TEXT_ARG(route->matched->path)));
 }
 
-static bool may_be_called(const struct exchange *exchange, const struct function *function)
+static bool may_be_called(const struct http_api *api, const struct function *function,
+                          struct text arn)
 {
-    const struct http_api *api = exchange->route.api;
-    struct text arn = TEXT_NONE;
-
     for (size_t i = 0; i < function->permission_count; i++) {
         const struct permission *permission = &function->permissions[i];
         if (!names_gateway(permission))
@@ -43,12 +41,25 @@ static bool may_be_called(const struct exchange *exchange, const struct function
             continue;
         if (!permission->source_arn[0])
             return true;
-        if (!text_is_set(arn))
-            arn = source_arn(exchange);
         if (text_is_like(arn, text_of(permission->source_arn)))
             return true;
     }
     return false;
+}
+
+const struct version *integration_version(const struct gateway_options *options,
+                                          const struct http_api *api,
+                                          const struct api_integration *integration,
+                                          struct text source_arn)
+{
+    const struct function *function =
+        directory_find(options->directory, text_of(integration->account),
+                       text_of(integration->region), text_of(integration->function));
+
+    if (!function ||
+        !(integration->has_credentials || may_be_called(api, function, source_arn)))
+        return NULL;
+    return function_version(function, text_of(integration->qualifier));
 }
 
 /* NULL: there is none, or it may not be called. */
@@ -58,13 +69,8 @@ static const struct version *find_version(const struct exchange *exchange)
 
     if (!route->api)
         return route->function->latest;
-    const struct api_integration *integration = route->matched->integration;
-    const struct function *function = directory_find(
-        exchange->gateway->options.directory, text_of(integration->account),
-        text_of(integration->region), text_of(integration->function));
-    if (!function || !(integration->has_credentials || may_be_called(exchange, function)))
-        return NULL;
-    return function_version(function, text_of(integration->qualifier));
+    return integration_version(&exchange->gateway->options, route->api,
+                               route->matched->integration, source_arn(exchange));
 }
 
 static void on_done(struct invocation *invocation)
@@ -166,6 +172,8 @@ enum stage_verdict stage_integration(struct exchange *exchange)
 
     if (!route->api)
         return integration_function(exchange);
+    if (route->api->protocol == API_WEBSOCKET)
+        return socket_connect(exchange);
     switch (integration ? integration->kind : INTEGRATION_UNSERVED) {
     case INTEGRATION_FUNCTION:
         return integration_function(exchange);

@@ -56,6 +56,8 @@ static const struct {
     [REFUSE_TOO_MANY] = {429, TEXT("{\"message\":\"Too Many Requests\"}")},
     [REFUSE_FAILED] = {500, TEXT("{\"message\":\"Internal Server Error\"}")},
     [REFUSE_UNAVAILABLE] = {503, TEXT("{\"message\":\"Service Unavailable\"}")},
+    [REFUSE_UPGRADE] = {426, TEXT("{\"message\":\"Upgrade Required\"}")},
+    [REFUSE_BAD_GATEWAY] = {502, TEXT("{\"message\":\"Internal server error\"}")},
     [REFUSE_FUNCTION_FAILED] = {500, TEXT("{\"message\":\"Internal Server Error\"}")},
 };
 

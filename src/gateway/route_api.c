@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/gateway_priv.h"
 #include "gateway/http_api_priv.h"
+#include "gateway/socket_priv.h"
 #include "http/uri.h"
 
 /*
@@ -49,7 +50,7 @@ static struct text id_of_host(const struct gateway_options *options, struct text
 /* 404 of a host or path that is an API's but leads nowhere. */
 static int enter_api(struct place *place, struct http_api *api, struct text path)
 {
-    if (api->is_endpoint_disabled || api->protocol != API_HTTP)
+    if (api->is_endpoint_disabled)
         return 404;
     place->api = api;
     place->shown = place->path = path.len ? path : TEXT("/");
@@ -73,7 +74,7 @@ static int enter_domain(const struct gateway_options *options, const struct api_
     struct http_api *api =
         mapping ? http_api_view_find(options->apis, text_of(mapping->api_id)) : NULL;
 
-    if (!api || api->protocol != API_HTTP)
+    if (!api)
         return 404;
     size_t taken = mapping->key[0] ? strlen(mapping->key) + 1 : 0;
     place->api = api;
@@ -122,6 +123,17 @@ static void keep_parameters(struct route *route, const struct route_match *match
             route->values[i] = match->values[i];
 }
 
+/* Of a WebSocket API: "$connect" at the root of its stage. */
+static int settle_socket(struct route *route)
+{
+    const struct api_route *connect = socket_route(route->stage, TEXT("$connect"));
+
+    route->matched = connect ? connect : &socket_open_door;
+    if (route->matched->guard)
+        route->guard = route->matched->guard;
+    return text_equal(route->stage_path, TEXT("/")) ? 0 : 404;
+}
+
 static int settle(const struct place *place, const struct http_request *request,
                   struct arena *arena, struct route *route)
 {
@@ -134,6 +146,8 @@ static int settle(const struct place *place, const struct http_request *request,
         !decode_shown(place->path, arena, &route->stage_path) || route_has_dots(route->path))
         return 400;
     route->raw_path = route->path;
+    if (place->api->protocol == API_WEBSOCKET)
+        return settle_socket(route);
     struct text path = route_comparable(place->path, arena);
     path = text_slice(path, 0, text_find(path, '?'));
     route->matched = api_stage_find(place->stage, request->method_text, path, &match);
