@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Matching events against rules, from raw JSON to the rules that match, beside event-ruler: one
-core, the same events, the same rules, and the same number of matches on both sides.
+"""Matching events against rules, from raw JSON to the rules that match, beside event-ruler and
+Quamina: one core, the same events, the same rules, and the same number of matches on all sides.
 
 The events and the banks of rules are those of the project's shared bench folder: 213,068 lines
-of the shape of the San Francisco city lots. Needs Java, and Maven once.
+of the shape of the San Francisco city lots. Needs Java, and Maven once; Go for Quamina.
 """
 import json
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ TOOL = evoke_daemon.BUILD / "tests" / "tools" / "match_bench"
 PIN = ["taskset", "-c", "0"]
 GOALS = {"ALL_65": 10}  # times event-ruler
 GOAL = 5
+QUAMINA_GOAL = 3
 EXACT_SLOWER = 0.25  # 100,000 rules against 1
 
 
@@ -53,6 +55,20 @@ def run(command, *arguments):
     return {name: (float(rate), int(matches)) for name, rate, matches in rows}
 
 
+def quamina(folder, arguments):
+    """What it measures; nothing, and says so, where it cannot be built."""
+    program = pathlib.Path(folder) / "quamina"
+    if not shutil.which("go"):
+        print("quamina: not measured, there is no Go")
+        return {}
+    built = subprocess.run(["go", "build", "-o", program, "."], cwd=HERE / "router" / "quamina",
+                           capture_output=True, text=True, check=False)
+    if built.returncode != 0:
+        print(f"quamina: not measured, {built.stderr.strip().splitlines()[-1]}")
+        return {}
+    return run([program], *arguments)
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="evoke-router-") as folder:
         rules_file = pathlib.Path(folder) / "rules.tsv"
@@ -60,12 +76,17 @@ def main():
         arguments = (events_file(), rules_file)
         ours = run([TOOL], *arguments)
         theirs = run(ruler.command("bench/router/RulerBench.java", folder), *arguments)
+        others = quamina(folder, arguments)
     for name, (rate, matches) in ours.items():
         peer, peer_matches = theirs[name]
         assert matches == peer_matches, f"{name}: {matches} matches, event-ruler {peer_matches}"
         goal = "" if name.startswith("EXACT_") else f" (goal >= {GOALS.get(name, GOAL)})"
         print(f"{name}: {rate:,.0f} events/s, event-ruler {peer:,.0f}: {rate / peer:.1f} times"
               f"{goal}, {matches:,} matches")
+    for name, (peer, peer_matches) in others.items():
+        assert ours[name][1] == peer_matches, f"{name}: Quamina has {peer_matches} matches"
+        goal = "" if name.startswith("EXACT_") else f" (goal >= {QUAMINA_GOAL})"
+        print(f"{name}: {ours[name][0] / peer:.1f} times quamina's {peer:,.0f}{goal}")
     changes = subprocess.run([*PIN, TOOL, "changes", "100000"], capture_output=True, text=True,
                              check=True).stdout.split()
     print(f"a rule more with 100,000: {changes[1]} ms (goal < 10); a merge: {changes[3]} ms")
