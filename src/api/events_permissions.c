@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/events_priv.h"
+#include "model/policy.h"
 
 /* PutPermission, RemovePermission: the resource policy of a bus. */
 
@@ -82,6 +83,11 @@ static json_t *read_policy(struct call *call, struct text text)
     if (!policy || !json_is_object(policy) || !json_object_get(policy, "Statement")) {
         events_fail_invalid(call,
                             "Parameter Policy is not valid. Reason: Invalid policy document.");
+        return NULL;
+    }
+    scoped(policy_free) struct policy *compiled = policy_compile(policy, POLICY_OF_RESOURCE, &err);
+    if (!compiled) {
+        events_fail_invalid(call, "Parameter Policy is not valid. Reason: %s.", err.text);
         return NULL;
     }
     return take(policy);

@@ -415,12 +415,20 @@ static bool covers(const struct patterns *patterns, struct text text, bool ignor
     return patterns->negated;
 }
 
+static bool meets_conditions(const struct statement *statement,
+                             const struct policy_request *request)
+{
+    if (request->ignores_conditions && statement->conditions.count > 0)
+        return statement->denies;
+    return policy_conditions_hold(&statement->conditions, request);
+}
+
 static bool applies(const struct statement *statement, const struct policy_request *request)
 {
     return is_for(&statement->principals, &request->principal) &&
            covers(&statement->actions, request->action, /* ignores_case= */ true, request) &&
            covers(&statement->resources, request->resource, /* ignores_case= */ false, request) &&
-           policy_conditions_hold(&statement->conditions, request);
+           meets_conditions(statement, request);
 }
 
 enum policy_effect policy_evaluate(const struct policy *policy,
@@ -436,22 +444,4 @@ enum policy_effect policy_evaluate(const struct policy *policy,
         effect = POLICY_ALLOW;
     }
     return effect;
-}
-
-static bool has_variable(const struct patterns *patterns)
-{
-    for (size_t i = 0; i < patterns->count; i++)
-        for (size_t j = 0; j < patterns->list[i].count; j++)
-            if (patterns->list[i].pieces[j].kind == PIECE_VARIABLE)
-                return true;
-    return false;
-}
-
-bool policy_is_unconditional(const struct policy *policy)
-{
-    for (size_t i = 0; i < policy->count; i++)
-        if (policy->statements[i].conditions.count > 0 ||
-            has_variable(&policy->statements[i].resources))
-            return false;
-    return true;
 }

@@ -59,6 +59,8 @@ struct policy_request {
     struct text action, resource;
     const struct policy_key *keys;
     size_t key_count;
+    /* Conditions cannot be looked at: an Allow with one does not apply, a Deny does. */
+    bool ignores_conditions;
 };
 
 enum policy_effect {
@@ -69,5 +71,3 @@ enum policy_effect {
 
 enum policy_effect policy_evaluate(const struct policy *policy,
                                    const struct policy_request *request);
-/* Whether it depends on nothing but principal, action and resource. */
-bool policy_is_unconditional(const struct policy *policy);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/broadcast.h"
+#include "model/policy.h"
 #include "router/archive.h"
 #include "router/bus.h"
 
@@ -314,49 +315,33 @@ static bool rebuild_archive(void *arg, struct text key, const json_t *document)
     return true;
 }
 
-static bool is_everybody(const json_t *principal)
+/* Without looking at who asks: a statement with a condition lets nobody in. */
+static bool is_public(struct text key, const json_t *document)
 {
-    struct text aws = json_text(principal, "AWS");
+    struct text name = key, account = TEXT_NONE, region = TEXT_NONE;
+    const json_t *json = json_object_get(document, "Policy");
+    struct error err;
+    scoped(policy_free) struct policy *policy =
+        json ? policy_compile(json, POLICY_OF_RESOURCE, &err) : NULL;
 
-    return (json_is_string(principal) && strcmp(json_string_value(principal), "*") == 0) ||
-           text_equal(aws, TEXT("*"));
+    if (!policy || !text_split(&name, '/', &account) || !text_split(&name, '/', &region))
+        return false;
+    scoped(free) char *arn = mem_format("arn:aws:events:%.*s:%.*s:event-bus/%.*s", TEXT_ARG(region),
+                                        TEXT_ARG(account), TEXT_ARG(name));
+    const struct policy_request request = {
+        .action = TEXT("events:PutEvents"),
+        .resource = text_of(arn),
+        .ignores_conditions = true,
+    };
+
+    return policy_evaluate(policy, &request) == POLICY_ALLOW;
 }
 
-static bool allows_everybody(const json_t *statement)
-{
-    struct text action = json_text(statement, "Action");
-
-    return text_equal(json_text(statement, "Effect"), TEXT("Allow")) &&
-           is_everybody(json_object_get(statement, "Principal")) &&
-           (text_equal(action, TEXT("events:PutEvents")) || text_equal(action, TEXT("events:*")) ||
-            text_equal(action, TEXT("*"))) &&
-           !json_object_get(statement, "Condition");
-}
-
-/* A statement without a condition lets everybody in; one that denies anything, nobody. */
-static bool is_public(const json_t *document)
-{
-    const json_t *statements = json_object_get(json_object_get(document, "Policy"), "Statement"),
-                 *statement;
-    bool allowed = false;
-    size_t index;
-
-    if (json_is_object(statements))
-        return allows_everybody(statements);
-    json_array_foreach(statements, index, statement)
-    {
-        if (text_equal(json_text(statement, "Effect"), TEXT("Deny")))
-            return false;
-        allowed = allowed || allows_everybody(statement);
-    }
-    return allowed;
-}
-
-static void set_access(struct building *building, const json_t *document)
+static void set_access(struct building *building, struct text key, const json_t *document)
 {
     struct bus *before = building->bus;
 
-    if (before->is_public == is_public(document))
+    if (before->is_public == is_public(key, document))
         return;
     building->bus = bus_with_access(before, !before->is_public);
     bus_unref(before);
@@ -371,7 +356,7 @@ static struct building *build_bus(struct buses *buses, struct text key, const js
         registry_each(buses->registries[BUSES_ARCHIVE], TEXT(""), TEXT_NONE, rebuild_archive,
                       &rebuild);
     struct building *building = building_of(buses, key);
-    set_access(building, document);
+    set_access(building, key, document);
     return building;
 }
 
@@ -520,7 +505,8 @@ static void finish_loading(struct building *building)
     const struct registry *documents = building->buses->registries[BUSES_BUS];
 
     building->bus = bus_new(text_of(building->key), building->loading, building->slot_count);
-    building->bus->is_public = is_public(registry_find(documents, text_of(building->key)));
+    building->bus->is_public =
+        is_public(text_of(building->key), registry_find(documents, text_of(building->key)));
     free(take(building->loading));
 }
 

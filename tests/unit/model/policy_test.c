@@ -283,16 +283,24 @@ TEST(a_policy_of_a_resource_names_whom_it_means)
                "a wildcard: name it whole, or everybody by \"*\"");
 }
 
-TEST(a_policy_that_looks_at_the_request_says_so)
+TEST(conditions_that_cannot_be_looked_at_let_nobody_pass)
 {
-    static const char *const sources[] = {POLICY(ALLOW("\"Resource\":\"*\"")),
-                                          WHEN("\"Bool\":{\"a\":true}"),
-                                          POLICY(ALLOW("\"Resource\":\"${aws:username}\""))};
+#define EVERYBODY(effect, rest) \
+    "{\"Effect\":\"" effect "\",\"Action\":\"*\",\"Principal\":\"*\"" rest "}"
+#define IF ",\"Condition\":{\"StringNotEquals\":{\"my:none\":\"x\"}}"
+    static const struct {
+        const char *policy;
+        enum policy_effect effect;
+    } cases[] = {
+        {POLICY(EVERYBODY("Allow", "")), POLICY_ALLOW},
+        {POLICY(EVERYBODY("Allow", IF)), POLICY_SILENT},
+        {POLICY(EVERYBODY("Allow", IF) "," EVERYBODY("Allow", "")), POLICY_ALLOW},
+        {POLICY(EVERYBODY("Allow", "") "," EVERYBODY("Deny", IF)), POLICY_DENY},
+    };
+    struct policy_request request = request_of("r");
 
-    for (size_t i = 0; i < COUNT_OF(sources); i++) {
-        struct error err;
-        scoped(policy_free) struct policy *policy =
-            policy_parse(text_of(sources[i]), POLICY_OF_IDENTITY, &err);
-        CHECK(policy && policy_is_unconditional(policy) == (i == 0));
-    }
+    request.ignores_conditions = true;
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        CHECK_MSG(evaluate(cases[i].policy, POLICY_OF_RESOURCE, &request) == cases[i].effect, "%s",
+                  cases[i].policy);
 }
