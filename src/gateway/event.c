@@ -4,9 +4,9 @@
 #include "http/uri.h"
 
 /*
- * Payload format 2.0, as function URLs have it and as HTTP APIs have it, written as text: a document tree would cost
- * more than the rest of the gateway. What is absent is left out, never null, except where
- * AWS says null.
+ * Payload format 2.0, as function URLs have it and as HTTP APIs have it, written as text: a
+ * document tree would cost more than the rest of the gateway. What is absent is left out, never
+ * null, except where AWS says null.
  */
 
 /* --- headers --- */
@@ -49,9 +49,11 @@ static void add_headers(struct buffer *out, const struct request_event *event, s
 
     buffer_add_literal(out, ",\"headers\":{");
     for (size_t i = 0; i < request->field_count; i++)
-        if (header_passes(request->fields[i].name, event->caller) && !event_came_before(request, i) &&
+        if (header_passes(request->fields[i].name, event->caller) &&
+            !event_came_before(request, i) &&
             !header_is_listed(connection, request->fields[i].name))
-            add_header(out, request->fields[i].name, event_join_values(request, i, TEXT(","), arena));
+            add_header(out, request->fields[i].name,
+                       event_join_values(request, i, TEXT(","), arena));
     if (text_is_set(cookies) && !event->route->api)
         add_header(out, TEXT("cookie"), cookies);
     if (request->content_length != 0 || text_is_set(http_header(request, TEXT("content-length")))) {
@@ -115,17 +117,26 @@ static void add_query(struct buffer *out, struct text query, struct arena *arena
 
 /* --- context --- */
 
-static void add_caller(struct buffer *out, const struct caller *caller)
+struct text event_caller(const struct caller *caller, struct arena *arena)
+{
+    scoped(buffer_done) struct buffer out = {0};
+
+    event_add_member(&out, TEXT("{\"iam\":{\"accessKey\":"), caller->claim.access_key);
+    event_add_member(&out, TEXT(",\"accountId\":"), caller->account);
+    event_add_member(&out, TEXT(",\"callerId\":"), caller->id);
+    event_add_member(&out, TEXT(",\"cognitoIdentity\":null,\"principalOrgId\":null,\"userArn\":"),
+                     caller->arn);
+    event_add_member(&out, TEXT(",\"userId\":"), caller->id);
+    buffer_add_literal(&out, "}}");
+    return arena_copy(arena, buffer_text(&out));
+}
+
+static void add_caller(struct buffer *out, const struct caller *caller, struct arena *arena)
 {
     if (!caller)
         return;
-    event_add_member(out, TEXT(",\"authorizer\":{\"iam\":{\"accessKey\":"), caller->claim.access_key);
-    event_add_member(out, TEXT(",\"accountId\":"), caller->account);
-    event_add_member(out, TEXT(",\"callerId\":"), caller->id);
-    event_add_member(out, TEXT(",\"cognitoIdentity\":null,\"principalOrgId\":null,\"userArn\":"),
-               caller->arn);
-    event_add_member(out, TEXT(",\"userId\":"), caller->id);
-    buffer_add_literal(out, "}}");
+    buffer_add_literal(out, ",\"authorizer\":");
+    buffer_add_text(out, event_caller(caller, arena));
 }
 
 static void add_certificate(struct buffer *out, const struct tls_client *client)
@@ -143,7 +154,7 @@ static void add_certificate(struct buffer *out, const struct tls_client *client)
 }
 
 /* Whose it is: the function of a URL, or the API. */
-static void add_owner(struct buffer *out, const struct request_event *event)
+static void add_owner(struct buffer *out, const struct request_event *event, struct arena *arena)
 {
     const struct route *route = event->route;
     struct text domain = event_domain(event->request->host);
@@ -166,7 +177,7 @@ static void add_owner(struct buffer *out, const struct request_event *event)
                      event->caller ? event->caller->account : TEXT("anonymous"));
     event_add_member(out, TEXT(",\"apiId\":"), id);
     add_certificate(out, event->client);
-    add_caller(out, event->caller);
+    add_caller(out, event->caller, arena);
     event_add_member(out, TEXT(",\"domainName\":"), domain);
     event_add_member(out, TEXT(",\"domainPrefix\":"), id);
 }
@@ -181,12 +192,12 @@ static struct text route_key(const struct route *route)
     return route->matched ? text_of(route->matched->key) : TEXT("$default");
 }
 
-static void add_context(struct buffer *out, const struct request_event *event)
+static void add_context(struct buffer *out, const struct request_event *event, struct arena *arena)
 {
     const struct http_request *request = event->request;
     struct text agent = http_header(request, TEXT("user-agent"));
 
-    add_owner(out, event);
+    add_owner(out, event, arena);
     event_add_member(out, TEXT(",\"http\":{\"method\":"), request->method_text);
     event_add_member(out, TEXT(",\"path\":"), event->route->path);
     event_add_member(out, TEXT(",\"protocol\":"),
@@ -218,7 +229,7 @@ void event_write(const struct request_event *event, struct arena *arena, struct 
     add_cookies(out, cookies);
     add_headers(out, event, cookies, arena);
     add_query(out, request->query, arena);
-    add_context(out, event);
+    add_context(out, event, arena);
     if (event->route->parameter_count > 0) {
         buffer_add_literal(out, ",\"pathParameters\":");
         event_add_parameters(out, event->route);

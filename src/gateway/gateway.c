@@ -19,6 +19,7 @@ struct gateway *gateway_new(const struct gateway_options *options)
     if (options->sockets)
         options->sockets->shards[options->shard] = (struct socket_shard){options->loop, gateway};
     list_init(&gateway->postings);
+    gateway->authorizing = authorizing_new(options->loop, options->invoker, options->directory);
     if (options->data_folder) {
         scoped(free) char *path = path_join(options->data_folder, LOG_NAME);
         gateway->log = access_log_new(options->loop, path, options->access_format);
@@ -38,6 +39,7 @@ void gateway_free(struct gateway *gateway)
         return;
     events_done(gateway);
     map_done(&gateway->open_sockets);
+    authorizing_free(gateway->authorizing);
     access_log_free(gateway->log);
     buffer_done(&gateway->scratch);
     free((char *)(uintptr_t)gateway->options.account);

@@ -23,6 +23,7 @@
 struct gateway {
     struct gateway_options options; /* its strings are the gateway's own */
     struct access_log *log;         /* NULL: none is kept */
+    struct authorizing *authorizing;
     struct list postings;           /* of events, to use again */
     int posting_count;
     struct map open_sockets; /* connection id -> struct socket, of this shard */
@@ -141,6 +142,9 @@ struct request_event {
 /* Appends the event in payload format 2.0, or (of an API only) 1.0. */
 void event_write(const struct request_event *event, struct arena *arena, struct buffer *out);
 void event_write_1(const struct request_event *event, struct arena *arena, struct buffer *out);
+
+/* {"iam": {...}}, as an event shows who signed. In arena. */
+struct text event_caller(const struct caller *caller, struct arena *arena);
 
 /* Parts that both have: event_parts.c. */
 void event_add_member(struct buffer *out, struct text name,
@@ -276,7 +280,8 @@ struct exchange {
     void (*cancel)(struct exchange *exchange); /* of what waits; NULL: nothing does */
 
     /* Who asks, as the stages found out */
-    struct caller *caller;  /* NULL: not of type AWS_IAM */
+    struct caller *caller; /* NULL: not of type AWS_IAM */
+    struct asking *asking;  /* an authorizer, while it is asked; stage_authorize.c */
     struct text authorizer; /* JSON: an event's requestContext.authorizer; none of a URL */
     struct guarded *guarded; /* of a function: what route.guard belongs to. Counted; or NULL */
     struct text principal;  /* for logs and limits; may be none */
@@ -326,6 +331,8 @@ enum stage_verdict stage_cors(struct exchange *exchange);
 enum stage_verdict stage_method(struct exchange *exchange);
 enum stage_verdict stage_caller(struct exchange *exchange);
 enum stage_verdict stage_hops(struct exchange *exchange);
+enum stage_verdict stage_authorize(struct exchange *exchange);
+enum stage_verdict stage_api_key(struct exchange *exchange);
 enum stage_verdict stage_body(struct exchange *exchange);
 enum stage_verdict stage_signed(struct exchange *exchange);
 enum stage_verdict stage_filter(struct exchange *exchange);
@@ -348,6 +355,8 @@ bool convert_answer(struct exchange *exchange, struct text response, struct answ
 
 /* Whether the request was for the description of a function or an API, and is answered. */
 bool docs_answered(struct exchange *exchange);
+/* arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/METHOD/path, of the request itself. */
+struct text exchange_route_arn(const struct exchange *exchange);
 
 /* What stage_integration does, by kind: integration_*.c. Each has the answer come, later. */
 enum stage_verdict integration_function(struct exchange *exchange);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "guard/authorizer.h"
 #include "guard/guard.h"
 #include "model/function.h"
 #include "model/route_tree.h"
@@ -39,21 +40,31 @@ struct api_integration {
     json_t *document; /* AWS's, stage variables filled in */
 };
 
-enum authorization { AUTHORIZATION_NONE, AUTHORIZATION_JWT, AUTHORIZATION_CUSTOM, AUTHORIZATION_IAM };
+enum route_authorization {
+    AUTHORIZATION_NONE,
+    AUTHORIZATION_JWT,
+    AUTHORIZATION_CUSTOM,
+    AUTHORIZATION_IAM
+};
 
 struct api_route {
-    char *id, *key; /* "GET /pets/{id}", "$default" */
+    char *id, *key;           /* "GET /pets/{id}", "$default" */
     struct text method, path; /* of the key; "$default" has neither */
     struct text *parameters;  /* their names, in the path's order */
     size_t parameter_count;
     const struct api_integration *integration; /* NULL: none */
-    enum authorization authorization;
-    const json_t *authorizer; /* AWS's shape; NULL without. Borrowed from the API */
+    enum route_authorization authorization;
+    const struct authorizer *authorizer; /* the stage's; of JWT and CUSTOM only */
     char **scopes;
     size_t scope_count;
     bool needs_key;  /* apiKeyRequired */
     bool is_two_way; /* of a WebSocket API: what the function answers goes to the client */
     struct guard *guard; /* of the route; NULL: none of its own, the API's holds */
+};
+
+struct api_authorizer {
+    char *id;
+    struct authorizer *compiled;
 };
 
 struct api_stage {
@@ -66,6 +77,8 @@ struct api_stage {
     size_t route_count;
     struct api_integration *integrations;
     size_t integration_count;
+    struct api_authorizer *authorizers;
+    size_t authorizer_count;
     const json_t *document; /* AWS's: settings that others read. Borrowed from the API */
 };
 

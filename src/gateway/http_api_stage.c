@@ -30,54 +30,62 @@ static const struct api_integration *find_integration(const struct api_stage *st
     return NULL;
 }
 
-static const json_t *find_authorizer(const json_t *deployed, struct text id)
+static const struct authorizer *find_authorizer(const struct api_stage *stage, struct text id)
 {
-    const json_t *list = json_object_get(deployed, "authorizers"), *authorizer;
-    size_t index;
-
-    json_array_foreach(list, index, authorizer)
-    {
-        if (text_equal(json_text(authorizer, "authorizerId"), id))
-            return authorizer;
-    }
+    for (size_t i = 0; i < stage->authorizer_count; i++)
+        if (text_equal(text_of(stage->authorizers[i].id), id))
+            return stage->authorizers[i].compiled;
     return NULL;
 }
 
-static enum authorization read_authorization(struct text type)
+/* What is not known would let everybody pass if it were taken for none. */
+static int read_authorization(struct api_route *route, struct text type, struct error *err)
 {
     static const struct {
         struct text name;
-        enum authorization authorization;
+        enum route_authorization authorization;
     } types[] = {
-        {TEXT("JWT"), AUTHORIZATION_JWT},
-        {TEXT("CUSTOM"), AUTHORIZATION_CUSTOM},
+        {TEXT(""), AUTHORIZATION_NONE},       {TEXT("NONE"), AUTHORIZATION_NONE},
+        {TEXT("JWT"), AUTHORIZATION_JWT},     {TEXT("CUSTOM"), AUTHORIZATION_CUSTOM},
         {TEXT("AWS_IAM"), AUTHORIZATION_IAM},
     };
 
     for (size_t i = 0; i < COUNT_OF(types); i++)
-        if (text_equal(type, types[i].name))
-            return types[i].authorization;
-    return AUTHORIZATION_NONE;
+        if (text_equal(type, types[i].name)) {
+            route->authorization = types[i].authorization;
+            return 0;
+        }
+    return error_set(err, ERROR_INVALID, "the route '%s' has no authorizationType '%.*s'",
+                     route->key, TEXT_ARG(type));
 }
 
-static int read_authorizer(struct api_route *route, const json_t *deployed, const json_t *document,
+static int read_authorizer(struct api_stage *stage, struct api_route *route, const json_t *document,
                            struct error *err)
 {
     const json_t *scopes = json_object_get(document, "authorizationScopes"), *scope;
     struct text id = json_text(document, "authorizerId");
     size_t index;
 
-    route->authorization = read_authorization(json_text(document, "authorizationType"));
+    if (read_authorization(route, json_text(document, "authorizationType"), err) < 0)
+        return -1;
     route->scopes = mem_zalloc((json_array_size(scopes) + 1) * sizeof *route->scopes);
-    json_array_foreach(scopes, index, scope) if (json_is_string(scope))
-        route->scopes[route->scope_count++] = mem_strdup(json_string_value(scope));
-    if (id.len == 0)
+    json_array_foreach(scopes, index, scope)
+    {
+        if (json_is_string(scope))
+            route->scopes[route->scope_count++] = mem_strdup(json_string_value(scope));
+    }
+    if (route->authorization != AUTHORIZATION_JWT && route->authorization != AUTHORIZATION_CUSTOM)
         return 0;
-    route->authorizer = find_authorizer(deployed, id);
-    return route->authorizer ? 0
-                             : error_set(err, ERROR_INVALID,
-                                         "the authorizer '%.*s' of the route '%s' is not there",
-                                         TEXT_ARG(id), route->key);
+    route->authorizer = find_authorizer(stage, id);
+    if (!route->authorizer)
+        return error_set(err, ERROR_INVALID, "the authorizer '%.*s' of the route '%s' is not there",
+                         TEXT_ARG(id), route->key);
+    if (authorizer_takes_tokens(route->authorizer) == (route->authorization == AUTHORIZATION_JWT))
+        return 0;
+    return error_set(err, ERROR_INVALID,
+                     "the authorizer '%.*s' of the route '%s' is of another type than the route "
+                     "says",
+                     TEXT_ARG(id), route->key);
 }
 
 static int read_key(struct api_stage *stage, struct api_route *route, struct error *err)
@@ -108,7 +116,6 @@ static int read_key(struct api_stage *stage, struct api_route *route, struct err
 static int compile_route(struct api_stage *stage, struct api_route *route,
                          const struct http_api *api, const json_t *document, struct error *err)
 {
-    const json_t *deployed = json_object_get(stage->document, "deployed");
     struct text target = json_text(document, "target");
 
     route->id = text_dup(json_text(document, "routeId"));
@@ -126,7 +133,7 @@ static int compile_route(struct api_stage *stage, struct api_route *route,
         if (!route->guard)
             return -1;
     }
-    if (read_authorizer(route, deployed, document, err) < 0)
+    if (read_authorizer(stage, route, document, err) < 0)
         return -1;
     return api->protocol == API_WEBSOCKET ? 0 : read_key(stage, route, err);
 }
@@ -143,6 +150,31 @@ static int compile_integrations(struct api_stage *stage, const json_t *list, str
     {
         stage->integration_count = index + 1;
         if (api_integration_compile(&stage->integrations[index], stage, document, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int compile_authorizers(struct api_stage *stage, const struct http_api *api,
+                               const json_t *list, struct error *err)
+{
+    const struct authorizer_place place = {
+        .account = text_of(api->account),
+        .region = text_of(api->region),
+        .api_id = text_of(api->id),
+        .stage = text_of(stage->name),
+        .resets = json_int(stage->document, "-authorizersReset", 0),
+    };
+    const json_t *document;
+    size_t index;
+
+    stage->authorizers = mem_zalloc((json_array_size(list) + 1) * sizeof *stage->authorizers);
+    json_array_foreach(list, index, document)
+    {
+        struct api_authorizer *authorizer = &stage->authorizers[stage->authorizer_count++];
+        authorizer->id = text_dup(json_text(document, "authorizerId"));
+        authorizer->compiled = authorizer_compile(document, &place, err);
+        if (!authorizer->compiled)
             return -1;
     }
     return 0;
@@ -172,7 +204,8 @@ int api_stage_compile(struct api_stage *stage, const struct http_api *api, const
     stage->name = text_dup(json_text(document, "stageName"));
     stage->document = document;
     read_variables(stage, document);
-    if (compile_integrations(stage, json_object_get(deployed, "integrations"), err) < 0)
+    if (compile_integrations(stage, json_object_get(deployed, "integrations"), err) < 0 ||
+        compile_authorizers(stage, api, json_object_get(deployed, "authorizers"), err) < 0)
         return -1;
     return compile_routes(stage, api, json_object_get(deployed, "routes"), err);
 }
@@ -199,7 +232,12 @@ void api_stage_done(struct api_stage *stage)
         free(stage->variables[i].name);
         free(stage->variables[i].value);
     }
+    for (size_t i = 0; i < stage->authorizer_count; i++) {
+        free(stage->authorizers[i].id);
+        authorizer_free(stage->authorizers[i].compiled);
+    }
     free(stage->routes);
+    free(stage->authorizers);
     free(stage->integrations);
     free(stage->variables);
     free(stage->name);

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "guard/api_key.h"
 #include "loop/broadcast.h"
 
 /*
@@ -25,7 +26,7 @@ struct domains {
 
 struct keys {
     atomic_int refs;
-    json_t *document;
+    struct api_keys *compiled;
 };
 
 struct http_api_view {
@@ -143,13 +144,13 @@ static void keys_unref(struct keys *keys)
 {
     if (!keys || atomic_fetch_sub_explicit(&keys->refs, 1, memory_order_acq_rel) != 1)
         return;
-    json_decref(keys->document);
+    api_keys_free(keys->compiled);
     free(keys);
 }
 
-const json_t *http_api_view_keys(const struct http_api_view *view)
+const struct api_keys *http_api_view_keys(const struct http_api_view *view)
 {
-    return view->keys ? view->keys->document : NULL;
+    return view->keys ? view->keys->compiled : NULL;
 }
 
 /* --- publishing --- */
@@ -157,8 +158,8 @@ const json_t *http_api_view_keys(const struct http_api_view *view)
 /* A snapshot on its way to the shards, and who waits for it. */
 struct publication {
     struct http_apis *apis;
-    char *api_id;             /* of an API that is published or removed */
-    struct http_api *api;     /* NULL: it is removed */
+    char *api_id;         /* of an API that is published or removed */
+    struct http_api *api; /* NULL: it is removed */
     struct domains *domains;
     struct keys *keys;
     struct http_apis_change *change;
@@ -212,16 +213,16 @@ static void publish(struct http_apis *apis, const struct publication *what)
     loop_broadcast(apis->options.loops, apis->options.loop_count, apply, on_published, publication);
 }
 
-int http_apis_publish(struct http_apis *apis, const json_t *bundle,
-                      struct http_apis_change *change, struct error *err)
+int http_apis_publish(struct http_apis *apis, const json_t *bundle, struct http_apis_change *change,
+                      struct error *err)
 {
     struct http_api *api = http_api_compile(bundle, text_of(apis->options.account),
                                             text_of(apis->options.region), err);
 
     if (!api)
         return -1;
-    publish(apis, &(struct publication){
-                      .api_id = mem_strdup(api->id), .api = api, .change = change});
+    publish(apis,
+            &(struct publication){.api_id = mem_strdup(api->id), .api = api, .change = change});
     return 0;
 }
 
@@ -244,9 +245,12 @@ int http_apis_publish_keys(struct http_apis *apis, const json_t *keys,
 {
     if (!json_is_array(json_object_get(keys, "keys")))
         return error_set(err, ERROR_INVALID, "\"keys\" is a list of API keys");
+    struct api_keys *compiled = api_keys_compile(keys, err);
+    if (!compiled)
+        return -1;
     struct keys *snapshot = mem_new(struct keys);
     atomic_init(&snapshot->refs, 1);
-    snapshot->document = json_deep_copy(keys);
+    snapshot->compiled = compiled;
     publish(apis, &(struct publication){.keys = snapshot, .change = change});
     return 0;
 }

@@ -10,6 +10,7 @@
  * is to be kept is kept elsewhere: this has only what was published since the start.
  */
 struct http_apis;
+struct api_keys;
 
 struct http_apis_options {
     struct loop *control;
@@ -33,8 +34,8 @@ struct http_apis_change {
 
 /* An API's bundle (see http_api.h), in place of the one before. -1: it does not compile, and
  * nothing changed; done() does not come. */
-int http_apis_publish(struct http_apis *apis, const json_t *bundle,
-                      struct http_apis_change *change, struct error *err);
+int http_apis_publish(struct http_apis *apis, const json_t *bundle, struct http_apis_change *change,
+                      struct error *err);
 void http_apis_remove(struct http_apis *apis, struct text api_id, struct http_apis_change *change);
 /* {"domains": [{DomainName..., "mappings": [ApiMapping]}]}: all there are. */
 int http_apis_publish_domains(struct http_apis *apis, const json_t *domains,
@@ -62,5 +63,6 @@ struct api_mapping {
 };
 const struct api_mapping *api_domain_map(const struct api_domain *domain, struct text path);
 
-/* What http_apis_publish_keys() was given last; NULL: nothing yet. */
-const json_t *http_api_view_keys(const struct http_api_view *view);
+/* What http_apis_publish_keys() was given last, borrowed for the loop's iteration; NULL: nothing
+ * yet. */
+const struct api_keys *http_api_view_keys(const struct http_api_view *view);

@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 #include "gateway/gateway_priv.h"
+#include "model/permission.h"
 
 /* The request becomes an event, the event an invocation: of a URL's function, or of the one
  * that an API's integration names. */
-
-static bool names_gateway(const struct permission *permission)
-{
-    struct text action = text_of(permission->action);
-
-    return text_equal(text_of(permission->principal), TEXT("apigateway.amazonaws.com")) &&
-           (text_equal(action, TEXT("lambda:InvokeFunction")) ||
-            text_equal(action, TEXT("lambda:*")) || text_equal(action, TEXT("*")));
-}
 
 /* arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/METHOD/path, or .../STAGE/$default */
 static struct text source_arn(const struct exchange *exchange)
@@ -33,18 +25,14 @@ static struct text source_arn(const struct exchange *exchange)
 static bool may_be_called(const struct http_api *api, const struct function *function,
                           struct text arn)
 {
-    for (size_t i = 0; i < function->permission_count; i++) {
-        const struct permission *permission = &function->permissions[i];
-        if (!names_gateway(permission))
-            continue;
-        if (permission->source_account[0] && strcmp(permission->source_account, api->account) != 0)
-            continue;
-        if (!permission->source_arn[0])
-            return true;
-        if (text_is_like(arn, text_of(permission->source_arn)))
-            return true;
-    }
-    return false;
+    const struct permission_ask ask = {
+        .service = TEXT("apigateway.amazonaws.com"),
+        .action = TEXT("lambda:InvokeFunction"),
+        .source_arn = arn,
+        .source_account = text_of(api->account),
+    };
+
+    return permission_lets(function, &ask);
 }
 
 const struct version *integration_version(const struct gateway_options *options,

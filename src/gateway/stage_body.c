@@ -26,22 +26,59 @@ static struct text hash_content(struct exchange *exchange, char hex[static 65])
     return text_of(hex);
 }
 
-/* The signature of a caller of a URL. */
-enum stage_verdict stage_signed(struct exchange *exchange)
+static bool is_signed_right(struct exchange *exchange, struct sigv4_refusal *refusal)
 {
-    struct gateway *gateway = exchange->gateway;
-    struct sigv4_refusal refusal;
     char hex[2 * SHA256_LEN + 1];
-
-    if (!exchange->caller || exchange->route.api)
-        return STAGE_PASS;
     struct text hash =
         auth_needs_hash(&exchange->stream->request) ? hash_content(exchange, hex) : TEXT_NONE;
-    if (auth_verify(&gateway->options, exchange->stream, exchange->caller, hash, &refusal) < 0) {
+
+    return auth_verify(&exchange->gateway->options, exchange->stream, exchange->caller, hash,
+                       refusal) == 0;
+}
+
+/* An instance may use a route that leads to a function it may call. */
+static bool may_use_route(const struct exchange *exchange)
+{
+    const struct gateway_options *options = &exchange->gateway->options;
+    const struct api_integration *integration = exchange->route.matched->integration;
+
+    if (exchange->caller->key.kind == KEY_ROOT)
+        return true;
+    if (!integration || integration->kind != INTEGRATION_FUNCTION)
+        return false;
+    const struct function *function =
+        directory_find(options->directory, text_of(integration->account),
+                       text_of(integration->region), text_of(integration->function));
+    return function && caller_may_call(options, exchange->origin, exchange->caller, function);
+}
+
+static enum stage_verdict check_api(struct exchange *exchange)
+{
+    struct sigv4_refusal refusal;
+
+    if (!is_signed_right(exchange, &refusal) || !may_use_route(exchange)) {
+        reply_refuse(exchange, REFUSE_FORBIDDEN);
+        return STAGE_ANSWERED;
+    }
+    exchange->authorizer = event_caller(exchange->caller, &exchange->stream->arena);
+    exchange->principal = exchange->caller->arn;
+    return STAGE_PASS;
+}
+
+/* The signature of a caller. */
+enum stage_verdict stage_signed(struct exchange *exchange)
+{
+    struct sigv4_refusal refusal;
+
+    if (!exchange->caller)
+        return STAGE_PASS;
+    if (exchange->route.api)
+        return check_api(exchange);
+    if (!is_signed_right(exchange, &refusal)) {
         reply_refuse_signature(exchange, &refusal);
         return STAGE_ANSWERED;
     }
-    if (caller_may_call(&gateway->options, exchange->origin, exchange->caller,
+    if (caller_may_call(&exchange->gateway->options, exchange->origin, exchange->caller,
                         exchange->route.function))
         return STAGE_PASS;
     reply_refuse(exchange, REFUSE_FORBIDDEN);

@@ -115,7 +115,19 @@ enum stage_verdict stage_method(struct exchange *exchange)
     return refuse(exchange, REFUSE_METHOD);
 }
 
-/* Of a URL; an API's callers are asked for by its authorizers. */
+/* HTTP APIs do not tell what is wrong with a signature. */
+static enum stage_verdict read_signature(struct exchange *exchange)
+{
+    struct sigv4_refusal refusal;
+
+    if (exchange->route.matched->authorization != AUTHORIZATION_IAM)
+        return STAGE_PASS;
+    exchange->caller = auth_read(&exchange->gateway->options, exchange->stream, TEXT("execute-api"),
+                                 exchange->now_ms, &refusal);
+    return exchange->caller ? STAGE_PASS : refuse(exchange, REFUSE_FORBIDDEN);
+}
+
+/* Who signed; who else comes to an API is for its authorizers to say. */
 enum stage_verdict stage_caller(struct exchange *exchange)
 {
     struct gateway *gateway = exchange->gateway;
@@ -123,9 +135,7 @@ enum stage_verdict stage_caller(struct exchange *exchange)
     struct sigv4_refusal refusal;
 
     if (exchange->route.api)
-        return exchange->route.matched->authorization == AUTHORIZATION_NONE
-                   ? STAGE_PASS
-                   : refuse(exchange, REFUSE_FAILED);
+        return read_signature(exchange);
     if (function->url.auth == URL_AUTH_NONE)
         return auth_is_public(function) ? STAGE_PASS : refuse(exchange, REFUSE_FORBIDDEN);
     exchange->caller =

@@ -177,6 +177,11 @@ void authorizer_free(struct authorizer *authorizer)
     free(authorizer);
 }
 
+bool authorizer_takes_tokens(const struct authorizer *authorizer)
+{
+    return authorizer->type == AUTHORIZER_JWT;
+}
+
 int authorizer_payload_version(const struct authorizer *authorizer)
 {
     return authorizer->payload_version;

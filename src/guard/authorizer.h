@@ -32,6 +32,8 @@ struct authorizer *authorizer_compile(const json_t *document, const struct autho
                                       struct error *err);
 void authorizer_free(struct authorizer *authorizer);
 DEFINE_SCOPED(struct authorizer *, authorizer_free)
+/* Whether it is of type JWT. */
+bool authorizer_takes_tokens(const struct authorizer *authorizer);
 /* 1 or 2: of the event its function gets. */
 int authorizer_payload_version(const struct authorizer *authorizer);
 

@@ -302,7 +302,7 @@ enum limit_verdict limit_enter(struct limit_table *table, enum limit_kind kind, 
         if (word >> TAG_SHIFT != tag) /* it changed hands just now */
             return LIMIT_PASS;
         if ((int64_t)(word & AT_ONCE_MASK) >= max || (word & AT_ONCE_MASK) == AT_ONCE_MASK)
-            return LIMIT_CONCURRENCY;
+            return LIMIT_AT_ONCE;
     } while (!atomic_compare_exchange_weak(&slot->word, &word, word + 1));
     *ret_slot = slot;
     return LIMIT_PASS;

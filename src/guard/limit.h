@@ -30,7 +30,7 @@ struct limit_table;
 /* Which part of the table a key stands in. The same key text in two kinds is two keys. */
 enum limit_kind { LIMIT_OF_ROUTE, LIMIT_OF_KEY, LIMIT_OF_CLIENT };
 
-enum limit_verdict { LIMIT_PASS, LIMIT_RATE, LIMIT_QUOTA, LIMIT_CONCURRENCY };
+enum limit_verdict { LIMIT_PASS, LIMIT_RATE, LIMIT_QUOTA, LIMIT_AT_ONCE };
 
 /* A bucket that holds burst tokens and gains rate a second; a rate of 0 lets nothing pass. */
 struct limit_rate {

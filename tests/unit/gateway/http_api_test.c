@@ -296,7 +296,8 @@ TEST(a_bundle_that_does_not_fit_together_is_refused)
         {"{\"routeKey\":\"GET /a\",\"target\":\"integrations/none\"}", "integrations/none"},
         {"{\"routeKey\":\"GET a\"}", "does not start with"},
         {"{\"routeKey\":\"GET /{a}\"},{\"routeKey\":\"GET /{b}\"}", "another route"},
-        {"{\"routeKey\":\"GET /a\",\"authorizerId\":\"none\"}", "authorizer 'none'"},
+        {"{\"routeKey\":\"GET /a\",\"authorizationType\":\"JWT\",\"authorizerId\":\"none\"}",
+         "authorizer 'none'"},
     };
     struct error err;
 

@@ -148,7 +148,7 @@ TEST(what_is_at_once_is_counted_to_its_end)
     for (int i = 0; i < 3; i++)
         CHECK(limit_enter(table, LIMIT_OF_ROUTE, TEXT("r"), 3, &slots[i]) == LIMIT_PASS);
     struct limit_slot *more;
-    CHECK(limit_enter(table, LIMIT_OF_ROUTE, TEXT("r"), 3, &more) == LIMIT_CONCURRENCY && !more);
+    CHECK(limit_enter(table, LIMIT_OF_ROUTE, TEXT("r"), 3, &more) == LIMIT_AT_ONCE && !more);
     limit_leave(slots[1]);
     CHECK(limit_enter(table, LIMIT_OF_ROUTE, TEXT("r"), 3, &more) == LIMIT_PASS);
     limit_leave(more);
