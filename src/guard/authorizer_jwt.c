@@ -55,7 +55,7 @@ static int read_token(struct authorization *authorization, struct jwt *ret, stru
 static void on_key(struct jwks_wait *wait, const struct jwk *key, const char *reason)
 {
     struct authorization *authorization = container_of(wait, struct authorization, key);
-    scoped(jwt_done) struct jwt jwt;
+    scoped(jwt_done) struct jwt jwt = {0};
     struct error err;
 
     if (!key)
