@@ -18,9 +18,10 @@ static enum stage_verdict (*const stages[])(struct exchange *exchange) = {
     stage_route, /* function, API, route, guard */
     stage_cors,  /* answers preflights */
     stage_method, stage_caller, stage_hops,
-    stage_authorize,                               /* waits for keys, functions */
-    stage_api_key, stage_body,                     /* waits until the body is complete */
-    stage_signed, stage_filter, stage_integration, /* waits for the answer */
+    stage_authorize,                                  /* waits for keys, functions */
+    stage_api_key, stage_body,                        /* waits until the body is complete */
+    stage_signed, stage_signature, stage_filter,
+    stage_integration,                                /* waits for the answer */
 };
 
 /* The transport cuts bodies off beyond it, less politely than we do at the limit. */

@@ -335,6 +335,7 @@ enum stage_verdict stage_authorize(struct exchange *exchange);
 enum stage_verdict stage_api_key(struct exchange *exchange);
 enum stage_verdict stage_body(struct exchange *exchange);
 enum stage_verdict stage_signed(struct exchange *exchange);
+enum stage_verdict stage_signature(struct exchange *exchange);
 enum stage_verdict stage_filter(struct exchange *exchange);
 enum stage_verdict stage_integration(struct exchange *exchange);
 

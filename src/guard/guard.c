@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "guard/conversion.h"
 #include "guard/filter.h"
+#include "guard/signature.h"
 
 /* One key of a guard. compile() gets the key's value, which is never null; NULL is failure. */
 struct part {
@@ -32,6 +33,7 @@ struct part {
 
 PART(conversion)
 PART(filter)
+PART(signature)
 
 static void *compile_types(const json_t *part, struct error *err)
 {
@@ -41,6 +43,7 @@ static void *compile_types(const json_t *part, struct error *err)
 static const struct part parts[] = {
     ROW("conversion", conversion),
     ROW("filter", filter),
+    ROW("signature", signature),
     {"types", offsetof(struct guard, types), compile_types, free_filter},
     {0}, /* the end */
 };

@@ -18,6 +18,7 @@
 struct guard { /* each NULL when not set */
     struct filter *filter, *types; /* types: of typed inputs and outputs */
     struct conversion *conversion;
+    struct signature *signature; /* of webhooks */
 };
 
 /* Fails with a sentence that names the key ("limits.rate must be ..."): unknown ones too. */
