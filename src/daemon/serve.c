@@ -26,6 +26,10 @@
 #include "gateway/http_apis.h"
 #include "gateway/meter.h"
 #include "gateway/sockets.h"
+#include "guard/address_file.h"
+#include "guard/guard.h"
+#include "guard/limit_file.h"
+#include "guard/waf.h"
 #include "router/bus_inbox.h"
 #include "router/buses.h"
 #include "router/replay.h"
@@ -84,6 +88,10 @@ struct daemon {
     struct apigateway *apigateway;
     struct access_format *access_format; /* NULL: combined */
     struct meters *meters;
+    struct limit_table *limits;
+    struct limit_file *limit_file;
+    struct address_files *address_files;
+    struct waf *waf; /* NULL: there is none */
     struct http_apis *http_apis;
     struct sockets *web_sockets;
     struct keyring *keyring;
@@ -217,6 +225,8 @@ static void build_place(struct daemon *daemon, int index)
         .buses = buses_view(daemon->buses, index),
         .events = daemon->events,
         .apis = http_apis_view(daemon->http_apis, index),
+        .limits = daemon->limits,
+        .waf = daemon->waf,
         .keyring = daemon->keyring,
         .account = daemon->settings->account,
         .region = daemon->settings->region,
@@ -329,6 +339,27 @@ static int build_schedules(struct daemon *daemon, struct error *err)
     return daemon->schedules ? 0 : -1;
 }
 
+/* A daemon without a firewall serves all routes that ask for none. */
+static void build_guards(struct daemon *daemon)
+{
+    scoped(free) char *path = path_join(daemon->settings->data, "quotas");
+    int64_t threads = daemon->settings->waf_threads;
+    struct error err;
+
+    daemon->limits = limit_table_new(LIMIT_ROUTES_AND_KEYS, LIMIT_CLIENTS);
+    daemon->limit_file = limit_file_open(daemon->control, path, daemon->limits);
+    daemon->address_files = address_files_new(daemon->control);
+    const struct waf_options options = {
+        .threads = (int)(threads ? threads : (daemon->shards + 1) / 2),
+        .queue_max = (int)daemon->settings->waf_queue,
+        .folder = daemon->settings->waf_rules,
+    };
+    daemon->waf = waf_new(&options, &err);
+    if (!daemon->waf)
+        log_info("there is no firewall", LOG_ERROR(&err));
+    guard_serve(daemon->address_files, daemon->waf);
+}
+
 static int build_mappings(struct daemon *daemon, struct error *err)
 {
     scoped(free) struct mapping_place *places = mem_zalloc((size_t)daemon->shards * sizeof *places);
@@ -411,6 +442,7 @@ static int build(struct daemon *daemon, struct error *err)
         .api_address = daemon->api_endpoint->addresses[0],
         .gateway_address = daemon->gateway_endpoint->addresses[0],
     };
+    build_guards(daemon);
     daemon->engine = engine_new(&options, err);
     if (!daemon->engine)
         return -1;
@@ -622,6 +654,7 @@ static void take_down(struct daemon *daemon)
 {
     for (int i = 0; i < daemon->shards; i++)
         loop_join(daemon->loops[i]);
+    limit_file_close(daemon->limit_file);
     event_store_close(daemon->events);
     store_close(daemon->store);
     scoped(free) char *path = path_join(daemon->settings->data, "daemon.json");

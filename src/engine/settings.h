@@ -25,13 +25,15 @@ struct settings {
     int64_t idle_timeout_ms; /* an idle instance ends after it */
     int64_t freeze_after_ms; /* an idle instance is frozen after it; 0: never */
     int64_t drain_ms;        /* how long running invocations may take at SIGTERM */
-    int64_t async_retry_ms;   /* before an event's first retry; twice that before its second */
+    int64_t async_retry_ms;  /* before an event's first retry; twice that before its second */
     int64_t async_backoff_ms; /* a lane's first pause when there is no room */
     int64_t async_backoff_max_ms;
     int64_t log_retention_ms;
     int64_t events_max_bytes; /* that may wait in lanes */
     int64_t cpu_min_percent; /* what an instance of the smallest memory gets, of one core */
     int64_t websocket_idle_s; /* before a silent WebSocket client is sent away */
+    int64_t waf_threads, waf_queue; /* of the firewall; threads 0: half the cores */
+    char *waf_rules;         /* folder of its rule set; NULL: Debian's */
     bool access_log;         /* one line a request in DIR/access.log */
     char *access_log_format; /* NULL: combined */
     char *log_level, *log_format;

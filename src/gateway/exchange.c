@@ -6,6 +6,7 @@
 #include "gateway/events.h"
 #include "gateway/gateway_priv.h"
 #include "gateway/socket_priv.h"
+#include "guard/limit.h"
 
 /*
  * One request from its head to its answer: the stages below, one after the other, each of which
@@ -15,13 +16,14 @@
  */
 
 static enum stage_verdict (*const stages[])(struct exchange *exchange) = {
-    stage_route, /* function, API, route, guard */
-    stage_cors,  /* answers preflights */
-    stage_method, stage_caller, stage_hops,
-    stage_authorize,                                  /* waits for keys, functions */
-    stage_api_key, stage_body,                        /* waits until the body is complete */
-    stage_signed, stage_signature, stage_filter,
-    stage_integration,                                /* waits for the answer */
+    stage_route,   /* function, API, route, guard */
+    stage_address, /* and user agents */
+    stage_cors,    /* answers preflights */
+    stage_method,    stage_limit_head,   stage_caller, stage_hops,
+    stage_authorize,                                 /* waits for keys, functions */
+    stage_api_key,   stage_limit_caller, stage_body, /* waits until the body is complete */
+    stage_waf,                                       /* waits for the firewall */
+    stage_signed,    stage_signature,    stage_filter, stage_integration, /* waits for the answer */
 };
 
 /* The transport cuts bodies off beyond it, less politely than we do at the limit. */
@@ -234,6 +236,7 @@ static void on_close(struct http_stream *stream, bool reset)
     stream_done(exchange);
     buffer_done(&exchange->body);
     crypto_hash_free(exchange->hash);
+    limit_leave(exchange->place);
     http_api_unref(exchange->route.api);
     guarded_unref(exchange->guarded);
 }

@@ -22,6 +22,8 @@ struct sockets;
 struct access_format;
 struct http_api_view;
 struct meter;
+struct limit_table;
+struct waf;
 
 struct gateway_options {
     struct loop *loop;
@@ -30,6 +32,8 @@ struct gateway_options {
     const struct bus_view *buses; /* NULL: events are not taken */
     struct event_store *events;
     const struct http_api_view *apis; /* NULL: there are none */
+    struct limit_table *limits;       /* of all shards; NULL: nothing is limited */
+    struct waf *waf;                  /* NULL: there is no firewall */
     const struct keyring *keyring;
     const char *account, *region; /* copied */
     struct sockets *sockets;      /* of all shards */

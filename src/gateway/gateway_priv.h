@@ -307,6 +307,8 @@ struct exchange {
     struct invocation *invocation; /* once the invoker has it */
     struct loop_timer timeout;     /* of an API's integration */
     struct socket *socket;         /* of a WebSocket API; NULL before its integration */
+    struct limit_slot *place;      /* among what the route may do at once */
+    struct waf_check *waf;         /* while the firewall looks */
 
     /* A streamed answer */
     bool expects_prelude, has_begun, is_paused;
@@ -327,13 +329,17 @@ void report_exchange(const struct exchange *exchange);
 
 /* The stages, in their order. */
 enum stage_verdict stage_route(struct exchange *exchange);
+enum stage_verdict stage_address(struct exchange *exchange);
 enum stage_verdict stage_cors(struct exchange *exchange);
+enum stage_verdict stage_limit_head(struct exchange *exchange);
 enum stage_verdict stage_method(struct exchange *exchange);
 enum stage_verdict stage_caller(struct exchange *exchange);
 enum stage_verdict stage_hops(struct exchange *exchange);
 enum stage_verdict stage_authorize(struct exchange *exchange);
 enum stage_verdict stage_api_key(struct exchange *exchange);
+enum stage_verdict stage_limit_caller(struct exchange *exchange);
 enum stage_verdict stage_body(struct exchange *exchange);
+enum stage_verdict stage_waf(struct exchange *exchange);
 enum stage_verdict stage_signed(struct exchange *exchange);
 enum stage_verdict stage_signature(struct exchange *exchange);
 enum stage_verdict stage_filter(struct exchange *exchange);
@@ -377,6 +383,9 @@ void reply_json(struct exchange *exchange, int status, struct text body);
 void reply_refuse_with(struct exchange *exchange, enum refusal refusal, struct text name,
                        struct text value);
 void reply_refuse_signature(struct exchange *exchange, const struct sigv4_refusal *refusal);
+/* {"message": message}; retry_ms: for Retry-After, 0: none. */
+void reply_refuse_message(struct exchange *exchange, int status, const char *message,
+                          int64_t retry_ms);
 void reply_refuse_throttled(struct exchange *exchange, const char *reason);
 void reply_preflight(struct exchange *exchange);
 /* Of an invocation that is done and did not stream to here. */

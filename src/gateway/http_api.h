@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "guard/authorizer.h"
 #include "guard/guard.h"
+#include "guard/limit.h"
 #include "model/function.h"
 #include "model/route_tree.h"
 
@@ -59,7 +60,8 @@ struct api_route {
     size_t scope_count;
     bool needs_key;  /* apiKeyRequired */
     bool is_two_way; /* of a WebSocket API: what the function answers goes to the client */
-    struct guard *guard; /* of the route; NULL: none of its own, the API's holds */
+    struct limit_rate throttle; /* AWS's, of the stage's settings */
+    struct guard *guard;        /* of the route; NULL: none of its own, the API's holds */
 };
 
 struct api_authorizer {

@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "gateway/http_api_priv.h"
+#include "guard/limits.h"
 
 /* --- variables --- */
 
@@ -127,6 +128,8 @@ static int compile_route(struct api_stage *stage, struct api_route *route,
     if (target.len && !route->integration)
         return error_set(err, ERROR_INVALID, "the target '%.*s' of the route '%s' is not there",
                          TEXT_ARG(target), route->key);
+    if (limits_of_stage(stage->document, text_of(route->key), &route->throttle, err) < 0)
+        return -1;
     const json_t *guard = json_object_get(json_object_get(api->bundle, "guards"), route->key);
     if (guard) {
         route->guard = guard_compile(guard, err);

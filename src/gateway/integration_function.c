@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 #include "gateway/gateway_priv.h"
+#include "guard/guard.h"
+#include "guard/limits.h"
 #include "model/permission.h"
 
 /* The request becomes an event, the event an invocation: of a URL's function, or of the one
@@ -115,6 +117,16 @@ static struct invocation *make_invocation(struct exchange *exchange, const struc
 }
 
 /* The function goes on, without a client. */
+/* The integration's, or the shorter one of the route's limits. */
+static int64_t timeout_ms(const struct exchange *exchange)
+{
+    const struct guard *guard = exchange->route.guard;
+    int64_t limit_ms = guard && guard->limits ? guard->limits->time_ms : 0;
+    int64_t own_ms = exchange->route.matched->integration->timeout_ms;
+
+    return limit_ms && limit_ms < own_ms ? limit_ms : own_ms;
+}
+
 static void on_timeout(struct loop_timer *timer)
 {
     struct exchange *exchange = container_of(timer, struct exchange, timeout);
@@ -146,8 +158,7 @@ enum stage_verdict integration_function(struct exchange *exchange)
     exchange->invocation = invocation;
     if (exchange->route.api) {
         exchange->timeout.fire = on_timeout;
-        loop_timer_set(exchange->stream->loop, &exchange->timeout,
-                       exchange->route.matched->integration->timeout_ms);
+        loop_timer_set(exchange->stream->loop, &exchange->timeout, timeout_ms(exchange));
     }
     invoker->invoke(invoker, invocation);
     return STAGE_WAITS;

@@ -216,6 +216,19 @@ void reply_refuse_signature(struct exchange *exchange, const struct sigv4_refusa
     complete_refusal(exchange, &answer);
 }
 
+void reply_refuse_message(struct exchange *exchange, int status, const char *message,
+                          int64_t retry_ms)
+{
+    struct answer answer =
+        start(exchange, status, TEXT(""), message_json(message, &exchange->gateway->scratch));
+
+    if (retry_ms > 0)
+        add(&answer, TEXT("Retry-After"),
+            text_of(arena_format(&exchange->stream->arena, "%lld",
+                                 (long long)((retry_ms + 999) / 1000))));
+    complete_refusal(exchange, &answer);
+}
+
 void reply_refuse_throttled(struct exchange *exchange, const char *reason)
 {
     struct arena *arena = &exchange->stream->arena;

@@ -4,9 +4,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "guard/address.h"
 #include "guard/conversion.h"
 #include "guard/filter.h"
+#include "guard/limits.h"
 #include "guard/signature.h"
+#include "guard/waf.h"
 
 /* One key of a guard. compile() gets the key's value, which is never null; NULL is failure. */
 struct part {
@@ -33,6 +36,7 @@ struct part {
 
 PART(conversion)
 PART(filter)
+PART(limits)
 PART(signature)
 
 static void *compile_types(const json_t *part, struct error *err)
@@ -40,10 +44,54 @@ static void *compile_types(const json_t *part, struct error *err)
     return filter_compile_types(part, err);
 }
 
+static struct {
+    struct address_files *files;
+    struct waf *waf;
+} services;
+
+void guard_serve(struct address_files *files, struct waf *waf)
+{
+    services.files = files;
+    services.waf = waf;
+}
+
+static void *compile_addresses(const json_t *part, struct error *err)
+{
+    return addresses_compile(part, services.files, err);
+}
+
+static void free_addresses(void *part)
+{
+    addresses_free(part);
+}
+
+/* Answers are not shown to the firewall yet, so nobody would obey what is set for them. */
+static void *compile_waf(const json_t *part, struct error *err)
+{
+    static const char *const unheard[] = {"response-body", "outbound-threshold"};
+
+    for (size_t i = 0; i < COUNT_OF(unheard); i++)
+        if (json_object_get(part, unheard[i])) {
+            (void)error_set(err, ERROR_INVALID,
+                            "'waf.%s' is no setting of a guard: answers are not inspected",
+                            unheard[i]);
+            return NULL;
+        }
+    return waf_rules_compile(services.waf, part, err);
+}
+
+static void free_waf(void *part)
+{
+    waf_rules_unref(part);
+}
+
 static const struct part parts[] = {
+    ROW("addresses", addresses),
     ROW("conversion", conversion),
     ROW("filter", filter),
+    ROW("limits", limits),
     ROW("signature", signature),
+    ROW("waf", waf),
     {"types", offsetof(struct guard, types), compile_types, free_filter},
     {0}, /* the end */
 };

@@ -19,7 +19,16 @@ struct guard { /* each NULL when not set */
     struct filter *filter, *types; /* types: of typed inputs and outputs */
     struct conversion *conversion;
     struct signature *signature; /* of webhooks */
+    struct addresses *addresses;
+    struct limits *limits;
+    struct waf_rules *waf;
 };
+
+/* What parts are compiled with, for the whole process: set once, before any thread starts, and
+ * cleared at the end. Without them settings that need files or the firewall are refused. */
+struct address_files;
+struct waf;
+void guard_serve(struct address_files *files, struct waf *waf);
 
 /* Fails with a sentence that names the key ("limits.rate must be ..."): unknown ones too. */
 struct guard *guard_compile(const json_t *json, struct error *err);

@@ -50,6 +50,9 @@ struct limit_quota {
     enum limit_period period;
 };
 
+#define LIMIT_ROUTES_AND_KEYS 16384
+#define LIMIT_CLIENTS 65536
+
 /* Rounded up to a power of two, at least 64; others are routes and API keys, clients addresses. */
 struct limit_table *limit_table_new(size_t others, size_t clients);
 void limit_table_free(struct limit_table *table);

@@ -75,7 +75,7 @@ struct waf_check {
     bool is_logged_only; /* detect: it would have been blocked */
     size_t match_count;
     struct waf_match matches[WAF_MATCHES_MAX];
-    int64_t us;  /* spent by the rules so far */
+    int64_t us;  /* of a processor, spent by the rules so far */
     void *owner; /* the caller's */
 };
 

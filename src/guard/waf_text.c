@@ -140,8 +140,8 @@ static void write_setup(const char *folder, struct buffer *out)
     if (is_file(place, "crs-setup.conf"))
         buffer_add_format(out, "Include %s/crs-setup.conf\n", place);
     else
-        buffer_add_literal(out, "SecDefaultAction \"phase:1,log,noauditlog,pass\"\n"
-                                "SecDefaultAction \"phase:2,log,noauditlog,pass\"\n");
+        buffer_add_literal(out, "SecDefaultAction \"phase:1,log,auditlog,pass\"\n"
+                                "SecDefaultAction \"phase:2,log,auditlog,pass\"\n");
     if (is_debian && is_file(debian, "REQUEST-900-EXCLUSION-RULES-BEFORE-CRS.conf"))
         buffer_add_format(out, "Include %s/REQUEST-900-EXCLUSION-RULES-BEFORE-CRS.conf\n", debian);
 }
