@@ -10,6 +10,7 @@
 #include "gateway/meter.h"
 #include "gateway/gateway.h"
 #include "gateway/http_apis.h"
+#include "gateway/mapping.h"
 #include "http/sigv4.h"
 #include "http/tls.h"
 #include "model/limits.h"
@@ -219,7 +220,7 @@ struct answer {
     struct http_field *fields; /* the caller's array of ANSWER_FIELDS_MAX */
     size_t count;
     bool has_content_type;
-    bool is_inferred; /* the function said no statusCode: all it returned is the body */
+    bool is_inferred; /* the function said no statusCode: the body is JSON, unless said otherwise */
     struct text body;
 };
 /*
@@ -374,6 +375,10 @@ const struct version *integration_version(const struct gateway_options *options,
                                           const struct http_api *api,
                                           const struct api_integration *integration,
                                           struct text source_arn);
+
+/* What parameter mappings and integrations' parameters take their values from: context.c. */
+struct mapping_source context_source(struct exchange *exchange);
+struct text context_find(void *exchange, struct text name, struct arena *arena);
 
 /* Each ends the exchange: it may be gone afterwards. */
 void reply_refuse(struct exchange *exchange, enum refusal refusal);

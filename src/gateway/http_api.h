@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "gateway/mapping.h"
 #include "guard/authorizer.h"
 #include "guard/guard.h"
 #include "guard/limit.h"
@@ -38,6 +39,12 @@ struct api_integration {
     bool has_credentials; /* a role is named: no permission of the function's is asked for */
     /* INTEGRATION_FUNCTION */
     char *account, *region, *function, *qualifier;
+    struct mapping *request_mapping; /* NULL: none */
+    struct api_response_mapping {
+        int status; /* of the integration's answer */
+        struct mapping *mapping;
+    } * response_mappings;
+    size_t response_mapping_count;
     json_t *document; /* AWS's, stage variables filled in */
 };
 

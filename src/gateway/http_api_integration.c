@@ -72,6 +72,44 @@ static enum integration_kind kind_of(struct api_integration *integration, const 
     return INTEGRATION_UNSERVED;
 }
 
+static int compile_response_mappings(struct api_integration *integration, const json_t *all,
+                                     struct error *err)
+{
+    json_t *one;
+    const char *key;
+    int64_t status;
+
+    integration->response_mappings =
+        mem_zalloc((json_object_size(all) + 1) * sizeof *integration->response_mappings);
+    json_object_foreach((json_t *)(uintptr_t)all, key, one)
+    {
+        if (!text_to_int(text_of(key), 200, 599, &status))
+            return error_set(err, ERROR_INVALID,
+                             "responseParameters: '%.20s' is no status from 200 to 599", key);
+        struct mapping *mapping = mapping_compile(one, MAPPING_RESPONSE, err);
+        if (!mapping)
+            return -1;
+        integration->response_mappings[integration->response_mapping_count++] =
+            (struct api_response_mapping){(int)status, mapping};
+    }
+    return 0;
+}
+
+/* The parameters of an integration with a subtype are the service's, not a mapping. */
+static int compile_mappings(struct api_integration *integration, const json_t *document,
+                            struct error *err)
+{
+    const json_t *request = json_object_get(document, "requestParameters");
+
+    if (!text_is_set(json_text(document, "integrationSubtype")) && json_object_size(request) > 0) {
+        integration->request_mapping = mapping_compile(request, MAPPING_REQUEST, err);
+        if (!integration->request_mapping)
+            return -1;
+    }
+    return compile_response_mappings(integration, json_object_get(document, "responseParameters"),
+                                     err);
+}
+
 int api_integration_compile(struct api_integration *integration, const struct api_stage *stage,
                             const json_t *document, struct error *err)
 {
@@ -86,7 +124,7 @@ int api_integration_compile(struct api_integration *integration, const struct ap
     integration->timeout_ms = timeout_ms < TIMEOUT_MS_MAX ? timeout_ms : TIMEOUT_MS_MAX;
     integration->has_credentials = json_text(document, "credentialsArn").len > 0;
     integration->kind = kind_of(integration, document);
-    return 0;
+    return compile_mappings(integration, document, err);
 }
 
 void api_integration_done(struct api_integration *integration)
@@ -98,5 +136,9 @@ void api_integration_done(struct api_integration *integration)
     free(integration->region);
     free(integration->function);
     free(integration->qualifier);
+    mapping_free(integration->request_mapping);
+    for (size_t i = 0; i < integration->response_mapping_count; i++)
+        mapping_free(integration->response_mappings[i].mapping);
+    free(integration->response_mappings);
     json_decref(integration->document);
 }

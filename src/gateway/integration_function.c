@@ -73,6 +73,22 @@ static void on_done(struct invocation *invocation)
 const struct invocation_sink exchange_sink = {.on_done = on_done};
 
 /* NULL: answered. */
+/* By the integration's parameter mapping. */
+static void map_request(struct exchange *exchange, struct http_request *request,
+                        struct route *route)
+{
+    const struct mapping *mapping =
+        route->api ? route->matched->integration->request_mapping : NULL;
+    const struct mapping_source source = context_source(exchange);
+    struct text path;
+
+    if (!mapping)
+        return;
+    mapping_apply_request(mapping, &source, request, &path);
+    if (text_is_set(path))
+        route->raw_path = route->path = path;
+}
+
 static struct invocation *make_invocation(struct exchange *exchange, const struct version *version)
 {
     struct http_stream *stream = exchange->stream;
@@ -86,9 +102,12 @@ static struct invocation *make_invocation(struct exchange *exchange, const struc
     struct trace_context context;
     trace_begin(&stream->request, exchange->hops, exchange->now_ms, &stream->arena,
                 invocation->trace, &context);
+    struct http_request request = stream->request;
+    struct route mapped = *route;
+    map_request(exchange, &request, &mapped);
     const struct request_event event = {
-        .request = &stream->request,
-        .route = route,
+        .request = &request,
+        .route = &mapped,
         .caller = exchange->caller,
         .authorizer = exchange->authorizer,
         .account = text_of(exchange->gateway->options.account),

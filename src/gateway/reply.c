@@ -311,6 +311,28 @@ static void finish(struct exchange *exchange, struct answer *answer, struct text
         reply_json(exchange, 502, TEXT("{\"message\":\"Bad Gateway\"}"));
 }
 
+/* By the integration's mapping for the status, of answers of the integration only. */
+static void map_answer(struct exchange *exchange, struct answer *answer)
+{
+    const struct api_integration *integration = exchange->route.matched->integration;
+    struct mapping_source source = context_source(exchange);
+
+    source.answer_fields = answer->fields;
+    source.answer_count = answer->count;
+    source.answer_body = answer->body;
+    for (size_t i = 0; i < integration->response_mapping_count; i++) {
+        if (integration->response_mappings[i].status != answer->status)
+            continue;
+        mapping_apply_response(integration->response_mappings[i].mapping, &source, answer->fields,
+                               &answer->count, ANSWER_FIELDS_MAX, &answer->status);
+        break;
+    }
+    answer->has_content_type = false;
+    for (size_t i = 0; i < answer->count; i++)
+        answer->has_content_type |=
+            text_equal_nocase(answer->fields[i].name, TEXT("content-type"));
+}
+
 /* By the payload format of the integration. */
 static void reply_api(struct exchange *exchange, struct invocation *invocation)
 {
@@ -318,14 +340,16 @@ static void reply_api(struct exchange *exchange, struct invocation *invocation)
     int version = convert_version(exchange);
 
     if (convert_answer(exchange, buffer_text(&invocation->response), &answer))
-        finish(exchange, &answer, JSON_TYPE);
-    else if (invocation->streamed ? read_collected_stream(invocation, &answer)
-                                  : answer_read_api(&invocation->response,
-                                                    &exchange->gateway->scratch, version, &answer))
-        finish(exchange, &answer,
-               answer.is_inferred ? JSON_TYPE : TEXT("text/plain; charset=utf-8"));
-    else
+        answer.is_inferred = true;
+    else if (!(invocation->streamed
+                   ? read_collected_stream(invocation, &answer)
+                   : answer_read_api(&invocation->response, &exchange->gateway->scratch, version,
+                                     &answer))) {
         reply_refuse(exchange, REFUSE_FAILED);
+        return;
+    }
+    map_answer(exchange, &answer);
+    finish(exchange, &answer, answer.is_inferred ? JSON_TYPE : TEXT("text/plain; charset=utf-8"));
 }
 
 /* A streaming function says its type itself; one that does not is read as JSON is. */

@@ -109,6 +109,23 @@ def test_errors_are_awss(daemon, gateway, function):
     assert (response.status, json.loads(body)) == (500, {"message": "Internal Server Error"})
 
 
+def test_parameters_are_mapped(daemon, gateway, function):
+    made, integration = make_api(gateway, function, "ANY /pets/{id}")
+    gateway.update_integration(
+        ApiId=made, IntegrationId=integration,
+        RequestParameters={"append:header.x-pet": "$request.path.id", "overwrite:path": "/mapped",
+                           "overwrite:querystring.stage": "${context.stage}-${stageVariables.color}"},
+        ResponseParameters={"418": {"overwrite:statuscode": "200", "append:header.x-was": "teapot"}})
+    response, body = call(daemon, f"/apis/{made}/pets/7")
+    event = json.loads(body)
+    assert event["headers"]["x-pet"] == "7" and event["rawPath"] == "/mapped"
+    assert event["queryStringParameters"] == {"stage": "$default-blue"}
+    response, body = call(daemon, f"/apis/{made}/pets/7?do=return", method="POST",
+                          body=json.dumps({"statusCode": 418, "body": "tea"}),
+                          headers={"Content-Type": "application/json"})
+    assert (response.status, response.headers["x-was"], body) == (200, "teapot", b"tea")
+
+
 def test_a_custom_domain(daemon, gateway, function):
     made, _ = make_api(gateway, function, "GET /pets/{id}", stage="prod")
     gateway.create_domain_name(DomainName="shop.example.com", DomainNameConfigurations=[
