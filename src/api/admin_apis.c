@@ -100,6 +100,19 @@ static void write_function_route(struct writer *writer, const struct function *f
     write_close(writer, '}');
 }
 
+/* One of them is enough. */
+static void write_scopes(struct writer *writer, const json_t *scopes)
+{
+    const json_t *scope;
+    size_t index;
+
+    if (json_array_size(scopes) == 0)
+        return;
+    write_open(writer, "authorizationScopes", '[');
+    json_array_foreach(scopes, index, scope) write_string(writer, NULL, json_string_value(scope));
+    write_close(writer, ']');
+}
+
 /* Routes of function.yaml, and URLs. On the shard. */
 static void write_functions(struct call *call, struct writer *writer)
 {
@@ -109,10 +122,14 @@ static void write_functions(struct call *call, struct writer *writer)
     while (map_next(&directory->by_key, &cursor)) {
         const struct function *function = cursor.value;
         const char *auth = function->url.auth == URL_AUTH_IAM ? "AWS_IAM" : "NONE";
-        if (*function->url.id)
+        if (*function->url.id) {
             write_function_route(writer, function, "path",
                                  arena_format(&call->arena, "/urls/%s/{proxy+}", function->url.id),
                                  auth);
+            write_function_route(
+                writer, function, "path",
+                arena_format(&call->arena, "/functions/%s/{proxy+}", function->name), auth);
+        }
         if (function->route && *function->route)
             write_function_route(writer, function, "path", function->route, auth);
     }
@@ -161,6 +178,7 @@ static void write_route(struct writer *writer, const json_t *document, const jso
     write_text(writer, "method", has_path ? method : TEXT("ANY"));
     write_text(writer, "path", path);
     write_text(writer, "authorization", json_text(route, "authorizationType"));
+    write_scopes(writer, json_object_get(route, "authorizationScopes"));
     write_bool(writer, "apiKeyRequired", json_bool(route, "apiKeyRequired", false));
     write_target(writer, deployed, route);
     write_bool(writer, "guarded",

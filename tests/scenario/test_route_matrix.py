@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every route the daemon serves, by every method, for everybody: who passes and who does not.
+
+The routes are not a list of this file. They are asked of the daemon, so a way in that nobody
+thought of is either judged by what it says of itself, or fails the test for not saying it.
+"""
+import collections
+import json
+import time
+
+import pytest
+
+from support.issuer import Issuer, Key
+
+ECHO = "def handler(event, context):\n    return {'statusCode': 200, 'body': 'in'}\n"
+AUTHORIZER = """
+def handler(event, context):
+    source = event["identitySource"]
+    return {"isAuthorized": "friend" in source}
+"""
+JUDGE = """
+def handler(event, context):
+    effect = "Allow" if "friend" in event["identitySource"] else "Deny"
+    return {"principalId": "p", "policyDocument": {"Version": "2012-10-17", "Statement": [
+        {"Action": "execute-api:Invoke", "Effect": effect, "Resource": "arn:*/GET/*"}]}}
+"""
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+# What a route says of itself, as far as it decides who passes.
+Door = collections.namedtuple("Door", "kind authorizer scopes needs_key")
+
+
+class World:
+    """One daemon with a door of each kind, and everybody who may stand before it."""
+
+    def __init__(self, daemon):
+        self.daemon, self.issuer = daemon, Issuer(Key("one"))
+        self.client = daemon.boto("apigatewayv2")
+        for name, code in (("echo", ECHO), ("simple", AUTHORIZER), ("judge", JUDGE)):
+            daemon.create(name, {"main.py": code})
+            daemon.boto("lambda").add_permission(
+                FunctionName=name, StatementId="gateway", Action="lambda:InvokeFunction",
+                Principal="apigateway.amazonaws.com")
+        self.names = {}  # of authorizers, by id
+        self.make_urls()
+        self.api = self.make_api()
+        self.keys = self.make_keys()
+        self.people = self.make_people()
+
+    # --- doors ---
+
+    def make_urls(self):
+        for auth in ("NONE", "AWS_IAM"):
+            name = f"url-{auth.lower().replace('_', '-')}"
+            self.daemon.create(name, {"main.py": ECHO})
+            self.daemon.open_url(name, auth=auth)
+        for auth in ("none", "iam"):
+            name = f"filed-{auth}"
+            self.daemon.create(name, {
+                "main.py": ECHO,
+                "function.yaml": f"http:\n  route: /{name}/{{rest+}}\n  auth: {auth}\n"})
+
+    def arn(self, name):
+        return self.daemon.boto("lambda").get_function(
+            FunctionName=name)["Configuration"]["FunctionArn"]
+
+    def authorizer(self, api, name, **settings):
+        made = self.client.create_authorizer(
+            ApiId=api, Name=name, IdentitySource=["$request.header.Authorization"],
+            **settings)["AuthorizerId"]
+        self.names[made] = name
+        return made
+
+    def make_api(self):
+        client = self.client
+        api = client.create_api(Name="matrix", ProtocolType="HTTP")["ApiId"]
+        target = "integrations/" + client.create_integration(
+            ApiId=api, IntegrationType="AWS_PROXY", PayloadFormatVersion="2.0",
+            IntegrationUri=self.arn("echo"))["IntegrationId"]
+        token = self.authorizer(api, "token", AuthorizerType="JWT", JwtConfiguration={
+            "Issuer": self.issuer.url, "Audience": ["pets"]})
+        simple = self.authorizer(api, "simple", AuthorizerType="REQUEST",
+                                 AuthorizerUri=self.arn("simple"), EnableSimpleResponses=True,
+                                 AuthorizerPayloadFormatVersion="2.0")
+        judge = self.authorizer(api, "judge", AuthorizerType="REQUEST",
+                                AuthorizerUri=self.arn("judge"),
+                                AuthorizerPayloadFormatVersion="2.0",
+                                AuthorizerResultTtlInSeconds=300)
+        for key, kind, more in (
+                ("ANY /open", "NONE", {}),
+                ("GET /open/{proxy+}", "NONE", {}),
+                ("ANY /token", "JWT", {"AuthorizerId": token}),
+                ("GET /token/{id}", "JWT", {"AuthorizerId": token,
+                                            "AuthorizationScopes": ["read"]}),
+                ("POST /token/{id}", "JWT", {"AuthorizerId": token,
+                                             "AuthorizationScopes": ["write"]}),
+                ("ANY /simple/{proxy+}", "CUSTOM", {"AuthorizerId": simple}),
+                ("ANY /judge", "CUSTOM", {"AuthorizerId": judge}),
+                ("ANY /signed", "AWS_IAM", {}),
+                ("GET /key", "NONE", {"ApiKeyRequired": True}),
+                ("POST /key", "JWT", {"AuthorizerId": token, "ApiKeyRequired": True}),
+                ("$default", "JWT", {"AuthorizerId": token})):
+            client.create_route(ApiId=api, RouteKey=key, Target=target, AuthorizationType=kind,
+                                **more)
+        client.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
+        client.create_stage(ApiId=api, StageName="named", AutoDeploy=True)
+        return api
+
+    # --- people ---
+
+    def make_keys(self):
+        client = self.daemon.boto("apigateway")
+        made = {}
+        stages = [{"apiId": self.api, "stage": stage} for stage in ("$default", "named")]
+        plan = client.create_usage_plan(name="matrix", apiStages=stages)["id"]
+        for name, enabled, member in (("good", True, True), ("disabled", False, True),
+                                      ("planless", True, False)):
+            key = client.create_api_key(name=name, enabled=enabled)
+            if member:
+                client.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
+            made[name] = key["value"]
+        return made
+
+    def make_people(self):
+        token = self.issuer.token
+        return {
+            "nobody": {},
+            "stranger": {"Authorization": Key("one").sign(self.issuer.claims())},
+            "late": {"Authorization": token(exp=int(time.time()) - 1)},
+            "elsewhere": {"Authorization": token(aud="toys")},
+            "reader": {"Authorization": "Bearer " + token(scope="read")},
+            "writer": {"Authorization": token(scope="write list")},
+            "bearer": {"Authorization": token()},
+            "friend": {"Authorization": "friend"},
+            "foe": {"Authorization": "foe"},
+            "account": "execute-api",
+            "account-of-lambda": "lambda",
+            "forger": "forged",
+            "key": {"x-api-key": self.keys["good"]},
+            "disabled-key": {"x-api-key": self.keys["disabled"]},
+            "planless-key": {"x-api-key": self.keys["planless"]},
+            "guessed-key": {"x-api-key": self.keys["good"][:-1]},
+            "reader-with-key": {"Authorization": token(scope="read"),
+                                "x-api-key": self.keys["good"]},
+        }
+
+    def ask(self, connection, method, path, host, who):
+        headers = self.people[who]
+        if isinstance(headers, str):
+            headers = self.signed(method, path, host, headers)
+        connection.request(method, path, headers={"Host": host, **headers})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+    def signed(self, method, path, host, service):
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.credentials import Credentials
+        key, secret = self.daemon.keys()
+        if service == "forged":
+            secret, service = "x" * 40, "execute-api"
+        request = AWSRequest(method, f"http://{host}{path}", headers={"Host": host})
+        SigV4Auth(Credentials(key, secret), service, "us-east-1").add_auth(request)
+        return dict(request.headers.items())
+
+
+@pytest.fixture(scope="module")
+def world(daemon):
+    made = World(daemon)
+    yield made
+    made.issuer.stop()
+
+
+# --- who should pass ---
+
+TOKENS = {"reader": {"read"}, "writer": {"write", "list"}, "bearer": set(),
+          "reader-with-key": {"read"}}
+SIGNERS = {"account", "account-of-lambda", "forger"}
+HAS_AUTHORIZATION = {"stranger", "late", "elsewhere", "friend", "foe",
+                     *SIGNERS, *TOKENS}
+
+
+def by_token(door, who, _method):
+    if who not in TOKENS:
+        return 401
+    return 200 if not door.scopes or door.scopes & TOKENS[who] else 403
+
+
+def by_function(door, who, method):
+    if who not in HAS_AUTHORIZATION:
+        return 401
+    if who != "friend":
+        return 403
+    return 200 if door.authorizer == "simple" or method == "GET" else 403
+
+
+def by_signature(_door, who, _method):
+    return 200 if who == "account" else 403
+
+
+def by_url_signature(_door, who, _method):
+    """What is no signature at all is told so."""
+    if who in HAS_AUTHORIZATION - SIGNERS:
+        return 400
+    return 200 if who == "account-of-lambda" else 403
+
+
+def by_nothing(_door, _who, _method):
+    return 200
+
+
+JUDGES = {"NONE": by_nothing, "JWT": by_token, "CUSTOM": by_function, "AWS_IAM": by_signature}
+URL_JUDGES = {"NONE": by_nothing, "AWS_IAM": by_url_signature}
+
+
+def expected(door, who, method, is_url):
+    """A door of a kind that is not known here fails: KeyError."""
+    status = (URL_JUDGES if is_url else JUDGES)[door.kind](door, who, method)
+    if status == 200 and door.needs_key and who not in ("key", "reader-with-key"):
+        return 403
+    return status
+
+
+# --- every cell ---
+
+def door_of(world, route):
+    names = {name for identity, name in world.names.items()
+             if identity == route.get("authorizerId")}
+    assert route["authorization"] in ("JWT", "CUSTOM") or not names, route
+    return Door(route["authorization"], names.pop() if names else None,
+                frozenset(route.get("authorizationScopes", ())),
+                bool(route.get("apiKeyRequired")))
+
+
+def example(path):
+    """A request's path that the route's path matches."""
+    return path.replace("{proxy+}", "a/b").replace("{rest+}", "a/b").replace("{id}", "7")
+
+
+def test_every_cell(world):
+    routes = json.loads(world.daemon.run("gateway", "routes", "--json").stdout)
+    connection, wrong, cells = world.daemon.connect(), [], 0
+    of_api = [route for route in routes if route.get("apiId")]
+    assert {route["stage"] for route in of_api} == {"$default", "named"}
+    for route in routes:
+        door = door_of(world, route)
+        for method, path, host in requests_of(world, route):
+            for who in world.people:
+                cells += 1
+                status = world.ask(connection, method, path, host, who)
+                want = expected(door, who, method, not route.get("apiId"))
+                if status != want:
+                    wrong.append(f"{route} {method} {path} {who}: {status}, not {want}")
+    assert not wrong, f"{len(wrong)} of {cells}\n" + "\n".join(wrong[:40])
+    assert cells > 1000, cells
+    print(f"{len(routes)} routes, {cells} cells")
+
+
+def requests_of(world, route):
+    """The methods the route is for, and its path as clients write it."""
+    host = f"localhost:{world.daemon.connect().port}"
+    method, path = route["method"], route["path"]
+    methods = METHODS if method in ("ANY", "*") else (method,)
+    if route.get("apiId"):
+        if path == "$default" or method == "$default":
+            methods, path = METHODS, "/no/such/route"
+        prefix = "" if route["stage"] == "$default" else f"/{route['stage']}"
+        path = f"/apis/{route['apiId']}{prefix}{example(path)}"
+    else:
+        path = example(path)
+    return [(one, path, host) for one in methods]
