@@ -226,13 +226,13 @@ static bool enqueue(struct check *check, enum work work)
     check->work = work;
     pthread_mutex_lock(&waf->lock);
     bool has_room = work == WORK_END || waf->queued < waf->queue_max;
+    check->is_running = has_room; /* a thread may end it as soon as it is in the queue */
     if (has_room) {
         list_push(&waf->queue, &check->link);
         waf->queued++;
         pthread_cond_signal(&waf->wake);
     }
     pthread_mutex_unlock(&waf->lock);
-    check->is_running = has_room;
     return has_room;
 }
 
