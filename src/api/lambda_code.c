@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/lambda_priv.h"
 
+#include "api/events_manifest.h"
 #include "api/scheduler_manifest.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -26,6 +27,7 @@ struct upload {
     struct target target;
     const char *published;        /* number of the version to answer with; NULL: $LATEST */
     const struct function *saved; /* kept until it is shown */
+    call_f *then;                 /* when all that the file asks for is there */
 };
 
 static void drop_upload(void *state)
@@ -177,13 +179,21 @@ static const struct version *version_to_show(const struct call *call)
     return function_version(upload->saved, text_of(upload->published));
 }
 
-/* The schedule of function.yaml, once the function is stored; then the answer. */
+static void follow_events(struct call *call)
+{
+    struct upload *upload = call->state;
+
+    events_follow_manifest(call, upload->target.name, upload->package.manifest, upload->then);
+}
+
+/* The schedule and the rule of function.yaml, once the function is stored; then the answer. */
 static void follow_manifest(struct call *call, call_f *then)
 {
     struct upload *upload = call->state;
 
     upload->saved = function_ref(call->saved);
-    scheduler_follow_manifest(call, upload->target.name, upload->package.manifest, then);
+    upload->then = then;
+    scheduler_follow_manifest(call, upload->target.name, upload->package.manifest, follow_events);
 }
 
 /* --- CreateFunction --- */
@@ -234,7 +244,7 @@ static struct function *make_function(struct call *call, struct upload *upload)
     set_tags(function, json_object_get(call->input, "Tags"));
     lambda_set_latest(function, take(upload->version));
     url_apply_manifest(function, upload->package.manifest);
-    async_apply_manifest(function, upload->package.manifest);
+    events_apply_manifest(function, upload->package.manifest);
     publish_if_asked(call, upload, function);
     return function;
 }
@@ -245,7 +255,8 @@ static void deploy_created(struct call *call)
 
     set_code(upload->version, &upload->package);
     config_apply_manifest(&upload->version->config, upload->package.manifest);
-    if (config_check(call, upload->version))
+    if (config_check(call, upload->version) &&
+        events_check_manifest(call, upload->target.name, upload->package.manifest))
         lambda_deploy(call, make_function(call, upload), true, reply_created);
 }
 
@@ -344,12 +355,13 @@ static void deploy_updated(struct call *call)
     upload->version = version_copy(function->latest);
     set_code(upload->version, &upload->package);
     config_apply_manifest(&upload->version->config, upload->package.manifest);
-    if (!config_check(call, upload->version))
+    if (!config_check(call, upload->version) ||
+        !events_check_manifest(call, upload->target.name, upload->package.manifest))
         return;
     struct function *changed = function_edit(function);
     lambda_set_latest(changed, take(upload->version));
     url_apply_manifest(changed, upload->package.manifest);
-    async_apply_manifest(changed, upload->package.manifest);
+    events_apply_manifest(changed, upload->package.manifest);
     publish_if_asked(call, upload, changed);
     changed->update_status = UPDATE_IN_PROGRESS;
     model_set(&changed->update_reason, TEXT("The function is being created."));

@@ -164,10 +164,23 @@ static char *long_destination(const struct function *function, const char *given
     return mem_strdup(given ? given : "");
 }
 
-/* The file says all of it whenever it has an async section; without one what is there stays, as
- * it may have been made by hand. */
-void async_apply_manifest(struct function *function, const struct manifest *manifest)
+/* Lets the rule call the function that events_manifest.c makes. */
+static void permit_rule(struct function *function, const struct manifest *manifest)
 {
+    const char *bus = manifest && manifest->events_bus ? manifest->events_bus : "default";
+    bool is_default = strcmp(bus, "default") == 0;
+    scoped(free) char *arn =
+        mem_format("arn:aws:events:%s:%s:rule/%s%s%s", function->region, function->account,
+                   is_default ? "" : bus, is_default ? "" : "/", function->name);
+
+    permission_follow_rule(function, manifest && manifest->has_events ? text_of(arn) : TEXT_NONE);
+}
+
+/* Of async the file says all whenever it has that section; without one what is there stays, as it
+ * may have been made by hand. */
+void events_apply_manifest(struct function *function, const struct manifest *manifest)
+{
+    permit_rule(function, manifest);
     if (!manifest || !manifest->has_async)
         return;
     struct event_invoke *config = function_set_event_invoke(function, TEXT_NONE);

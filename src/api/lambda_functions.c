@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/lambda_priv.h"
 
+#include "api/events_manifest.h"
 #include "api/scheduler_manifest.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -204,6 +205,14 @@ static void delete_version(struct call *call, const struct function *function,
     lambda_save(call, changed, reply_deleted);
 }
 
+static void delete_rule(struct call *call)
+{
+    struct target target;
+
+    if (lambda_target(call, &target))
+        events_follow_manifest(call, target.name, NULL, reply_deleted);
+}
+
 static void on_deleted(struct engine_change *change, const struct function *function, bool failed,
                        const struct error *err)
 {
@@ -213,7 +222,7 @@ static void on_deleted(struct engine_change *change, const struct function *func
     if (failed)
         call_fail_error(call, err);
     else if (lambda_target(call, &target))
-        scheduler_follow_manifest(call, target.name, NULL, reply_deleted);
+        scheduler_follow_manifest(call, target.name, NULL, delete_rule);
 }
 
 static bool is_number(struct text text)

@@ -10,6 +10,7 @@
  */
 
 #define URL_STATEMENT "evoke-url-public" /* as the CLI names it */
+#define RULE_STATEMENT "function-yaml-events"
 #define GET_POLICY_TOO "GetFunction/GetAlias"
 
 /* --- the JSON of a statement, as AWS builds it --- */
@@ -156,6 +157,24 @@ void permission_close_url(struct function *function)
 
     if (permission)
         remove_statement(function, permission);
+}
+
+/* Of the rule that function.yaml asks for; rule_arn: none, it asks for none. */
+void permission_follow_rule(struct function *function, struct text rule_arn)
+{
+    struct permission *permission = find_statement(function, TEXT(RULE_STATEMENT));
+
+    if (rule_arn.len == 0) {
+        if (permission)
+            remove_statement(function, permission);
+        return;
+    }
+    if (!permission)
+        permission = add_statement(function);
+    model_set(&permission->statement_id, TEXT(RULE_STATEMENT));
+    model_set(&permission->action, TEXT("lambda:InvokeFunction"));
+    model_set(&permission->principal, TEXT("events.amazonaws.com"));
+    model_set(&permission->source_arn, rule_arn);
 }
 
 /* --- actions --- */

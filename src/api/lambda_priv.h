@@ -135,6 +135,8 @@ int64_t lambda_unreserved(const struct api *api, const struct function *except);
 
 void url_make(struct function_url *url, enum url_auth auth, enum invoke_mode mode);
 void url_apply_manifest(struct function *function, const struct manifest *manifest);
-void async_apply_manifest(struct function *function, const struct manifest *manifest);
+void events_apply_manifest(struct function *function, const struct manifest *manifest);
 void permission_open_url(struct function *function);  /* adds the statement, if missing */
+/* Makes the statement that lets a rule call it the one of that ARN; without one it goes. */
+void permission_follow_rule(struct function *function, struct text rule_arn);
 void permission_close_url(struct function *function); /* removes the one added above */

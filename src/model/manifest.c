@@ -279,6 +279,16 @@ static const struct key schedule_keys[] = {
     {0},
 };
 
+static const struct key events_keys[] = {
+    {"bus", KEY_STRING, AT(events_bus), 0, 0, 1, 256, 0, &form_bus, NULL,
+     "the event bus; `default` without"},
+    {"pattern", KEY_JSON, AT(events_rule), 0, 0, 0, 0, 0, NULL, NULL,
+     "which events: docs/event-patterns.md"},
+    {"filters", KEY_JSON, AT(events_rule), 0, 0, 0, 0, 0, NULL, NULL,
+     "or the filters of a trigger, over a CloudEvent's attributes"},
+    {0},
+};
+
 static const struct key async_keys[] = {
     {"retries", KEY_INT, AT(async_retries), 0, 0, 0, LIMIT_ASYNC_RETRIES, 0, NULL, NULL,
      "attempts after the first one failed"},
@@ -324,6 +334,8 @@ static const struct key root_keys[] = {
      "gives it a function URL"},
     {"schedule", KEY_MAP, AT(has_schedule), 0, AT(has_schedule), 0, 0, 0, NULL, schedule_keys,
      "starts it at times; `schedule: rate(5 minutes)` is short for its expression", true},
+    {"events", KEY_MAP, AT(has_events), 0, AT(has_events), 0, 0, 0, NULL, events_keys,
+     "gives it events of a bus, by a rule of the function's name"},
     {"async", KEY_MAP, AT(has_async), 0, AT(has_async), 0, 0, 0, NULL, async_keys,
      "how events for it are tried, and what follows"},
     {"inputs", KEY_JSON, AT(types), 0, 0, 0, 0, 0, NULL, NULL,
@@ -877,6 +889,8 @@ void manifest_free(struct manifest *manifest)
         free_member(manifest, key);
     for (const struct key *key = http_keys; key->type != KEY_END; key++)
         free_member(manifest, key);
+    for (const struct key *key = events_keys; key->type != KEY_END; key++)
+        free_member(manifest, key);
     for (const struct key *key = async_keys; key->type != KEY_END; key++)
         free_member(manifest, key);
     for (const struct key *key = schedule_keys; key->type != KEY_END; key++)
@@ -896,6 +910,7 @@ void manifest_free(struct manifest *manifest)
         free(manifest->buses[i]);
     free(manifest->buses);
     fields_done(cors_fields, &manifest->cors);
+    json_decref(manifest->events_rule);
     json_decref(manifest->guard);
     json_decref(manifest->types);
     for (size_t i = 0; i < manifest->place_count; i++)

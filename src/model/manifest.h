@@ -36,6 +36,9 @@
  *       expression: 0 9 * * 1-5    # rate(...), cron(...), at(...) or a line of a crontab
  *       timezone: Europe/Berlin
  *       input: '{"day": true}'     # JSON: what it is given
+ *     events:                      # a rule that gives it events
+ *       bus: shop                  # default without
+ *       pattern: {source: [shop]}  # or filters: [...]
  *     async:                       # events for it: how often they are tried, what follows
  *       retries: 2
  *       max-age: 3600              # seconds
@@ -65,6 +68,9 @@ struct manifest {
     bool has_schedule;
     char *schedule;                           /* given if has_schedule */
     char *schedule_timezone, *schedule_input; /* NULL: not given */
+    bool has_events;
+    char *events_bus;    /* NULL: default */
+    json_t *events_rule; /* its pattern or filters */
     bool has_async;
     int64_t async_retries, async_max_age_s;          /* -1: not given */
     char *async_success, *async_failure, *async_dead; /* NULL: not given */

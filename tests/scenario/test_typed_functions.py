@@ -219,3 +219,28 @@ def test_a_raw_webhook_is_the_event(daemon):
     path = deploy(daemon, "raw", "http: {conversion: raw}\n", ECHO)
     assert json.loads(post(daemon, path, '{"a": [1.50]}')[1]) == {"saw": {"a": [1.5]}}
     assert json.loads(post(daemon, path, "a=1", "text/plain")[1]) == {"saw": "a=1"}
+
+
+# --- APIs ---
+
+def test_an_api_is_described_by_its_routes_and_the_types_behind_them(daemon, greet):
+    gateway = daemon.boto("apigatewayv2")
+    api = gateway.create_api(Name="Shop <b>", ProtocolType="HTTP", Description="sells")["ApiId"]
+    arn = daemon.boto("lambda").get_function(FunctionName="greet")["Configuration"]["FunctionArn"]
+    target = gateway.create_integration(ApiId=api, IntegrationType="AWS_PROXY", IntegrationUri=arn,
+                                        PayloadFormatVersion="2.0")["IntegrationId"]
+    for key in ("POST /greet/{id}", "ANY /files/{path+}"):
+        gateway.create_route(ApiId=api, RouteKey=key, Target=f"integrations/{target}")
+    gateway.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
+    document = json.loads(daemon.get(f"/apis/{api}/openapi.json")[2])
+    assert document["info"] == {"title": "Shop <b>", "version": "1.0", "description": "sells"}
+    assert sorted(document["paths"]) == ["/files/{path}", "/greet/{id}"]
+    assert sorted(document["paths"]["/files/{path}"]) == ["delete", "get", "patch", "post", "put"]
+    operation = document["paths"]["/greet/{id}"]["post"]
+    assert [(one["name"], one["in"]) for one in operation["parameters"]] == [("page", "query"),
+                                                                            ("id", "path")]
+    assert "name" in operation["requestBody"]["content"]["application/json"]["schema"]["properties"]
+    status, headers, page = daemon.get(f"/apis/{api}/docs")
+    assert status == 200 and headers["content-type"] == "text/html; charset=utf-8"
+    assert b"Shop" not in page  # names come with the description, as data
+    gateway.delete_api(ApiId=api)
