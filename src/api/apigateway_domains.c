@@ -106,6 +106,19 @@ static void complete_configurations(struct call *call, json_t *domain)
     }
 }
 
+/* To accept it and let everybody in would be worse than to refuse it. */
+static bool check_mutual_tls(struct call *call)
+{
+    const json_t *given = json_object_get(call->input, "mutualTlsAuthentication");
+
+    if (json_text(given, "truststoreUri").len == 0)
+        return true;
+    apigateway_fail(call, "mutualTlsAuthentication of a domain is not served yet: the settings "
+                          "tls-client-ca and tls-client-auth demand certificates of the whole "
+                          "gateway's clients");
+    return false;
+}
+
 static void create_domain(struct call *call)
 {
     struct text name = call_input(call, "domainName"), key = apigateway_key(call, name);
@@ -114,6 +127,8 @@ static void create_domain(struct call *call)
         call_fail(call, "ConflictException", "The domain name you provided already exists.");
         return;
     }
+    if (!check_mutual_tls(call))
+        return;
     scoped(json_decref) json_t *domain = json_object();
     apigateway_take_members(domain, call->input, members, false);
     json_object_set_new(domain, "domainName", json_from_text(name));
@@ -163,7 +178,7 @@ static void update_domain(struct call *call)
     struct text name = call->path_values[0];
     const json_t *before = find_domain(call, name);
 
-    if (!before)
+    if (!before || !check_mutual_tls(call))
         return;
     json_t *document = json_copy((json_t *)(uintptr_t)before);
     json_t *domain = json_deep_copy(json_object_get(before, "domain"));

@@ -98,3 +98,32 @@ def test_a_wrong_plan_is_refused(client, stage):
     plan = client.create_usage_plan(name="x", apiStages=[stage])
     assert refused(client.delete_usage_plan, usagePlanId=plan["id"])[:2] == (
         "BadRequestException", 400)
+
+
+# --- what a plan lets pass; 501 is what the route's integration answers, so the request passed ---
+
+@pytest.mark.parametrize("plan, passed, message", [
+    ({"throttle": {"rateLimit": 0.01, "burstLimit": 2}}, 2, b"Too Many Requests"),
+    ({"quota": {"limit": 3, "period": "DAY"}}, 3, b"Limit Exceeded")])
+def test_a_plan_says_how_much_a_key_may(daemon, client, stage, plan, passed, message):
+    http = daemon.boto("apigatewayv2")
+    [route] = http.get_routes(ApiId=stage["apiId"])["Items"]
+    http.update_route(ApiId=stage["apiId"], RouteId=route["RouteId"], ApiKeyRequired=True)
+    made = client.create_usage_plan(name="p", apiStages=[stage], **plan)
+    keys = [client.create_api_key(name=f"k{i}", enabled=True) for i in range(2)]
+    for key in keys:
+        client.create_usage_plan_key(usagePlanId=made["id"], keyId=key["id"], keyType="API_KEY")
+    path = f"/apis/{stage['apiId']}/x"
+    assert daemon.get(path)[0] == 403
+    for key in keys:  # each has a share of its own
+        answers = [daemon.get(path, headers={"x-api-key": key["value"]}) for _ in range(passed + 2)]
+        assert [status for status, _, _ in answers] == [501] * passed + [429] * 2
+        assert message in answers[-1][2] and int(answers[-1][1]["retry-after"]) >= 1
+
+
+def test_a_domain_that_would_demand_certificates_is_refused(daemon):
+    http = daemon.boto("apigatewayv2")
+    assert "not served yet" in refused(
+        http.create_domain_name, DomainName="mutual.example",
+        DomainNameConfigurations=[{"CertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/x"}],
+        MutualTlsAuthentication={"TruststoreUri": "s3://bucket/ca.pem"})[2]
