@@ -46,8 +46,7 @@ const struct version *integration_version(const struct gateway_options *options,
         directory_find(options->directory, text_of(integration->account),
                        text_of(integration->region), text_of(integration->function));
 
-    if (!function ||
-        !(integration->has_credentials || may_be_called(api, function, source_arn)))
+    if (!function || !(integration->has_credentials || may_be_called(api, function, source_arn)))
         return NULL;
     return function_version(function, text_of(integration->qualifier));
 }
@@ -59,8 +58,8 @@ static const struct version *find_version(const struct exchange *exchange)
 
     if (!route->api)
         return route->function->latest;
-    return integration_version(&exchange->gateway->options, route->api,
-                               route->matched->integration, source_arn(exchange));
+    return integration_version(&exchange->gateway->options, route->api, route->matched->integration,
+                               source_arn(exchange));
 }
 
 static void on_done(struct invocation *invocation)
@@ -197,6 +196,11 @@ enum stage_verdict stage_integration(struct exchange *exchange)
         return integration_function(exchange);
     case INTEGRATION_UNSERVED:
         break;
+    }
+    if (integration) {
+        reply_refuse_message(
+            exchange, 501, "Integrations of this type are not served yet, only with functions", 0);
+        return STAGE_ANSWERED;
     }
     reply_refuse(exchange, REFUSE_FAILED);
     return STAGE_ANSWERED;

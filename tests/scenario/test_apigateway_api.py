@@ -262,9 +262,11 @@ def test_a_stage_deploys_by_itself(client, api):
 def test_settings_of_stages_are_taken_away(client, api):
     client.create_route(ApiId=api, RouteKey="GET /a/{b}")
     client.create_stage(
-        ApiId=api, StageName="dev", RouteSettings={"GET /a/{b}": {"ThrottlingRateLimit": 1.5}},
+        ApiId=api, StageName="dev", RouteSettings={"GET /a/{b}": {"ThrottlingRateLimit": 1.5}})
+    assert "not served yet" in refused(
+        client.update_stage, ApiId=api, StageName="dev",
         AccessLogSettings={"DestinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:x",
-                           "Format": "$context.requestId"})
+                           "Format": "$context.requestId"})[2]
     assert client.get_stage(ApiId=api, StageName="dev")["RouteSettings"] == {
         "GET /a/{b}": {"ThrottlingRateLimit": 1.5}}
     assert refused(client.update_stage, ApiId=api, StageName="dev",
