@@ -17,8 +17,7 @@
  * A bucket is one number, the time at which it will be full again (the "generic cell rate
  * algorithm"), changed by one compare-and-swap: what passes is exact, whatever shards it
  * passes on, and also for a client with one connection. Leasing tokens to shards in blocks
- * was refused: it is inexact exactly when few requests come, and the swap costs less than a
- * tenth of a microsecond with two cores fighting for one bucket.
+ * was refused: it is inexact exactly when few requests come.
  *
  * The number of keys is bounded. Those of routes and API keys have a part of the table, those
  * of clients another, so that a flood of addresses forgets addresses only. A new key takes the
@@ -78,7 +77,7 @@ void limit_leave(struct limit_slot *slot); /* NULL is fine */
 
 /*
  * Quotas survive a restart by a file of what was taken in periods that still run (keys are
- * hashed, by a secret that is in it). Save it now and then and at the end: what passed after
+ * hashed, by a secret that is in it). Save it every few seconds and at the end: what passed after
  * the last time is forgiven by a crash. Save and restore are for one thread each; restore
  * before anything is taken. Text that is no such file is refused and changes nothing.
  */

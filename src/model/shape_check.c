@@ -120,7 +120,7 @@ static bool has_time(struct check *check)
     return cpu_us() - check->cpu_start_us > LIMIT_SHAPE_US ? exhaust(check) : !check->is_exhausted;
 }
 
-/* Time is asked for now and then: it costs more than a step. */
+/* Asking for the time costs more than a step, so only some steps do it. */
 static bool spend(struct check *check, int64_t steps)
 {
     int64_t before = check->steps;

@@ -11,7 +11,7 @@ import json, time
 def handler(event, context):
     do = (event.get("queryStringParameters") or {}).get("do")
     if do == "sleep":
-        time.sleep(2)
+        time.sleep(2)  # longer than its integration waits
     if do == "raise":
         raise ValueError("no")
     if do == "return":
