@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 #include "gateway/gateway_priv.h"
+#include "guard/filter.h"
 #include "guard/guard.h"
 #include "guard/limits.h"
 #include "model/permission.h"
@@ -88,12 +89,20 @@ static void map_request(struct exchange *exchange, struct http_request *request,
         route->raw_path = route->path = path;
 }
 
+/* Whether something of an answer may have to be hidden: then it has to be there as a whole. */
+static bool judges_answers(const struct guard *guard)
+{
+    return guard && ((guard->filter && filter_has_answers(guard->filter)) ||
+                     (guard->types && filter_has_answers(guard->types)));
+}
+
 static struct invocation *make_invocation(struct exchange *exchange, const struct version *version)
 {
     struct http_stream *stream = exchange->stream;
     const struct route *route = &exchange->route;
     struct invocation *invocation = invocation_new(version);
-    bool streams = route->function && route->function->url.mode == INVOKE_RESPONSE_STREAM;
+    bool streams = route->function && route->function->url.mode == INVOKE_RESPONSE_STREAM &&
+                   !judges_answers(route->guard);
 
     invocation->sink = streams ? &stream_sink : &exchange_sink;
     invocation->kind = INVOKE_URL;

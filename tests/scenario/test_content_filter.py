@@ -72,3 +72,18 @@ def test_a_form_cannot_smuggle_what_is_to_be_hidden(daemon):
     answer = daemon.get("/functions/hidden/", method="POST", body="password=1",
                         headers={"content-type": "application/x-www-form-urlencoded"})
     assert answer[0] == 415
+
+
+def test_a_streamed_answer_hides_what_a_collected_one_does(daemon):
+    daemon.create("streamed-secret", {
+        "main.js": """exports.handler = awslambda.streamifyResponse(async (event, stream) => {
+            stream.setContentType('application/json');
+            stream.write('{"name": "ann", "pass');
+            stream.write('word": "secret"}');
+            stream.end();
+        });""",
+        "function.yaml": "http:\n  route: /streamed-secret\n  mode: stream\n"
+                         "  filter: {response: {redact: [body.password]}}\n"},
+        runtime="nodejs20.x", handler="main.handler")
+    status, _, body = daemon.get("/streamed-secret")
+    assert (status, json.loads(body)) == (200, {"name": "ann", "password": "***"})
