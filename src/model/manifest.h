@@ -10,8 +10,8 @@
 #include "model/function.h"
 
 /*
- * function.yaml: what a package says of itself. The schema is one table (in
- * manifest.c), from which parsing, limits and the reference page come:
+ * function.yaml: what a package says of itself. The schema is the tables of
+ * manifest_keys.c, from which parsing, limits and the reference page come:
  *
  *     name: thumbnail              # function name
  *     runtime: nodejs              # nodejs, nodejs20.x, python3.x, python3.12, provided, ...
