@@ -66,3 +66,20 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if item.get_closest_marker("unsanitized"):
                 item.add_marker(skip)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows what its daemons and their functions wrote last."""
+    outcome = yield
+    report = outcome.get_result()
+    if not report.failed or call.when == "teardown":
+        return
+    for daemon in list(evoke_daemon.Daemon.made):
+        if daemon.process is None or daemon.process.poll() is not None:
+            continue
+        report.sections.append((f"log of the daemon at {daemon.data}", daemon.log_text()[-4000:]))
+        try:
+            report.sections.append(("its functions' logs", daemon.function_logs()[-8000:]))
+        except Exception as error:  # the report must not hide the failure it tells about
+            report.sections.append(("its functions' logs", f"not to be had: {error!r}"))

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import time
 import urllib.parse
+import weakref
 import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -24,6 +25,8 @@ SHARED = pathlib.Path(os.environ.get("EVOKE_SHARED", ROOT.parent / "shared"))
 class Daemon:
     """data: its folder. options: further options of `evoke serve`."""
 
+    made = weakref.WeakSet()  # what a failed test tells about
+
     def __init__(self, data, *options, env=None, prefix=()):
         self.data = pathlib.Path(data)
         self.options = [str(option) for option in options]
@@ -33,6 +36,7 @@ class Daemon:
         self.process = None
         self.api = self.gateway = None
         self.log = self.data.parent / (self.data.name + ".log")
+        self.made.add(self)
 
     def start(self):
         """Returns when the daemon has said that it is ready."""
@@ -68,6 +72,16 @@ class Daemon:
 
     def log_text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def function_logs(self, newest=40):
+        """What the functions wrote last, a line each, and what the daemon said of them there."""
+        client = self.boto("logs", read_timeout=10)
+        lines = []
+        for group in client.describe_log_groups()["logGroups"]:
+            events = client.filter_log_events(logGroupName=group["logGroupName"])["events"]
+            lines += [f"{group['logGroupName']}: {event['message'].rstrip()}"[:400]
+                      for event in events[-newest:]]
+        return "\n".join(lines)
 
     def stop(self, timeout=60):
         """SIGTERM and wait; the exit code. Nothing happens when it has ended before."""
