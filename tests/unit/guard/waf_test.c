@@ -120,6 +120,10 @@ static bool has_match(const struct waf_check *check, int64_t id)
 #define SQLI "1'%20OR%20'1'%3D'1%20UNION%20SELECT%20password%20FROM%20users--"
 #define JSON_SQLI "{\"a\":\"1' OR '1'='1 UNION SELECT password FROM users--\"}"
 
+#define PART(type)                                                                            \
+    "--b\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Type: " type "\r\n\r\nhello\r\n" \
+    "--b--\r\n"
+
 TEST(attacks_are_blocked_and_plain_requests_pass)
 {
     static const struct {
@@ -145,6 +149,13 @@ TEST(attacks_are_blocked_and_plain_requests_pass)
         {"/a", "application/json", "", 0},
         {"/a?q=" SQLI, "application/json", "", 403},
         {"/a", "application/x-www-form-urlencoded", "q=" SQLI, 403},
+        /* Texts and attributes are looked at, names are not. */
+        {"/a", "text/xml", "<java.lang.Runtime a='b'>c</java.lang.Runtime>", 0},
+        {"/a", "text/xml", "<a>java.lang.Runtime</a>", 403},
+        {"/a", "text/xml", "<a b='java.lang.Runtime'/>", 403},
+        {"/a", "text/plain", "java.lang.Runtime", 403},
+        {"/a", "multipart/form-data; boundary=b", PART("text/plain; charset=utf-8"), 0},
+        {"/a", "multipart/form-data; boundary=b", PART("text/plain; charset=utf-7"), 403},
     };
     struct bench bench = bench_open(1, 10);
     struct waf_rules *rules = rules_of(&bench, "\"block\"");
