@@ -76,7 +76,7 @@ def pytest_runtest_makereport(item, call):
     if not report.failed or call.when == "teardown":
         return
     for daemon in list(evoke_daemon.Daemon.made):
-        if daemon.process is None or daemon.process.poll() is not None:
+        if not daemon.api or daemon.process is None or daemon.process.poll() is not None:
             continue
         report.sections.append((f"log of the daemon at {daemon.data}", daemon.log_text()[-4000:]))
         try:

@@ -237,6 +237,16 @@ static void begin_answer(struct http_stream *stream, struct text id)
         environment->calls->stream_begin(environment, invocation, type);
 }
 
+/* What the ring was told before this request was sent comes before it, though the request is
+ * seen first: an answer given here, and then the next event begun. */
+static void catch_up(struct environment *environment)
+{
+    if (!environment->ring.attached || !environment->ring.shared || environment->kill_sent)
+        return;
+    output_drain(environment);
+    ring_drain(environment);
+}
+
 /* --- the application --- */
 
 static enum call parse_call(const struct http_request *request, struct text *ret_id)
@@ -269,6 +279,7 @@ static void on_request(struct http_stream *stream)
     struct exchange *exchange = arena_zalloc(&stream->arena, sizeof *exchange);
     struct text id;
 
+    catch_up(environment);
     exchange->environment = environment;
     stream->owner = exchange;
     exchange->call = parse_call(&stream->request, &id);

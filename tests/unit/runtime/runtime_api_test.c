@@ -518,6 +518,62 @@ TEST(an_answer_by_the_ring_may_be_too_large_for_it)
     session_end(&s);
 }
 
+static void stand_still(struct world *world, void *arg)
+{
+    sem_t *gates = arg;
+
+    sem_post(&gates[0]);
+    sem_wait(&gates[1]);
+}
+
+static void *hold_the_loop(void *arg)
+{
+    struct session *s = ((void **)arg)[0];
+
+    call(s->world, stand_still, ((void **)arg)[1]);
+    return NULL;
+}
+
+/* Both are there when the loop looks: the word by the ring is the older one, the request is
+ * what epoll tells first. */
+TEST(what_the_ring_said_comes_before_the_request_that_was_sent_after_it)
+{
+    struct session s = session_start();
+    sem_t gates[2];
+    pthread_t holder;
+    void *held[] = {&s, gates};
+
+    sem_init(&gates[0], 0, 0);
+    sem_init(&gates[1], 0, 0);
+    peer_ready(&s.peer);
+    wait_for(s.world, NOTED_READY, 1);
+    send_event(s.world, "{}");
+    send_event(s.world, "{}");
+    struct ring_event *event = peer_next(&s.peer);
+    uint64_t first = event->sequence;
+    memcpy(s.id, event->request_id, UUID_LEN);
+    CHECK(post(&s, path_of(&s, "response"), "", "\"first\"") == 202);
+
+    CHECK(pthread_create(&holder, NULL, hold_the_loop, held) == 0);
+    sem_wait(&gates[0]);
+    peer_free_slot(&s.peer);
+    event = peer_next(&s.peer);
+    memcpy(s.id, event->request_id, UUID_LEN);
+    peer_post(s.api, path_of(&s, "response"), "", TEXT("\"second\""));
+    peer_answer(&s.peer, ANSWER_BY_API, first, TEXT_NONE, TEXT_NONE);
+    sem_post(&gates[1]);
+    pthread_join(holder, NULL);
+
+    peer_read(s.api, &s.reply);
+    CHECK_MSG(s.reply.status == 202, "status %d", s.reply.status);
+    peer_answer(&s.peer, ANSWER_BY_API, event->sequence, TEXT_NONE, TEXT_NONE);
+    peer_free_slot(&s.peer);
+    wait_for(s.world, NOTED_ANSWERED, 2);
+    CHECK_TEXT(buffer_text(&s.world->answers[0]), "\"first\"");
+    CHECK_TEXT(buffer_text(&s.world->answers[1]), "\"second\"");
+    session_end(&s);
+}
+
 TEST(requests_that_are_none_of_it_get_an_answer_and_nothing_else)
 {
     static const struct {
