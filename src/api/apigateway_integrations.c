@@ -171,7 +171,8 @@ static bool check_connection(struct call *call, const json_t *integration)
     if (!text_equal(json_text(integration, "connectionType"), TEXT("VPC_LINK")))
         return true;
     apigateway_fail(call, "VPC links are not there: an integration with connectionType INTERNET "
-                          "reaches private addresses as well");
+                          "reaches private addresses that the daemon's setting upstream-networks "
+                          "lists");
     return false;
 }
 

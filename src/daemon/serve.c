@@ -29,6 +29,7 @@
 #include "guard/address_file.h"
 #include "guard/guard.h"
 #include "guard/limit_file.h"
+#include "guard/upstreams.h"
 #include "guard/waf.h"
 #include "router/bus_inbox.h"
 #include "router/buses.h"
@@ -92,6 +93,7 @@ struct daemon {
     struct limit_file *limit_file;
     struct address_files *address_files;
     struct waf *waf; /* NULL: there is none */
+    struct upstreams *upstreams;
     struct http_apis *http_apis;
     struct sockets *web_sockets;
     struct keyring *keyring;
@@ -227,6 +229,8 @@ static void build_place(struct daemon *daemon, int index)
         .apis = http_apis_view(daemon->http_apis, index),
         .limits = daemon->limits,
         .waf = daemon->waf,
+        .upstreams = daemon->upstreams,
+        .upstream_ca = daemon->settings->upstream_ca,
         .keyring = daemon->keyring,
         .account = daemon->settings->account,
         .region = daemon->settings->region,
@@ -360,6 +364,19 @@ static void build_guards(struct daemon *daemon)
     guard_serve(daemon->address_files, daemon->waf);
 }
 
+static int build_upstreams(struct daemon *daemon, struct error *err)
+{
+    daemon->upstreams = upstreams_compile(daemon->settings->upstream_networks, err);
+    if (!daemon->upstreams)
+        return -1;
+    for (int i = 0; i < DOORS; i++) {
+        const struct endpoint *endpoint = doors_endpoint(daemon->doors, (enum door)i);
+        if (endpoint)
+            upstreams_add_own(daemon->upstreams, endpoint->port);
+    }
+    return 0;
+}
+
 static int build_mappings(struct daemon *daemon, struct error *err)
 {
     scoped(free) struct mapping_place *places = mem_zalloc((size_t)daemon->shards * sizeof *places);
@@ -447,7 +464,7 @@ static int build(struct daemon *daemon, struct error *err)
     if (!daemon->engine)
         return -1;
     build_http_apis(daemon);
-    if (build_queues(daemon, err) < 0 || build_buses(daemon, err) < 0 ||
+    if (build_upstreams(daemon, err) < 0 || build_queues(daemon, err) < 0 || build_buses(daemon, err) < 0 ||
         build_mappings(daemon, err) < 0 || build_schedules(daemon, err) < 0 ||
         build_apigateway(daemon, err) < 0)
         return -1;

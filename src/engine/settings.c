@@ -65,6 +65,11 @@ const struct option settings_options[] = {
      "requests that may wait for them; more get 503"},
     {"waf-rules", OPTION_STRING, AT(waf_rules), NULL, 0, 0, "DIR",
      "folder of the firewall's rule set (default: Debian's modsecurity-crs)"},
+    {"upstream-networks", OPTION_STRING, AT(upstream_networks), NULL, 0, 0, "NETWORKS",
+     "networks beside the public ones that HTTP integrations may call, such as 10.1.0.0/16; "
+     "private: this machine and all private ones; unset: none"},
+    {"upstream-ca", OPTION_STRING, AT(upstream_ca), NULL, 0, 0, "FILE",
+     "authorities (PEM) that HTTPS integrations are checked with; unset: the system's"},
     {"access-log", OPTION_BOOL, AT(access_log), "true", 0, 0, NULL,
      "write one line for each request to the gateway into access.log in the data folder"},
     {"access-log-format", OPTION_STRING, AT(access_log_format), NULL, 0, 0, "FORMAT",

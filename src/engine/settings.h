@@ -34,6 +34,8 @@ struct settings {
     int64_t websocket_idle_s; /* before a silent WebSocket client is sent away */
     int64_t waf_threads, waf_queue; /* of the firewall; threads 0: half the cores */
     char *waf_rules;         /* folder of its rule set; NULL: Debian's */
+    char *upstream_networks; /* that HTTP integrations may call; NULL: public ones only */
+    char *upstream_ca;       /* file of authorities for them; NULL: the system's */
     bool access_log;         /* one line a request in DIR/access.log */
     char *access_log_format; /* NULL: combined */
     char *log_level, *log_format;

@@ -105,3 +105,19 @@ struct mapping_source context_source(struct exchange *exchange)
                                    .arg = exchange,
                                    .arena = &exchange->stream->arena};
 }
+
+struct text context_map_request(struct exchange *exchange, struct http_request *request,
+                                struct route *route)
+{
+    const struct mapping *mapping =
+        route->api ? route->matched->integration->request_mapping : NULL;
+    const struct mapping_source source = context_source(exchange);
+    struct text path = TEXT_NONE;
+
+    if (!mapping)
+        return TEXT_NONE;
+    mapping_apply_request(mapping, &source, request, &path);
+    if (text_is_set(path))
+        route->raw_path = route->path = path;
+    return path;
+}

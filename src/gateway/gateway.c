@@ -4,6 +4,8 @@
 #include "gateway/events.h"
 #include "gateway/gateway_priv.h"
 #include "gateway/socket_priv.h"
+#include "guard/upstreams.h"
+#include "http/client.h"
 
 #define LOG_NAME "access.log"
 
@@ -20,6 +22,10 @@ struct gateway *gateway_new(const struct gateway_options *options)
         options->sockets->shards[options->shard] = (struct socket_shard){options->loop, gateway};
     list_init(&gateway->postings);
     gateway->authorizing = authorizing_new(options->loop, options->invoker, options->directory);
+    gateway->client = client_new(options->loop);
+    if (options->upstreams)
+        client_restrict(gateway->client, upstreams_may_connect, options->upstreams);
+    client_trust(gateway->client, options->upstream_ca);
     if (options->data_folder) {
         scoped(free) char *path = path_join(options->data_folder, LOG_NAME);
         gateway->log = access_log_new(options->loop, path, options->access_format);
@@ -39,6 +45,7 @@ void gateway_free(struct gateway *gateway)
         return;
     events_done(gateway);
     map_done(&gateway->open_sockets);
+    client_free(gateway->client);
     authorizing_free(gateway->authorizing);
     access_log_free(gateway->log);
     buffer_done(&gateway->scratch);

@@ -24,6 +24,7 @@ struct http_api_view;
 struct meter;
 struct limit_table;
 struct waf;
+struct upstreams;
 
 struct gateway_options {
     struct loop *loop;
@@ -34,6 +35,8 @@ struct gateway_options {
     const struct http_api_view *apis; /* NULL: there are none */
     struct limit_table *limits;       /* of all shards; NULL: nothing is limited */
     struct waf *waf;                  /* NULL: there is no firewall */
+    const struct upstreams *upstreams; /* what HTTP integrations may call; NULL: everything */
+    const char *upstream_ca;           /* file of PEM that they trust; NULL: the system's */
     const struct keyring *keyring;
     const char *account, *region; /* copied */
     struct sockets *sockets;      /* of all shards */

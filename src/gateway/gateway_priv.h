@@ -25,6 +25,8 @@ struct gateway {
     struct gateway_options options; /* its strings are the gateway's own */
     struct access_log *log;         /* NULL: none is kept */
     struct authorizing *authorizing;
+    struct client *client;          /* for HTTP integrations */
+    int64_t warned_us;              /* when an address that is refused was last told of */
     struct list postings;           /* of events, to use again */
     int posting_count;
     struct map open_sockets; /* connection id -> struct socket, of this shard */
@@ -310,6 +312,7 @@ struct exchange {
     struct socket *socket;         /* of a WebSocket API; NULL before its integration */
     struct limit_slot *place;      /* among what the route may do at once */
     struct waf_check *waf;         /* while the firewall looks */
+    struct relay *relay;           /* to an HTTP integration */
 
     /* A streamed answer */
     bool expects_prelude, has_begun, is_paused;
@@ -368,6 +371,7 @@ struct text exchange_route_arn(const struct exchange *exchange);
 
 /* What stage_integration does, by kind: integration_*.c. Each has the answer come, later. */
 enum stage_verdict integration_function(struct exchange *exchange);
+enum stage_verdict integration_http(struct exchange *exchange);
 enum stage_verdict socket_connect(struct exchange *exchange); /* of a WebSocket API */
 /* The version that an API's integration names; NULL: there is none, or its function does not
  * let that source ARN call it. */
@@ -379,6 +383,12 @@ const struct version *integration_version(const struct gateway_options *options,
 /* What parameter mappings and integrations' parameters take their values from: context.c. */
 struct mapping_source context_source(struct exchange *exchange);
 struct text context_find(void *exchange, struct text name, struct arena *arena);
+/* What is changed by the integration's parameter mapping: copies of the exchange's own. The path
+ * that it became, or none. */
+struct text context_map_request(struct exchange *exchange, struct http_request *request,
+                                struct route *route);
+/* How long its integration may take: its own time, or that of the route's limits. */
+int64_t exchange_timeout_ms(const struct exchange *exchange);
 
 /* Each ends the exchange: it may be gone afterwards. */
 void reply_refuse(struct exchange *exchange, enum refusal refusal);
@@ -396,7 +406,10 @@ void reply_preflight(struct exchange *exchange);
 /* Of an invocation that is done and did not stream to here. */
 void reply_done(struct exchange *exchange, struct invocation *invocation);
 void reply_failed(struct exchange *exchange, const struct invocation *invocation);
-/* answer->fields is gateway->fields; what the gateway adds is added here. */
+/* An answer of an integration as it came: mapped and judged before it goes. */
+void reply_relayed(struct exchange *exchange, struct answer *answer);
+/* answer->fields is gateway->fields; what the gateway adds is added here. content_type: if it has
+ * none, or none is to be added. */
 void reply_complete(struct exchange *exchange, struct answer *answer, struct text content_type);
 /* The same, and the body follows. */
 void reply_begin(struct exchange *exchange, struct answer *answer, struct text content_type);

@@ -28,7 +28,8 @@ enum api_protocol { API_HTTP, API_WEBSOCKET };
 
 enum integration_kind {
     INTEGRATION_FUNCTION,
-    INTEGRATION_UNSERVED, /* something Evoke has not: its requests get a 500 */
+    INTEGRATION_HTTP,     /* of an HTTP API: the request goes on to a URL */
+    INTEGRATION_UNSERVED, /* something Evoke has not: its requests get a 501 */
 };
 
 struct api_integration {
@@ -39,6 +40,8 @@ struct api_integration {
     bool has_credentials; /* a role is named: no permission of the function's is asked for */
     /* INTEGRATION_FUNCTION */
     char *account, *region, *function, *qualifier;
+    /* INTEGRATION_HTTP: uri with "{parameter}", method with ANY */
+    char *server_name; /* that TLS asks for instead of the URL's; NULL: none */
     struct mapping *request_mapping; /* NULL: none */
     struct api_response_mapping {
         int status; /* of the integration's answer */

@@ -62,13 +62,22 @@ static bool read_function(struct api_integration *integration)
     return true;
 }
 
-static enum integration_kind kind_of(struct api_integration *integration, const json_t *document)
+static bool is_url(struct text uri)
+{
+    return text_starts(uri, TEXT("http://")) || text_starts(uri, TEXT("https://"));
+}
+
+static enum integration_kind kind_of(struct api_integration *integration,
+                                     const struct http_api *api, const json_t *document)
 {
     struct text type = json_text(document, "integrationType");
 
     if (text_equal(type, TEXT("AWS_PROXY")) &&
         !text_is_set(json_text(document, "integrationSubtype")) && read_function(integration))
         return INTEGRATION_FUNCTION;
+    if (text_equal(type, TEXT("HTTP_PROXY")) && api->protocol == API_HTTP &&
+        is_url(text_of(integration->uri)))
+        return INTEGRATION_HTTP;
     return INTEGRATION_UNSERVED;
 }
 
@@ -110,9 +119,12 @@ static int compile_mappings(struct api_integration *integration, const json_t *d
                                      err);
 }
 
-int api_integration_compile(struct api_integration *integration, const struct api_stage *stage,
-                            const json_t *document, struct error *err)
+int api_integration_compile(struct api_integration *integration, const struct http_api *api,
+                            const struct api_stage *stage, const json_t *document,
+                            struct error *err)
 {
+    struct text server_name =
+        json_text(json_object_get(document, "tlsConfig"), "serverNameToVerify");
     int64_t timeout_ms = json_int(document, "timeoutInMillis", TIMEOUT_MS_MAX);
 
     integration->document = json_incref((json_t *)(uintptr_t)document);
@@ -123,7 +135,8 @@ int api_integration_compile(struct api_integration *integration, const struct ap
         text_equal(json_text(document, "payloadFormatVersion"), TEXT("1.0")) ? 1 : 2;
     integration->timeout_ms = timeout_ms < TIMEOUT_MS_MAX ? timeout_ms : TIMEOUT_MS_MAX;
     integration->has_credentials = json_text(document, "credentialsArn").len > 0;
-    integration->kind = kind_of(integration, document);
+    integration->server_name = server_name.len > 0 ? text_dup(server_name) : NULL;
+    integration->kind = kind_of(integration, api, document);
     return compile_mappings(integration, document, err);
 }
 
@@ -136,6 +149,7 @@ void api_integration_done(struct api_integration *integration)
     free(integration->region);
     free(integration->function);
     free(integration->qualifier);
+    free(integration->server_name);
     mapping_free(integration->request_mapping);
     for (size_t i = 0; i < integration->response_mapping_count; i++)
         mapping_free(integration->response_mappings[i].mapping);

@@ -14,6 +14,7 @@ int api_stage_compile(struct api_stage *stage, const struct http_api *api, const
 void api_stage_done(struct api_stage *stage);
 
 /* http_api_integration.c, likewise. */
-int api_integration_compile(struct api_integration *integration, const struct api_stage *stage,
-                            const json_t *document, struct error *err);
+int api_integration_compile(struct api_integration *integration, const struct http_api *api,
+                            const struct api_stage *stage, const json_t *document,
+                            struct error *err);
 void api_integration_done(struct api_integration *integration);

@@ -143,7 +143,8 @@ static int compile_route(struct api_stage *stage, struct api_route *route,
 
 /* --- the stage --- */
 
-static int compile_integrations(struct api_stage *stage, const json_t *list, struct error *err)
+static int compile_integrations(struct api_stage *stage, const struct http_api *api,
+                                const json_t *list, struct error *err)
 {
     const json_t *document;
     size_t index;
@@ -152,7 +153,7 @@ static int compile_integrations(struct api_stage *stage, const json_t *list, str
     json_array_foreach(list, index, document)
     {
         stage->integration_count = index + 1;
-        if (api_integration_compile(&stage->integrations[index], stage, document, err) < 0)
+        if (api_integration_compile(&stage->integrations[index], api, stage, document, err) < 0)
             return -1;
     }
     return 0;
@@ -207,7 +208,7 @@ int api_stage_compile(struct api_stage *stage, const struct http_api *api, const
     stage->name = text_dup(json_text(document, "stageName"));
     stage->document = document;
     read_variables(stage, document);
-    if (compile_integrations(stage, json_object_get(deployed, "integrations"), err) < 0 ||
+    if (compile_integrations(stage, api, json_object_get(deployed, "integrations"), err) < 0 ||
         compile_authorizers(stage, api, json_object_get(deployed, "authorizers"), err) < 0)
         return -1;
     return compile_routes(stage, api, json_object_get(deployed, "routes"), err);

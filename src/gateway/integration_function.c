@@ -3,7 +3,6 @@
 #include "gateway/gateway_priv.h"
 #include "guard/filter.h"
 #include "guard/guard.h"
-#include "guard/limits.h"
 #include "model/permission.h"
 
 /* The request becomes an event, the event an invocation: of a URL's function, or of the one
@@ -72,23 +71,6 @@ static void on_done(struct invocation *invocation)
 
 const struct invocation_sink exchange_sink = {.on_done = on_done};
 
-/* NULL: answered. */
-/* By the integration's parameter mapping. */
-static void map_request(struct exchange *exchange, struct http_request *request,
-                        struct route *route)
-{
-    const struct mapping *mapping =
-        route->api ? route->matched->integration->request_mapping : NULL;
-    const struct mapping_source source = context_source(exchange);
-    struct text path;
-
-    if (!mapping)
-        return;
-    mapping_apply_request(mapping, &source, request, &path);
-    if (text_is_set(path))
-        route->raw_path = route->path = path;
-}
-
 /* Whether something of an answer may have to be hidden: then it has to be there as a whole. */
 static bool judges_answers(const struct guard *guard)
 {
@@ -96,6 +78,7 @@ static bool judges_answers(const struct guard *guard)
                      (guard->types && filter_has_answers(guard->types)));
 }
 
+/* NULL: answered. */
 static struct invocation *make_invocation(struct exchange *exchange, const struct version *version)
 {
     struct http_stream *stream = exchange->stream;
@@ -112,7 +95,7 @@ static struct invocation *make_invocation(struct exchange *exchange, const struc
                 invocation->trace, &context);
     struct http_request request = stream->request;
     struct route mapped = *route;
-    map_request(exchange, &request, &mapped);
+    (void)context_map_request(exchange, &request, &mapped);
     const struct request_event event = {
         .request = &request,
         .route = &mapped,
@@ -144,16 +127,6 @@ static struct invocation *make_invocation(struct exchange *exchange, const struc
 }
 
 /* The function goes on, without a client. */
-/* The integration's, or the shorter one of the route's limits. */
-static int64_t timeout_ms(const struct exchange *exchange)
-{
-    const struct guard *guard = exchange->route.guard;
-    int64_t limit_ms = guard && guard->limits ? guard->limits->time_ms : 0;
-    int64_t own_ms = exchange->route.matched->integration->timeout_ms;
-
-    return limit_ms && limit_ms < own_ms ? limit_ms : own_ms;
-}
-
 static void on_timeout(struct loop_timer *timer)
 {
     struct exchange *exchange = container_of(timer, struct exchange, timeout);
@@ -185,7 +158,7 @@ enum stage_verdict integration_function(struct exchange *exchange)
     exchange->invocation = invocation;
     if (exchange->route.api) {
         exchange->timeout.fire = on_timeout;
-        loop_timer_set(exchange->stream->loop, &exchange->timeout, timeout_ms(exchange));
+        loop_timer_set(exchange->stream->loop, &exchange->timeout, exchange_timeout_ms(exchange));
     }
     invoker->invoke(invoker, invocation);
     return STAGE_WAITS;
@@ -203,12 +176,14 @@ enum stage_verdict stage_integration(struct exchange *exchange)
     switch (integration ? integration->kind : INTEGRATION_UNSERVED) {
     case INTEGRATION_FUNCTION:
         return integration_function(exchange);
+    case INTEGRATION_HTTP:
+        return integration_http(exchange);
     case INTEGRATION_UNSERVED:
         break;
     }
     if (integration) {
         reply_refuse_message(
-            exchange, 501, "Integrations of this type are not served yet, only with functions", 0);
+            exchange, 501, "Integrations of this type are not served yet", 0);
         return STAGE_ANSWERED;
     }
     reply_refuse(exchange, REFUSE_FAILED);

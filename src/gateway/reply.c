@@ -104,7 +104,7 @@ static void finish_fields(struct exchange *exchange, struct answer *answer,
         if (header_returns(answer->fields[i].name, exchange->has_cors))
             answer->fields[kept++] = answer->fields[i];
     answer->count = kept;
-    if (!answer->has_content_type)
+    if (!answer->has_content_type && text_is_set(content_type))
         add(answer, TEXT("Content-Type"), content_type);
     if (exchange->route.api) {
         add(answer, TEXT("apigw-requestid"), text_of(request_id(exchange)));
@@ -331,6 +331,12 @@ static void map_answer(struct exchange *exchange, struct answer *answer)
     for (size_t i = 0; i < answer->count; i++)
         answer->has_content_type |=
             text_equal_nocase(answer->fields[i].name, TEXT("content-type"));
+}
+
+void reply_relayed(struct exchange *exchange, struct answer *answer)
+{
+    map_answer(exchange, answer);
+    finish(exchange, answer, TEXT_NONE);
 }
 
 /* By the payload format of the integration. */

@@ -63,10 +63,12 @@ static bool pass_answer(struct exchange *exchange, const struct filter *filter,
     filter_answer(filter, answer->status, content_type(answer, fallback), answer->body,
                   &exchange->stream->arena, &result);
     if (result.reason.len > 0) {
-        struct invocation *invocation = exchange->invocation;
+        const struct invocation *invocation = exchange->invocation;
         scoped(free) char *reason = text_dup(result.reason);
-        log_warn("answer does not fit", LOG_TEXT("function", invocation->version->name),
-                 LOG_TEXT("request", invocation->request_id), LOG_TEXT("reason", reason));
+        log_warn("answer does not fit",
+                 LOG_TEXT("function", invocation ? invocation->version->name : ""),
+                 LOG_TEXT("request", invocation ? invocation->request_id : exchange->request_id),
+                 LOG_TEXT("reason", reason));
     }
     answer->body = result.body;
     return result.status == 0;

@@ -222,6 +222,7 @@ static void on_answered(struct client_call *call)
         delivery_retry(delivery, "TIMEOUT", call->reason, 0);
         return;
     case CLIENT_UNREACHABLE:
+    case CLIENT_REFUSED:
         delivery_retry(delivery, "CONNECTION_FAILURE", call->reason, 0);
         return;
     case CLIENT_OK:
