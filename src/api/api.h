@@ -19,6 +19,7 @@ struct buses;
 struct schedules;
 struct mappings;
 struct meters;
+struct services;
 struct api_shard; /* one a shard, used on its loop only */
 
 struct api *api_new(struct engine *engine);
@@ -37,6 +38,8 @@ void api_free(struct api *api); /* after the loops have ended; its shards go wit
 DEFINE_SCOPED(struct api *, api_free)
 
 struct api_shard *api_shard_new(struct api *api, struct shard *shard);
+/* For those who ask from within, on the shard's loop; lives as long as it. */
+struct services *api_shard_services(struct api_shard *shard);
 
 /* stream->context is a struct origin whose service is the struct api_shard of the loop. */
 extern const struct http_app api_app;

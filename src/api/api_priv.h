@@ -16,6 +16,7 @@
 #include "http/http.h"
 #include "http/sigv4.h"
 #include "model/limits.h"
+#include "model/service.h"
 #include "source/queue.h"
 
 /* What the files of the API share: a call, the table row that says how it is served, and
@@ -57,6 +58,7 @@ struct api_shard {
     struct list idle; /* calls to use again */
     int idle_count;
     struct map waiting; /* receives of queues at home here, by the request's id */
+    struct services services;
 };
 
 struct call;
@@ -120,6 +122,7 @@ struct call {
     struct api_shard *shard;
     struct api *api;
     struct http_stream *stream; /* shard only; NULL when the client is gone */
+    struct service_call *inner; /* likewise, of a call from within: it has no stream */
     const struct action *action;
     enum protocol protocol; /* it is spoken to in */
     struct arena arena;
@@ -215,6 +218,9 @@ void call_fail_error(struct call *call, const struct error *err);
 /* Whether its action is of that service, as named in signatures. */
 bool call_is_of(const struct call *call, const char *service);
 void call_throttle(struct call *call, const char *reason);
+
+/* The X-Amzn-Trace-Id that came with it, or none; lives as its stream. On the shard. */
+struct text call_trace(const struct call *call);
 
 /* Parameters. Texts are decoded and live as long as the call. */
 struct text call_query(struct call *call, const char *name); /* TEXT_NONE: absent */

@@ -167,6 +167,8 @@ bool auth_may_send(const struct call *call, struct text queue)
 
 int auth_hops(const struct call *call, struct text trace)
 {
+    if (call->inner)
+        return call->inner->hops;
     return call->caller == KEY_INSTANCE ? lineage_hops(trace) + 1 : 0;
 }
 

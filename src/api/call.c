@@ -132,6 +132,9 @@ static void send_answer(struct call *call)
         stream->owner = NULL;
         http_respond(stream, call->status, fields, count, buffer_text(&call->answer));
     }
+    if (call->inner)
+        call->inner->done(take(call->inner), call->status, text_of(call->content_type),
+                          buffer_text(&call->answer));
     call_free(call);
 }
 
@@ -222,6 +225,13 @@ void call_throttle(struct call *call, const char *reason)
 }
 
 /* --- parameters --- */
+
+struct text call_trace(const struct call *call)
+{
+    if (call->stream)
+        return http_header(&call->stream->request, TEXT("x-amzn-trace-id"));
+    return call->inner ? call->inner->trace : TEXT_NONE;
+}
 
 struct text call_query(struct call *call, const char *name)
 {

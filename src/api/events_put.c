@@ -139,9 +139,7 @@ static struct text trace_of(const struct call *call, const json_t *given)
 {
     struct text trace = json_text(given, "TraceHeader");
 
-    if (text_is_set(trace) || !call->stream)
-        return trace;
-    return http_header(&call->stream->request, TEXT("x-amzn-trace-id"));
+    return text_is_set(trace) ? trace : call_trace(call);
 }
 
 static struct text write_resources(struct arena *arena, const json_t *given)
@@ -197,9 +195,7 @@ static void put_entry(struct putting *putting, const json_t *given, struct entry
         .json = arena_copy(&dispatch->arena, buffer_text(&json)),
         .id = envelope.id,
         .trace = arena_copy(&dispatch->arena, trace),
-        .hops = call->stream
-                    ? auth_hops(call, http_header(&call->stream->request, TEXT("x-amzn-trace-id")))
-                    : 0,
+        .hops = auth_hops(call, call_trace(call)),
         .accepted_ms = now_ms,
         .time_ms = envelope.time_ms,
         .size = (int64_t)entry_size(given),

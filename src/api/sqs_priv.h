@@ -20,6 +20,7 @@ struct sqs_call {
     struct call *call;
     struct text name, key, lane; /* "NAME", "ACCOUNT/REGION/NAME", "queue/..." */
     struct text trace;           /* X-Amzn-Trace-Id of the request */
+    int hops;                    /* functions the chain went through */
     void (*then)(struct call *call, struct queue *queue);
     struct queues_ready ready;
     void *own; /* the action's */

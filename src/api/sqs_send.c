@@ -168,7 +168,7 @@ static bool read_trace(struct reading *reading)
     reading->entry->trace = given.len > 0                 ? given
                             : header.len <= SQS_TRACE_MAX ? header
                                                           : TEXT_NONE;
-    reading->entry->hops = auth_hops(reading->call, header);
+    reading->entry->hops = sqs_of(reading->call)->hops;
     return true;
 }
 
@@ -261,14 +261,13 @@ static void send_here(struct call *call, struct queue *queue)
     queue_send(queue, &sending->send);
 }
 
-/* The header is there as long as the stream is: on the shard. */
+/* What is known of its client as long as that is there: on the shard. */
 static bool read_request(struct call *call)
 {
     if (!sqs_read_queue(call))
         return false;
-    if (call->stream)
-        sqs_of(call)->trace =
-            arena_copy(&call->arena, http_header(&call->stream->request, TEXT("x-amzn-trace-id")));
+    sqs_of(call)->trace = arena_copy(&call->arena, call_trace(call));
+    sqs_of(call)->hops = auth_hops(call, sqs_of(call)->trace);
     return true;
 }
 

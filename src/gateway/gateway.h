@@ -25,6 +25,7 @@ struct meter;
 struct limit_table;
 struct waf;
 struct upstreams;
+struct services;
 
 struct gateway_options {
     struct loop *loop;
@@ -37,6 +38,7 @@ struct gateway_options {
     struct waf *waf;                  /* NULL: there is no firewall */
     const struct upstreams *upstreams; /* what HTTP integrations may call; NULL: everything */
     const char *upstream_ca;           /* file of PEM that they trust; NULL: the system's */
+    struct services *services;         /* for integrations with them; NULL: there are none */
     const struct keyring *keyring;
     const char *account, *region; /* copied */
     struct sockets *sockets;      /* of all shards */

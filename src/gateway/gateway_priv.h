@@ -313,6 +313,7 @@ struct exchange {
     struct limit_slot *place;      /* among what the route may do at once */
     struct waf_check *waf;         /* while the firewall looks */
     struct relay *relay;           /* to an HTTP integration */
+    struct asked *asked;           /* of a service */
 
     /* A streamed answer */
     bool expects_prelude, has_begun, is_paused;
@@ -372,6 +373,7 @@ struct text exchange_route_arn(const struct exchange *exchange);
 /* What stage_integration does, by kind: integration_*.c. Each has the answer come, later. */
 enum stage_verdict integration_function(struct exchange *exchange);
 enum stage_verdict integration_http(struct exchange *exchange);
+enum stage_verdict integration_service(struct exchange *exchange);
 enum stage_verdict socket_connect(struct exchange *exchange); /* of a WebSocket API */
 /* The version that an API's integration names; NULL: there is none, or its function does not
  * let that source ARN call it. */

@@ -24,11 +24,14 @@
  * A snapshot never changes and is counted: any thread reads it, a request keeps the one it
  * began with.
  */
+struct service_integration;
+
 enum api_protocol { API_HTTP, API_WEBSOCKET };
 
 enum integration_kind {
     INTEGRATION_FUNCTION,
     INTEGRATION_HTTP,     /* of an HTTP API: the request goes on to a URL */
+    INTEGRATION_SERVICE,  /* likewise: an action of a service */
     INTEGRATION_UNSERVED, /* something Evoke has not: its requests get a 501 */
 };
 
@@ -42,6 +45,8 @@ struct api_integration {
     char *account, *region, *function, *qualifier;
     /* INTEGRATION_HTTP: uri with "{parameter}", method with ANY */
     char *server_name; /* that TLS asks for instead of the URL's; NULL: none */
+    /* INTEGRATION_SERVICE */
+    struct service_integration *service;
     struct mapping *request_mapping; /* NULL: none */
     struct api_response_mapping {
         int status; /* of the integration's answer */

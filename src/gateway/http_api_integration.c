@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "gateway/http_api_priv.h"
+#include "gateway/service.h"
 
 #define TIMEOUT_MS_MAX 30000 /* API Gateway: of an HTTP API's integration; also when not given */
 #define VARIABLE TEXT("${stageVariables.")
@@ -78,6 +79,9 @@ static enum integration_kind kind_of(struct api_integration *integration,
     if (text_equal(type, TEXT("HTTP_PROXY")) && api->protocol == API_HTTP &&
         is_url(text_of(integration->uri)))
         return INTEGRATION_HTTP;
+    if (text_equal(type, TEXT("AWS_PROXY")) && api->protocol == API_HTTP &&
+        service_is_served(json_text(document, "integrationSubtype")))
+        return INTEGRATION_SERVICE;
     return INTEGRATION_UNSERVED;
 }
 
@@ -137,6 +141,13 @@ int api_integration_compile(struct api_integration *integration, const struct ht
     integration->has_credentials = json_text(document, "credentialsArn").len > 0;
     integration->server_name = server_name.len > 0 ? text_dup(server_name) : NULL;
     integration->kind = kind_of(integration, api, document);
+    if (integration->kind == INTEGRATION_SERVICE) {
+        integration->service = service_compile(json_text(document, "integrationSubtype"),
+                                               json_object_get(document, "requestParameters"),
+                                               text_of(api->region), err);
+        if (!integration->service)
+            return -1;
+    }
     return compile_mappings(integration, document, err);
 }
 
@@ -150,6 +161,7 @@ void api_integration_done(struct api_integration *integration)
     free(integration->function);
     free(integration->qualifier);
     free(integration->server_name);
+    service_free(integration->service);
     mapping_free(integration->request_mapping);
     for (size_t i = 0; i < integration->response_mapping_count; i++)
         mapping_free(integration->response_mappings[i].mapping);

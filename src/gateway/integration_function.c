@@ -178,6 +178,8 @@ enum stage_verdict stage_integration(struct exchange *exchange)
         return integration_function(exchange);
     case INTEGRATION_HTTP:
         return integration_http(exchange);
+    case INTEGRATION_SERVICE:
+        return integration_service(exchange);
     case INTEGRATION_UNSERVED:
         break;
     }

@@ -57,6 +57,9 @@ struct cloud_header {
     struct text name, value; /* names in any case */
 };
 
+/* "2026-01-31T13:00:00.5+01:00" (RFC 3339) to seconds since 1970; years 1 to 9999. */
+bool cloud_time_parse(struct text time, int64_t *ret_s);
+
 struct cloud_message {
     const struct cloud_header *headers;
     size_t header_count;

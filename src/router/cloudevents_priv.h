@@ -36,8 +36,6 @@ bool cloud_type_is_json(struct text content_type);
 /* "application/json" of "Application/JSON; charset=utf-8", as it stands. */
 struct text cloud_media_type(struct text content_type);
 
-/* "2026-01-31T13:00:00.5+01:00" (RFC 3339) to seconds since 1970; years 1 to 9999. */
-bool cloud_time_parse(struct text time, int64_t *ret_s);
 /* EventBridge's form: "2026-01-31T12:00:00Z". Returns out. */
 char *cloud_time_format(int64_t seconds, char out[static 32]);
 /* As Knative compares times: in UTC, the fraction (9 digits at most) without zeroes at its
