@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/arguments.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/scoped.h"
 #include "cli/nearest.h"
+
+#define READ_STEP 65536
 
 static const struct {
     const char *letter, *name;
@@ -166,4 +172,25 @@ bool arguments_has(const struct arguments *arguments, struct text name)
     struct text value;
 
     return arguments_next(arguments, name, &cursor, &value);
+}
+
+static int read_input(size_t max, struct buffer *ret, struct error *err)
+{
+    for (;;) {
+        ssize_t count = read(STDIN_FILENO, buffer_room(ret, READ_STEP), READ_STEP);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return error_system(err, "cannot read the standard input");
+        if (count == 0)
+            return 0;
+        buffer_added(ret, (size_t)count);
+        if (ret->len > max)
+            return error_set(err, ERROR_LIMIT, "the standard input is larger than %zu bytes", max);
+    }
+}
+
+int arguments_read(const char *word, size_t max, struct buffer *ret, struct error *err)
+{
+    return strcmp(word, "-") == 0 ? read_input(max, ret, err) : path_read(word, max, ret, err);
 }

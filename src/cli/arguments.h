@@ -42,6 +42,10 @@ bool arguments_next(const struct arguments *arguments, struct text name, size_t 
                     struct text *ret_value);
 bool arguments_has(const struct arguments *arguments, struct text name);
 
+/* Appends what is in the file that the word names, "-" being standard input, to *ret. Fails with
+ * ERROR_LIMIT for more than max bytes, and as path_read() does. */
+int arguments_read(const char *word, size_t max, struct buffer *ret, struct error *err);
+
 /* How many of argv[at...] an option of those tables takes: 1 or 2; 0: it is a word. */
 int arguments_width(const char *arg, const struct option *options, const struct option *more);
 

@@ -5,7 +5,6 @@
 #include "cli/gateway_top.h"
 #include "cli/output.h"
 #include "cli/table.h"
-#include "base/path.h"
 #include "http/uri.h"
 
 /* `evoke apis` lists the APIs; `evoke gateway` shows their routes and sets their guards. */
@@ -187,7 +186,7 @@ static int set_guard(struct session *session, const char *path, const char *file
 {
     scoped(buffer_done) struct buffer body = {0};
 
-    if (path_read(file, GUARD_MAX, &body, err) < 0)
+    if (arguments_read(file, GUARD_MAX, &body, err) < 0)
         return -1;
     scoped(json_decref) json_t *answer = ask(session, "PUT", path, buffer_text(&body), err);
     if (answer && session->json)
@@ -240,7 +239,8 @@ const struct command command_gateway = {
     .help = "`routes` prints every route that the running daemon serves: those of APIs, stage by\n"
             "stage, those of function.yaml and function URLs; with --json all that is known of\n"
             "each. `guard` shows the guard of an API, or of one of its routes with --route; with\n"
-            "a FILE (YAML or JSON) it sets it, with --remove it takes it away.\n"
+            "a FILE (YAML or JSON; - is the standard input) it sets it, with --remove it takes it\n"
+            "away.\n"
             "`top` shows what is served, drawn anew every second until Ctrl-C: requests a second,\n"
             "quantiles of how long they took, errors (5xx), 429 and 403 by route, and the clients\n"
             "that ask most. With --once, --json or in a pipe it prints all since the daemon's\n"

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <stddef.h>
-#include <unistd.h>
 
 #include "base/crypto.h"
 #include "base/path.h"
@@ -13,8 +11,6 @@
 #include "cli/pretty.h"
 #include "http/uri.h"
 #include "model/limits.h"
-
-#define READ_STEP 65536
 
 struct settings {
     char *qualifier;
@@ -31,29 +27,12 @@ static const struct option options[] = {
     {0},
 };
 
-static int read_input(struct buffer *ret, struct error *err)
-{
-    for (;;) {
-        ssize_t count = read(STDIN_FILENO, buffer_room(ret, READ_STEP), READ_STEP);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0)
-            return error_system(err, "cannot read the payload from the input");
-        if (count == 0)
-            return 0;
-        buffer_added(ret, (size_t)count);
-        if (ret->len > LIMIT_PAYLOAD)
-            return error_set(err, ERROR_LIMIT, "the payload is larger than %d bytes",
-                             LIMIT_PAYLOAD);
-    }
-}
-
 static int read_payload(const struct arguments *arguments, struct buffer *ret, struct error *err)
 {
     const char *word = arguments->word_count > 1 ? arguments->words[1] : "{}";
 
     if (strcmp(word, "-") == 0)
-        return read_input(ret, err);
+        return arguments_read(word, LIMIT_PAYLOAD, ret, err);
     if (word[0] == '@')
         return path_read(word + 1, LIMIT_PAYLOAD, ret, err);
     buffer_add_text(ret, text_of(word));

@@ -94,6 +94,8 @@ def test_a_guard_is_set_shown_and_taken_away(daemon, tmp_path):
                             RouteKey="POST /orders")["ApiId"]
     guard = tmp_path / "guard.yaml"
     guard.write_text("{}\n")
+    daemon.run("gateway", "guard", api, "-", "--route", "POST /orders", input="limits: {rate: 7}\n")
+    assert '"rate": 7' in daemon.run("gateway", "guard", api, "--route", "POST /orders").stdout
     daemon.run("gateway", "guard", api, str(guard), "--route", "POST /orders")
     shown = daemon.run("gateway", "guard", api, "--route", "POST /orders").stdout
     assert json.loads(shown) == {}
