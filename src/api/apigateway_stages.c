@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/apigateway_priv.h"
+#include "gateway/access_format.h"
+#include "gateway/http_api.h"
 
 /* CreateStage, GetStage, GetStages, UpdateStage, DeleteStage, and what takes settings away. */
 
@@ -131,12 +133,23 @@ static bool check_deployment(struct apigateway_edit *edit, const json_t *before,
     return false;
 }
 
-static bool check_log(struct call *call, const json_t *stage)
+static bool check_log(const struct apigateway_edit *edit, const json_t *stage)
 {
-    if (json_object_size(json_object_get(stage, "accessLogSettings")) == 0)
+    const json_t *settings = json_object_get(stage, "accessLogSettings");
+    scoped(access_format_free) struct access_format *format = NULL;
+    struct text group;
+    struct error err;
+
+    if (json_object_size(settings) == 0)
         return true;
-    apigateway_fail(call, "accessLogSettings of a stage are not served yet: the setting "
-                          "access-log-format says how the gateway's own access log looks");
+    if (apigateway_is_websocket(edit->document)) {
+        apigateway_fail(edit->call, "accessLogSettings of a stage of a WebSocket API are not "
+                                    "served yet: its connections are in the gateway's access.log");
+        return false;
+    }
+    if (api_log_settings(settings, &group, &format, &err) == 0)
+        return true;
+    apigateway_fail(edit->call, "%s", err.text);
     return false;
 }
 
@@ -144,7 +157,7 @@ static bool complete(struct apigateway_edit *edit, const json_t *before, json_t 
 {
     const json_t *defaults = json_object_get(stage, "defaultRouteSettings");
 
-    return check_variables(edit->call, stage) && check_log(edit->call, stage) &&
+    return check_variables(edit->call, stage) && check_log(edit, stage) &&
            (!defaults || check_settings(edit->call, defaults, "defaultRouteSettings")) &&
            merge_route_settings(edit, stage) && check_deployment(edit, before, stage);
 }

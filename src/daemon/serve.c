@@ -230,6 +230,7 @@ static void build_place(struct daemon *daemon, int index)
         .limits = daemon->limits,
         .waf = daemon->waf,
         .upstreams = daemon->upstreams,
+        .logs = shard_log_writer(place->shard),
         .services = api_shard_services(place->api),
         .upstream_ca = daemon->settings->upstream_ca,
         .keyring = daemon->keyring,

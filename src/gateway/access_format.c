@@ -6,7 +6,21 @@
 
 #define PREFIX TEXT("$context.")
 
-enum kind { KIND_TEXT, KIND_NUMBER, KIND_STATUS, KIND_MILLIS, KIND_FIRST_LABEL, KIND_QUOTED };
+enum kind {
+    KIND_TEXT,
+    KIND_NUMBER,
+    KIND_CODE, /* a status; 0: none */
+    KIND_STATUS,
+    KIND_MILLIS, /* of microseconds; below 0: none */
+    KIND_FIRST_LABEL,
+    KIND_ERROR,
+    KIND_QUOTED_ERROR,
+    KIND_ERROR_TYPE,
+    KIND_PROCESSED,
+    KIND_SERVICE_CODE,
+    KIND_FOUND, /* entry->find() knows it */
+    KIND_NONE,  /* AWS has it, Evoke never a value for it */
+};
 
 static const struct variable {
     struct text name;
@@ -19,15 +33,44 @@ static const struct variable {
     {TEXT("authorizer.principalId"), KIND_TEXT, AT(principal)},
     {TEXT("domainName"), KIND_TEXT, AT(domain)},
     {TEXT("domainPrefix"), KIND_FIRST_LABEL, AT(domain)},
-    {TEXT("error.message"), KIND_TEXT, AT(refusal)},
-    {TEXT("error.messageString"), KIND_QUOTED, AT(refusal)},
+    {TEXT("authorizer.error"), KIND_NONE, 0},
+    {TEXT("awsEndpointRequestId"), KIND_TEXT, AT(integration_id)},
+    {TEXT("awsEndpointRequestId2"), KIND_NONE, 0},
+    {TEXT("customDomain.basePathMatched"), KIND_NONE, 0},
+    {TEXT("dataProcessed"), KIND_PROCESSED, 0},
+    {TEXT("error.message"), KIND_ERROR, 0},
+    {TEXT("error.messageString"), KIND_QUOTED_ERROR, 0},
+    {TEXT("error.responseType"), KIND_ERROR_TYPE, 0},
     {TEXT("extendedRequestId"), KIND_TEXT, AT(request_id)},
     {TEXT("function"), KIND_TEXT, AT(function)},
     {TEXT("httpMethod"), KIND_TEXT, AT(method)},
     {TEXT("identity.accessKey"), KIND_TEXT, AT(user)},
+    {TEXT("identity.accountId"), KIND_FOUND, 0},
     {TEXT("identity.apiKeyId"), KIND_TEXT, AT(key_id)},
+    {TEXT("identity.caller"), KIND_FOUND, 0},
+    {TEXT("identity.clientCert.clientCertPem"), KIND_FOUND, 0},
+    {TEXT("identity.clientCert.issuerDN"), KIND_FOUND, 0},
+    {TEXT("identity.clientCert.serialNumber"), KIND_FOUND, 0},
+    {TEXT("identity.clientCert.subjectDN"), KIND_FOUND, 0},
+    {TEXT("identity.clientCert.validity.notAfter"), KIND_FOUND, 0},
+    {TEXT("identity.clientCert.validity.notBefore"), KIND_FOUND, 0},
+    {TEXT("identity.cognitoAuthenticationProvider"), KIND_NONE, 0},
+    {TEXT("identity.cognitoAuthenticationType"), KIND_NONE, 0},
+    {TEXT("identity.cognitoIdentityId"), KIND_NONE, 0},
+    {TEXT("identity.cognitoIdentityPoolId"), KIND_NONE, 0},
+    {TEXT("identity.principalOrgId"), KIND_NONE, 0},
     {TEXT("identity.sourceIp"), KIND_TEXT, AT(peer)},
+    {TEXT("identity.user"), KIND_FOUND, 0},
     {TEXT("identity.userAgent"), KIND_TEXT, AT(agent)},
+    {TEXT("identity.userArn"), KIND_FOUND, 0},
+    {TEXT("integration.error"), KIND_TEXT, AT(integration_error)},
+    {TEXT("integration.integrationStatus"), KIND_SERVICE_CODE, 0},
+    {TEXT("integration.latency"), KIND_MILLIS, AT(integration_us)},
+    {TEXT("integration.requestId"), KIND_TEXT, AT(integration_id)},
+    {TEXT("integration.status"), KIND_CODE, AT(integration_status)},
+    {TEXT("integrationErrorMessage"), KIND_TEXT, AT(integration_error)},
+    {TEXT("integrationLatency"), KIND_MILLIS, AT(integration_us)},
+    {TEXT("integrationStatus"), KIND_SERVICE_CODE, 0},
     {TEXT("path"), KIND_TEXT, AT(path)},
     {TEXT("protocol"), KIND_TEXT, AT(protocol)},
     {TEXT("referer"), KIND_TEXT, AT(referer)},
@@ -43,9 +86,12 @@ static const struct variable {
     {TEXT("xrayTraceId"), KIND_TEXT, AT(trace)},
 #undef AT
 };
+/* Of any authorizer: "authorizer.claims.sub", "authorizer.role". */
+static const struct variable of_authorizer = {TEXT("authorizer."), KIND_FOUND, 0};
 
 struct piece {
     struct text literal;             /* before the variable; of the format's source */
+    struct text name;                /* of the variable, likewise */
     const struct variable *variable; /* NULL: the end */
 };
 
@@ -59,7 +105,8 @@ struct access_format {
 
 static bool is_name(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
 }
 
 /* A full stop behind a name ends a sentence. */
@@ -79,18 +126,20 @@ static const struct variable *find_variable(struct text name)
     for (size_t i = 0; i < COUNT_OF(variables); i++)
         if (text_equal(variables[i].name, name))
             return &variables[i];
+    if (text_starts(name, of_authorizer.name) && name.len > of_authorizer.name.len)
+        return &of_authorizer;
     return NULL;
 }
 
 static int check_source(struct text source, struct error *err)
 {
     if (source.len == 0 || source.len > ACCESS_FORMAT_MAX)
-        return error_set(err, ERROR_INVALID, "'access-log-format' has 1 to %d bytes",
+        return error_set(err, ERROR_INVALID, "the format of an access log has 1 to %d bytes",
                          ACCESS_FORMAT_MAX);
     for (size_t i = 0; i < source.len; i++)
         if ((unsigned char)source.at[i] < 0x20 || source.at[i] == 0x7f)
             return error_set(err, ERROR_INVALID,
-                             "'access-log-format' is one line without control characters");
+                             "the format of an access log is one line without control characters");
     return 0;
 }
 
@@ -106,10 +155,11 @@ static int compile(struct access_format *format, struct error *err)
             return 0;
         rest = text_skip(rest, at + PREFIX.len);
         struct text name = take_name(rest);
+        piece->name = name;
         piece->variable = find_variable(name);
         if (!piece->variable)
             return error_set(err, ERROR_INVALID,
-                             "'access-log-format': $context.%.*s is not a variable of access logs",
+                             "the format of an access log: $context.%.*s is not a variable of it",
                              TEXT_ARG(name));
         rest = text_skip(rest, name.len);
     }
@@ -190,9 +240,54 @@ static void add_word(struct buffer *out, struct text word)
     add_escaped(out, text_slice(word, 0, ACCESS_WORD_MAX));
 }
 
-static void add_value(struct buffer *out, const struct access_entry *entry,
-                      const struct variable *variable)
+static void add_code(struct buffer *out, int status)
 {
+    if (status > 0)
+        buffer_add_int(out, status);
+    else
+        buffer_add_char(out, '-');
+}
+
+static struct text error_of(const struct access_entry *entry)
+{
+    return entry->error.len > 0 ? entry->error : entry->refusal;
+}
+
+/* As API Gateway names the kinds of its own answers. */
+static struct text error_type(const struct access_entry *entry)
+{
+    static const struct {
+        int status;
+        struct text type;
+    } types[] = {
+        {400, TEXT("DEFAULT_4XX")},         {401, TEXT("UNAUTHORIZED")},
+        {403, TEXT("ACCESS_DENIED")},       {404, TEXT("RESOURCE_NOT_FOUND")},
+        {413, TEXT("REQUEST_TOO_LARGE")},   {415, TEXT("UNSUPPORTED_MEDIA_TYPE")},
+        {429, TEXT("THROTTLED")},           {500, TEXT("INTEGRATION_FAILURE")},
+        {503, TEXT("INTEGRATION_FAILURE")},
+    };
+
+    if (error_of(entry).len == 0)
+        return TEXT_NONE;
+    if (entry->is_timeout)
+        return TEXT("INTEGRATION_TIMEOUT");
+    for (size_t i = 0; i < COUNT_OF(types); i++)
+        if (entry->status == types[i].status)
+            return types[i].type;
+    return entry->status < 500 ? TEXT("DEFAULT_4XX") : TEXT("DEFAULT_5XX");
+}
+
+/* What stands before the code of a function answers 200 whenever that answered. */
+static int service_code(const struct access_entry *entry)
+{
+    return entry->integration_status > 0 && entry->function.len > 0 ? 200
+                                                                    : entry->integration_status;
+}
+
+static void add_value(struct buffer *out, const struct access_entry *entry,
+                      const struct piece *piece)
+{
+    const struct variable *variable = piece->variable;
     const void *field = (const char *)entry + variable->offset;
     const struct text *text = field;
 
@@ -203,16 +298,40 @@ static void add_value(struct buffer *out, const struct access_entry *entry,
     case KIND_FIRST_LABEL:
         add_word(out, text_slice(*text, 0, text_find(*text, '.')));
         break;
-    case KIND_QUOTED:
+    case KIND_ERROR:
+        add_word(out, error_of(entry));
+        break;
+    case KIND_QUOTED_ERROR:
         buffer_add_char(out, '"');
-        add_word(out, *text);
+        add_word(out, error_of(entry));
         buffer_add_char(out, '"');
+        break;
+    case KIND_ERROR_TYPE:
+        add_word(out, error_type(entry));
+        break;
+    case KIND_PROCESSED:
+        buffer_add_int(out, entry->received_bytes + entry->bytes);
+        break;
+    case KIND_FOUND:
+        add_word(out, entry->find ? entry->find(entry->arg, piece->name) : TEXT_NONE);
+        break;
+    case KIND_NONE:
+        buffer_add_char(out, '-');
+        break;
+    case KIND_CODE:
+        add_code(out, *(const int *)field);
+        break;
+    case KIND_SERVICE_CODE:
+        add_code(out, service_code(entry));
         break;
     case KIND_NUMBER:
         buffer_add_int(out, *(const int64_t *)field);
         break;
     case KIND_MILLIS:
-        buffer_add_int(out, *(const int64_t *)field / 1000);
+        if (*(const int64_t *)field < 0)
+            buffer_add_char(out, '-');
+        else
+            buffer_add_int(out, *(const int64_t *)field / 1000);
         break;
     case KIND_STATUS:
         buffer_add_int(out, entry->status ? entry->status : 499);
@@ -226,7 +345,7 @@ void access_format_write(const struct access_format *format, const struct access
     for (size_t i = 0; i < format->count; i++) {
         buffer_add_text(out, format->pieces[i].literal);
         if (format->pieces[i].variable)
-            add_value(out, entry, format->pieces[i].variable);
+            add_value(out, entry, &format->pieces[i]);
     }
     buffer_add_char(out, '\n');
 }

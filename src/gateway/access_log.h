@@ -35,6 +35,16 @@ struct access_entry {
     struct text api_id, stage, route_key; /* of an API */
     struct text function, request_id, trace;
     struct text refusal; /* empty: the request was understood */
+    struct text error;   /* what the gateway itself answered; empty: something else did */
+    /* What is behind the route: what it said, the milliseconds it took, and what went wrong. */
+    int integration_status; /* 0: nothing */
+    int64_t integration_us; /* -1: nothing was asked */
+    struct text integration_error, integration_id;
+    bool is_timeout; /* it took longer than is waited */
+    int64_t received_bytes;
+    /* Other values, by what follows "$context."; or NULL. */
+    struct text (*find)(void *arg, struct text name);
+    void *arg;
     int status;          /* 0: the client left before there was an answer; written as 499 */
     int64_t bytes;
     int64_t us;

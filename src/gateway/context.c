@@ -43,8 +43,33 @@ static struct text authorizer(const struct exchange *exchange, struct text name,
     return member(member(jwt, TEXT("claims"), arena), text_skip(name, claims.len), arena);
 }
 
-static struct text context_value(const struct exchange *exchange, struct text name,
-                                 struct arena *arena)
+/* Of who signed, and of the certificate that came. */
+static struct text identity(const struct exchange *exchange, struct text name, struct arena *arena)
+{
+    const struct caller *caller = exchange->caller;
+    struct text certificate = TEXT("clientCert.");
+
+    if (text_starts(name, certificate)) {
+        const struct tls_client *client = tls_client_read(exchange->stream->tls, arena);
+        name = text_skip(name, certificate.len);
+        return !client                                             ? TEXT_NONE
+               : text_equal(name, TEXT("clientCertPem"))           ? client->pem
+               : text_equal(name, TEXT("subjectDN"))               ? client->subject
+               : text_equal(name, TEXT("issuerDN"))                ? client->issuer
+               : text_equal(name, TEXT("serialNumber"))            ? client->serial
+               : text_equal(name, TEXT("validity.notBefore"))      ? client->not_before
+               : text_equal(name, TEXT("validity.notAfter"))       ? client->not_after
+                                                                   : TEXT_NONE;
+    }
+    return !caller                                   ? TEXT_NONE
+           : text_equal(name, TEXT("accountId"))     ? caller->account
+           : text_equal(name, TEXT("caller"))        ? caller->id
+           : text_equal(name, TEXT("user"))          ? caller->id
+           : text_equal(name, TEXT("userArn"))       ? caller->arn
+                                                     : TEXT_NONE;
+}
+
+struct text context_value(const struct exchange *exchange, struct text name, struct arena *arena)
 {
     const struct http_request *request = &exchange->stream->request;
     const struct route *route = &exchange->route;
@@ -73,6 +98,8 @@ static struct text context_value(const struct exchange *exchange, struct text na
             return values[i].value;
     if (text_equal(name, TEXT("requestTimeEpoch")))
         return text_of(arena_format(arena, "%lld", (long long)exchange->now_ms));
+    if (text_starts(name, TEXT("identity.")))
+        return identity(exchange, text_skip(name, 9), arena);
     if (text_starts(name, TEXT("authorizer.")))
         return authorizer(exchange, text_skip(name, 11), arena);
     return TEXT_NONE;

@@ -70,6 +70,19 @@ const char *exchange_time(const struct exchange *exchange)
     return time_now(exchange->gateway, exchange->now_ms);
 }
 
+void exchange_integrated(struct exchange *exchange, int status, const char *error)
+{
+    exchange->integration_us = loop_now_us(exchange->stream->loop) - exchange->asked_us;
+    exchange->integration_status = status;
+    exchange->integration_error = error;
+}
+
+void exchange_timed_out(struct exchange *exchange)
+{
+    exchange->is_timeout = true;
+    exchange_integrated(exchange, 0, "it took longer than its integration waits");
+}
+
 /* --- the stages --- */
 
 static enum stage_verdict run(struct exchange *exchange)
@@ -138,6 +151,7 @@ static void on_request(struct http_stream *stream)
     exchange->stream = stream;
     exchange->now_ms = clock_now_ms();
     exchange->content_max = LIMIT_PAYLOAD;
+    exchange->integration_us = -1;
     format_peer(&stream->peer, exchange->source_ip);
     stream->owner = exchange;
     stream->body_max = BODY_MAX;
@@ -218,6 +232,7 @@ static void on_refused(const struct http_stream *stream, const char *reason)
         .status = stream->status,
         .bytes = stream->sent_bytes,
         .us = loop_now_us(stream->loop) - stream->began_us,
+        .integration_us = -1,
     };
     access_log_add(gateway->log, &entry);
 }

@@ -6,6 +6,7 @@
 #include "gateway/socket_priv.h"
 #include "guard/upstreams.h"
 #include "http/client.h"
+#include "store/log_store.h"
 
 #define LOG_NAME "access.log"
 
@@ -41,11 +42,16 @@ void gateway_flush(struct gateway *gateway)
 
 void gateway_free(struct gateway *gateway)
 {
+    struct map_cursor cursor = {0};
+
     if (!gateway)
         return;
     events_done(gateway);
     map_done(&gateway->open_sockets);
     client_free(gateway->client);
+    while (map_next(&gateway->stage_logs, &cursor))
+        log_stream_close(cursor.value);
+    map_done(&gateway->stage_logs);
     authorizing_free(gateway->authorizing);
     access_log_free(gateway->log);
     buffer_done(&gateway->scratch);

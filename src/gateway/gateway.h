@@ -26,6 +26,7 @@ struct limit_table;
 struct waf;
 struct upstreams;
 struct services;
+struct log_writer;
 
 struct gateway_options {
     struct loop *loop;
@@ -38,6 +39,7 @@ struct gateway_options {
     struct waf *waf;                  /* NULL: there is no firewall */
     const struct upstreams *upstreams; /* what HTTP integrations may call; NULL: everything */
     const char *upstream_ca;           /* file of PEM that they trust; NULL: the system's */
+    struct log_writer *logs;           /* of the shard, for stages' access logs; NULL: none */
     struct services *services;         /* for integrations with them; NULL: there are none */
     const struct keyring *keyring;
     const char *account, *region; /* copied */

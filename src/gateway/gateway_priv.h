@@ -25,6 +25,7 @@ struct gateway {
     struct gateway_options options; /* its strings are the gateway's own */
     struct access_log *log;         /* NULL: none is kept */
     struct authorizing *authorizing;
+    struct map stage_logs;          /* log group -> struct log_stream, of this shard */
     struct client *client;          /* for HTTP integrations */
     int64_t warned_us;              /* when an address that is refused was last told of */
     struct list postings;           /* of events, to use again */
@@ -309,6 +310,12 @@ struct exchange {
     char request_id[UUID_LEN + 1]; /* of an API's request, or of an answer without an invocation */
     struct invocation *invocation; /* once the invoker has it */
     struct loop_timer timeout;     /* of an API's integration */
+    /* For access logs: what the integration said and when, what the gateway itself answered */
+    int64_t asked_us, integration_us; /* when it was asked, how long it took; 0, -1: it was not */
+    int integration_status;
+    const char *integration_error; /* lasts; NULL: none */
+    bool is_timeout;
+    struct text error;             /* of the gateway's own answer */
     struct socket *socket;         /* of a WebSocket API; NULL before its integration */
     struct limit_slot *place;      /* among what the route may do at once */
     struct waf_check *waf;         /* while the firewall looks */
@@ -329,8 +336,13 @@ void exchange_keep_content(struct exchange *exchange);
 /* Now, as the common log format has it. */
 const char *exchange_time(const struct exchange *exchange);
 
+/* What is behind the route has answered, or (status 0) failed: error lasts. */
+void exchange_integrated(struct exchange *exchange, int status, const char *error);
+/* Or took too long. */
+void exchange_timed_out(struct exchange *exchange);
+
 /* Tells what became of a request, when it is over: report.c. */
-void report_exchange(const struct exchange *exchange);
+void report_exchange(struct exchange *exchange);
 
 /* The stages, in their order. */
 enum stage_verdict stage_route(struct exchange *exchange);
@@ -385,6 +397,8 @@ const struct version *integration_version(const struct gateway_options *options,
 /* What parameter mappings and integrations' parameters take their values from: context.c. */
 struct mapping_source context_source(struct exchange *exchange);
 struct text context_find(void *exchange, struct text name, struct arena *arena);
+/* Of a route that was found, by what follows "$context."; TEXT_NONE: it has none. */
+struct text context_value(const struct exchange *exchange, struct text name, struct arena *arena);
 /* What is changed by the integration's parameter mapping: copies of the exchange's own. The path
  * that it became, or none. */
 struct text context_map_request(struct exchange *exchange, struct http_request *request,

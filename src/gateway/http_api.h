@@ -24,6 +24,7 @@
  * A snapshot never changes and is counted: any thread reads it, a request keeps the one it
  * began with.
  */
+struct access_format;
 struct service_integration;
 
 enum api_protocol { API_HTTP, API_WEBSOCKET };
@@ -96,6 +97,8 @@ struct api_stage {
     size_t integration_count;
     struct api_authorizer *authorizers;
     size_t authorizer_count;
+    struct access_format *log_format; /* of accessLogSettings; NULL: none */
+    char *log_group;
     const json_t *document; /* AWS's: settings that others read. Borrowed from the API */
 };
 
@@ -118,6 +121,10 @@ struct http_api *http_api_compile(const json_t *bundle, struct text account, str
 struct http_api *http_api_ref(struct http_api *api);
 void http_api_unref(struct http_api *api); /* NULL does nothing */
 DEFINE_SCOPED(struct http_api *, http_api_unref)
+
+/* A stage's accessLogSettings, checked: the name of the log group, and what its lines look like. */
+int api_log_settings(const json_t *settings, struct text *ret_group,
+                     struct access_format **ret_format, struct error *err);
 
 /* By its name; NULL. */
 const struct api_stage *http_api_stage(const struct http_api *api, struct text name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 #include "base/mem.h"
+#include "gateway/access_format.h"
 #include "gateway/http_api_priv.h"
 #include "guard/limits.h"
 
@@ -143,6 +144,40 @@ static int compile_route(struct api_stage *stage, struct api_route *route,
 
 /* --- the stage --- */
 
+int api_log_settings(const json_t *settings, struct text *ret_group,
+                     struct access_format **ret_format, struct error *err)
+{
+    struct text arn = json_text(settings, "destinationArn"), format = json_text(settings, "format");
+    struct text kind = TEXT(":log-group:");
+    size_t at = text_find_text(arn, kind);
+    struct text group = text_skip(arn, at + kind.len);
+
+    if (text_ends(group, TEXT(":*")))
+        group = text_slice(group, 0, group.len - 2);
+    if (!text_starts(arn, TEXT("arn:aws:logs:")) || group.len == 0)
+        return error_set(err, ERROR_INVALID,
+                         "accessLogSettings: the destinationArn must be of a log group, such as "
+                         "arn:aws:logs:us-east-1:000000000000:log-group:NAME");
+    if (text_ends(format, TEXT("\n")))
+        format = text_slice(format, 0, format.len - 1);
+    *ret_group = group;
+    *ret_format = access_format_compile(format, err);
+    return *ret_format ? 0 : -1;
+}
+
+static int compile_log(struct api_stage *stage, const json_t *document, struct error *err)
+{
+    const json_t *settings = json_object_get(document, "accessLogSettings");
+    struct text group;
+
+    if (json_object_size(settings) == 0)
+        return 0;
+    if (api_log_settings(settings, &group, &stage->log_format, err) < 0)
+        return -1;
+    stage->log_group = text_dup(group);
+    return 0;
+}
+
 static int compile_integrations(struct api_stage *stage, const struct http_api *api,
                                 const json_t *list, struct error *err)
 {
@@ -208,7 +243,8 @@ int api_stage_compile(struct api_stage *stage, const struct http_api *api, const
     stage->name = text_dup(json_text(document, "stageName"));
     stage->document = document;
     read_variables(stage, document);
-    if (compile_integrations(stage, api, json_object_get(deployed, "integrations"), err) < 0 ||
+    if (compile_log(stage, document, err) < 0 ||
+        compile_integrations(stage, api, json_object_get(deployed, "integrations"), err) < 0 ||
         compile_authorizers(stage, api, json_object_get(deployed, "authorizers"), err) < 0)
         return -1;
     return compile_routes(stage, api, json_object_get(deployed, "routes"), err);
@@ -245,4 +281,6 @@ void api_stage_done(struct api_stage *stage)
     free(stage->integrations);
     free(stage->variables);
     free(stage->name);
+    free(stage->log_group);
+    access_format_free(stage->log_format);
 }

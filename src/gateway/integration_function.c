@@ -132,6 +132,7 @@ static void on_timeout(struct loop_timer *timer)
     struct exchange *exchange = container_of(timer, struct exchange, timeout);
 
     take(exchange->invocation)->owner = NULL;
+    exchange_timed_out(exchange);
     reply_refuse(exchange, REFUSE_UNAVAILABLE);
 }
 
@@ -141,6 +142,9 @@ enum stage_verdict integration_function(struct exchange *exchange)
     const struct version *version = find_version(exchange);
 
     if (!version) {
+        exchange_integrated(exchange, 0,
+                            "there is no such function, or the API may not invoke it: see "
+                            "AddPermission");
         reply_refuse(exchange, REFUSE_FAILED);
         return STAGE_ANSWERED;
     }
@@ -169,6 +173,7 @@ enum stage_verdict stage_integration(struct exchange *exchange)
     const struct route *route = &exchange->route;
     const struct api_integration *integration = route->api ? route->matched->integration : NULL;
 
+    exchange->asked_us = loop_now_us(exchange->stream->loop);
     if (!route->api)
         return integration_function(exchange);
     if (route->api->protocol == API_WEBSOCKET)

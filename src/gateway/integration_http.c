@@ -214,6 +214,11 @@ static void warn_refused(struct exchange *exchange)
 
 static void fail(struct exchange *exchange, const struct client_call *call)
 {
+    if (call->failure == CLIENT_TIMEOUT)
+        exchange_timed_out(exchange);
+    else
+        exchange_integrated(exchange, 0,
+                            arena_string(&exchange->stream->arena, text_of(call->reason)));
     if (call->failure == CLIENT_REFUSED)
         warn_refused(exchange);
     reply_refuse(exchange, REFUSE_UNAVAILABLE);
@@ -228,6 +233,19 @@ static void cancel(struct exchange *exchange)
     buffer_done(&call->head);
 }
 
+static void pass_on(struct exchange *exchange, const struct client_call *call)
+{
+    struct answer answer;
+
+    if (read_answer(exchange, call, &answer)) {
+        exchange_integrated(exchange, call->status, NULL);
+        reply_relayed(exchange, &answer);
+        return;
+    }
+    exchange_integrated(exchange, call->status, "the answer is too large, or cannot be passed on");
+    reply_refuse(exchange, REFUSE_FAILED);
+}
+
 /* The exchange, and the call with it, may be gone once it is answered. */
 static void on_done(struct client_call *call)
 {
@@ -235,17 +253,14 @@ static void on_done(struct client_call *call)
     scoped(buffer_done) struct buffer body = buffer_take(&call->answer);
     scoped(buffer_done) struct buffer head = buffer_take(&call->head);
     struct client_call done = *call;
-    struct answer answer;
 
     done.answer = body;
     done.head = head;
     exchange->cancel = NULL;
     if (done.failure != CLIENT_OK)
         fail(exchange, &done);
-    else if (read_answer(exchange, &done, &answer))
-        reply_relayed(exchange, &answer);
     else
-        reply_refuse(exchange, REFUSE_FAILED);
+        pass_on(exchange, &done);
 }
 
 /* --- the request --- */

@@ -23,6 +23,7 @@ static void on_done(struct service_call *call, int status, struct text type, str
         *asked->is_done = true;
     exchange->cancel = NULL;
     loop_timer_clear(&exchange->timeout);
+    exchange_integrated(exchange, status, NULL);
     if (body.len > 0)
         answer.fields[answer.count++] =
             (struct http_field){TEXT("Content-Type"), arena_copy(&exchange->stream->arena, type)};
@@ -43,6 +44,7 @@ static void on_timeout(struct loop_timer *timer)
 
     cancel(exchange);
     exchange->cancel = NULL;
+    exchange_timed_out(exchange);
     reply_refuse(exchange, REFUSE_UNAVAILABLE);
 }
 

@@ -157,8 +157,20 @@ static void complete_refusal(struct exchange *exchange, struct answer *answer)
                  answer->body);
 }
 
+/* Of "{"message":"Not Found"}". */
+static struct text message_of(struct text body)
+{
+    struct text begin = TEXT("{\"message\":\""), end = TEXT("\"}");
+
+    if (!text_starts(body, begin) || !text_ends(body, end))
+        return TEXT_NONE;
+    return text_slice(body, begin.len, body.len - end.len);
+}
+
 static struct answer start_refusal(struct exchange *exchange, enum refusal refusal)
 {
+    exchange->error =
+        message_of(exchange->route.api ? api_refusals[refusal].body : refusals[refusal].body);
     if (exchange->route.api)
         return start(exchange, api_refusals[refusal].status, TEXT(""), api_refusals[refusal].body);
     return start(exchange, refusals[refusal].status, refusals[refusal].type,
@@ -222,6 +234,7 @@ void reply_refuse_message(struct exchange *exchange, int status, const char *mes
     struct answer answer =
         start(exchange, status, TEXT(""), message_json(message, &exchange->gateway->scratch));
 
+    exchange->error = text_of(arena_string(&exchange->stream->arena, text_of(message)));
     if (retry_ms > 0)
         add(&answer, TEXT("Retry-After"),
             text_of(arena_format(&exchange->stream->arena, "%lld",
@@ -254,8 +267,24 @@ void reply_preflight(struct exchange *exchange)
     http_respond(exchange->stream, answer.status, answer.fields, answer.count, answer.body);
 }
 
+static const char *failure_of(const struct invocation *invocation)
+{
+    switch (invocation->outcome) {
+    case INVOCATION_THROTTLED:
+        return "the function is throttled";
+    case INVOCATION_FAILED:
+        return "the function could not be run";
+    case INVOCATION_FUNCTION_ERROR:
+        return "the function returned an error";
+    case INVOCATION_OK:
+        break;
+    }
+    return "the function's answer is malformed";
+}
+
 void reply_failed(struct exchange *exchange, const struct invocation *invocation)
 {
+    exchange_integrated(exchange, 0, failure_of(invocation));
     switch (invocation->outcome) {
     case INVOCATION_THROTTLED:
         reply_refuse_throttled(exchange, invocation->throttle_reason
@@ -351,9 +380,11 @@ static void reply_api(struct exchange *exchange, struct invocation *invocation)
                    ? read_collected_stream(invocation, &answer)
                    : answer_read_api(&invocation->response, &exchange->gateway->scratch, version,
                                      &answer))) {
+        exchange_integrated(exchange, 0, failure_of(invocation));
         reply_refuse(exchange, REFUSE_FAILED);
         return;
     }
+    exchange_integrated(exchange, answer.status, NULL);
     map_answer(exchange, &answer);
     finish(exchange, &answer, answer.is_inferred ? JSON_TYPE : TEXT("text/plain; charset=utf-8"));
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/crypto.h"
+#include "gateway/access_format.h"
 #include "gateway/gateway_priv.h"
+#include "store/log_store.h"
 
 /* What is told of a request that is over: a line of the access log, and its route's numbers. */
 
@@ -17,6 +20,13 @@ static struct text function_name(const struct exchange *exchange)
     return function ? text_of(function->name) : TEXT("");
 }
 
+static int64_t received_bytes(const struct exchange *exchange)
+{
+    int64_t length = exchange->stream->request.content_length;
+
+    return length > 0 ? length : 0;
+}
+
 static struct text stage_name(const struct exchange *exchange)
 {
     return exchange->route.stage ? text_of(exchange->route.stage->name) : TEXT_NONE;
@@ -27,13 +37,29 @@ static struct text api_id(const struct exchange *exchange)
     return exchange->route.api ? text_of(exchange->route.api->id) : TEXT_NONE;
 }
 
-static void add_line(const struct exchange *exchange, int64_t us)
+static struct text find(void *arg, struct text name)
+{
+    struct exchange *exchange = arg;
+
+    return exchange->route.matched ? context_value(exchange, name, &exchange->stream->arena)
+                                   : TEXT_NONE;
+}
+
+/* By what is behind the route: of a function's URL it is the request's own. */
+static struct text integration_id(const struct exchange *exchange)
+{
+    const struct invocation *invocation = exchange->invocation;
+
+    return invocation && exchange->route.api ? text_of(invocation->request_id) : TEXT_NONE;
+}
+
+static struct access_entry make_entry(struct exchange *exchange, int64_t us)
 {
     const struct http_stream *stream = exchange->stream;
     const struct http_request *request = &stream->request;
     const struct route *route = &exchange->route;
     const struct invocation *invocation = exchange->invocation;
-    const struct access_entry entry = {
+    return (struct access_entry){
         .peer = text_of(exchange->source_ip),
         .user = exchange->caller ? exchange->caller->claim.access_key : TEXT_NONE,
         .principal = exchange->principal,
@@ -58,9 +84,44 @@ static void add_line(const struct exchange *exchange, int64_t us)
         .status = stream->status,
         .bytes = stream->sent_bytes,
         .us = us,
+        .error = exchange->error,
+        .integration_status = exchange->integration_status,
+        .integration_us = exchange->integration_us,
+        .integration_error = text_of(exchange->integration_error),
+        .integration_id = integration_id(exchange),
+        .is_timeout = exchange->is_timeout,
+        .received_bytes = received_bytes(exchange),
+        .find = find,
+        .arg = exchange,
     };
+}
 
-    access_log_add(exchange->gateway->log, &entry);
+/* --- of stages: lines of log groups --- */
+
+static struct log_stream *stage_log(struct gateway *gateway, struct text group)
+{
+    const struct gateway_options *options = &gateway->options;
+    struct log_stream *stream = map_find(&gateway->stage_logs, group);
+    char name[UUID_LEN + 1];
+
+    if (stream)
+        return stream;
+    crypto_uuid(name);
+    stream = log_stream_open(options->logs, text_of(options->account), text_of(options->region),
+                             group, text_of(name));
+    map_put(&gateway->stage_logs, group, stream);
+    return stream;
+}
+
+static void add_stage_line(struct gateway *gateway, const struct api_stage *stage,
+                           const struct access_entry *entry)
+{
+    struct buffer *line = &gateway->scratch;
+
+    buffer_clear(line);
+    access_format_write(stage->log_format, entry, line);
+    log_stream_add(stage_log(gateway, text_of(stage->log_group)), entry->epoch_ms,
+                   text_slice(buffer_text(line), 0, line->len - 1));
 }
 
 static void count(const struct exchange *exchange, int64_t us)
@@ -75,7 +136,7 @@ static void count(const struct exchange *exchange, int64_t us)
         .route = METER_NO_ROUTE,
         .client = text_of(exchange->source_ip),
         .status = stream->status,
-        .received_bytes = stream->request.content_length > 0 ? stream->request.content_length : 0,
+        .received_bytes = received_bytes(exchange),
         .sent_bytes = stream->sent_bytes,
         .us = us,
     };
@@ -89,15 +150,23 @@ static void count(const struct exchange *exchange, int64_t us)
     meter_add(exchange->gateway->options.meter, &entry, loop_now_us(stream->loop));
 }
 
-void report_exchange(const struct exchange *exchange)
+void report_exchange(struct exchange *exchange)
 {
+    struct gateway *gateway = exchange->gateway;
+    const struct api_stage *stage = exchange->route.stage;
+    bool has_stage_log = stage && stage->log_format && gateway->options.logs;
     const struct http_stream *stream = exchange->stream;
     int64_t us = loop_now_us(stream->loop) - stream->began_us;
 
     if (us < 0)
         us = 0;
-    if (exchange->gateway->log)
-        add_line(exchange, us);
-    if (exchange->gateway->options.meter)
+    if (gateway->log || has_stage_log) {
+        const struct access_entry entry = make_entry(exchange, us);
+        if (gateway->log)
+            access_log_add(gateway->log, &entry);
+        if (has_stage_log)
+            add_stage_line(gateway, stage, &entry);
+    }
+    if (gateway->options.meter)
         count(exchange, us);
 }

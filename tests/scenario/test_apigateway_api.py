@@ -263,10 +263,17 @@ def test_settings_of_stages_are_taken_away(client, api):
     client.create_route(ApiId=api, RouteKey="GET /a/{b}")
     client.create_stage(
         ApiId=api, StageName="dev", RouteSettings={"GET /a/{b}": {"ThrottlingRateLimit": 1.5}})
-    assert "not served yet" in refused(
-        client.update_stage, ApiId=api, StageName="dev",
-        AccessLogSettings={"DestinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:x",
-                           "Format": "$context.requestId"})[2]
+    settings = {"DestinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:x",
+                "Format": "$context.requestId"}
+    client.update_stage(ApiId=api, StageName="dev", AccessLogSettings=settings)
+    assert client.get_stage(ApiId=api, StageName="dev")["AccessLogSettings"] == settings
+    for wrong, says in (({"Format": "$context.none"}, "$context.none"),
+                        ({"DestinationArn": "arn:aws:firehose:us-east-1:0:x"}, "log group")):
+        code, _, text = refused(client.update_stage, ApiId=api, StageName="dev",
+                                AccessLogSettings={**settings, **wrong})
+        assert code == "BadRequestException" and says in text
+    client.delete_access_log_settings(ApiId=api, StageName="dev")
+    assert "AccessLogSettings" not in client.get_stage(ApiId=api, StageName="dev")
     assert client.get_stage(ApiId=api, StageName="dev")["RouteSettings"] == {
         "GET /a/{b}": {"ThrottlingRateLimit": 1.5}}
     assert refused(client.update_stage, ApiId=api, StageName="dev",

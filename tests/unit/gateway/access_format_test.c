@@ -46,6 +46,47 @@ TEST(variables_are_filled_in)
     check_line("$context.xrayTraceId $context.error.messageString", &entry, "- \"-\"\n");
 }
 
+static struct text find(void *arg, struct text name)
+{
+    return text_equal(name, TEXT("authorizer.claims.sub")) ? TEXT("alice") : TEXT_NONE;
+}
+
+TEST(what_is_behind_the_route_and_who_came_are_variables_too)
+{
+    struct access_entry one = entry;
+
+    one.find = find;
+    one.integration_status = 404;
+    one.integration_us = 5999;
+    one.integration_id = TEXT("id-2");
+    one.received_bytes = 10;
+    check_line("$context.authorizer.claims.sub $context.authorizer.role $context.integrationStatus "
+               "$context.integration.status $context.integrationLatency $context.dataProcessed "
+               "$context.awsEndpointRequestId $context.identity.cognitoIdentityId",
+               &one, "alice - 404 404 5 15 id-2 -\n");
+    one.function = TEXT("f");
+    check_line("$context.integration.integrationStatus $context.integration.status", &one,
+               "200 404\n");
+    one.integration_us = -1;
+    one.integration_status = 0;
+    check_line("$context.integration.latency $context.integration.status", &one, "- -\n");
+}
+
+TEST(what_the_gateway_answers_itself_is_an_error)
+{
+    struct access_entry one = entry;
+
+    check_line("$context.error.message $context.error.responseType", &one, "- -\n");
+    one.error = TEXT("Unauthorized");
+    one.status = 401;
+    check_line("$context.error.message $context.error.messageString $context.error.responseType",
+               &one, "Unauthorized \"Unauthorized\" UNAUTHORIZED\n");
+    one.status = 504;
+    one.integration_error = TEXT("too slow");
+    check_line("$context.error.responseType $context.integrationErrorMessage", &one,
+               "DEFAULT_5XX too slow\n");
+}
+
 TEST(a_client_that_left_is_499)
 {
     struct access_entry left = entry;
