@@ -130,7 +130,7 @@ static void get_details(struct call *call)
             mem_format("%s/urls/%s/", call->api->gateway_url, function->url.id);
         write_string(&writer, "Url", url);
     }
-    write_string_if(&writer, "Route", function->route);
+    write_strings(&writer, "Routes", function->routes, function->route_count);
     write_strings(&writer, "Calls", version->config.calls, version->config.call_count);
     write_string(&writer, "Network", version->config.host_network ? "host" : "none");
     write_int(&writer, "Instances", engine_instances(call->api->engine, function));

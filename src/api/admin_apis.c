@@ -89,13 +89,13 @@ static void delete_guard(struct call *call)
 /* --- the route table --- */
 
 static void write_function_route(struct writer *writer, const struct function *function,
-                                 const char *member, const char *value, const char *auth)
+                                 struct text method, struct text path)
 {
     write_open(writer, NULL, '{');
     write_string(writer, "kind", "function");
-    write_string(writer, member, value);
-    write_string(writer, "method", "ANY");
-    write_string(writer, "authorization", auth);
+    write_text(writer, "method", method);
+    write_text(writer, "path", path);
+    write_string(writer, "authorization", function->url.auth == URL_AUTH_IAM ? "AWS_IAM" : "NONE");
     write_string(writer, "target", function->name);
     write_close(writer, '}');
 }
@@ -113,6 +113,17 @@ static void write_scopes(struct writer *writer, const json_t *scopes)
     write_close(writer, ']');
 }
 
+/* A route of function.yaml; $default is its own path, of any method. */
+static void write_claimed_route(struct writer *writer, const struct function *function,
+                                struct text key)
+{
+    struct text path = key, method = TEXT("ANY");
+
+    if (text_contains(key, ' '))
+        (void)text_split(&path, ' ', &method);
+    write_function_route(writer, function, method, path);
+}
+
 /* Routes of function.yaml, and URLs. On the shard. */
 static void write_functions(struct call *call, struct writer *writer)
 {
@@ -121,17 +132,14 @@ static void write_functions(struct call *call, struct writer *writer)
 
     while (map_next(&directory->by_key, &cursor)) {
         const struct function *function = cursor.value;
-        const char *auth = function->url.auth == URL_AUTH_IAM ? "AWS_IAM" : "NONE";
         if (*function->url.id) {
-            write_function_route(writer, function, "path",
-                                 arena_format(&call->arena, "/urls/%s/{proxy+}", function->url.id),
-                                 auth);
-            write_function_route(
-                writer, function, "path",
-                arena_format(&call->arena, "/functions/%s/{proxy+}", function->name), auth);
+            const char *url = arena_format(&call->arena, "/urls/%s/{proxy+}", function->url.id);
+            const char *name = arena_format(&call->arena, "/functions/%s/{proxy+}", function->name);
+            write_function_route(writer, function, TEXT("ANY"), text_of(url));
+            write_function_route(writer, function, TEXT("ANY"), text_of(name));
         }
-        if (function->route && *function->route)
-            write_function_route(writer, function, "path", function->route, auth);
+        for (size_t i = 0; i < function->route_count; i++)
+            write_claimed_route(writer, function, text_of(function->routes[i]));
     }
 }
 

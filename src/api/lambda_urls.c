@@ -135,8 +135,8 @@ void url_apply_manifest(struct function *function, const struct manifest *manife
 {
     struct function_url *url = &function->url;
 
-    model_set(&function->route,
-              manifest && manifest->http_route ? text_of(manifest->http_route) : TEXT_NONE);
+    function_set_routes(function, manifest ? manifest->routes : NULL,
+                        manifest ? manifest->route_count : 0);
     guard_apply_manifest(function, manifest);
     if (!manifest || !manifest->has_http)
         return;

@@ -58,6 +58,19 @@ static void add_environment(struct table *table, const json_t *configuration)
     add(table, "environment", buffer_text(&names));
 }
 
+/* One a row, the first behind the word. */
+static void add_routes(struct table *table, const json_t *routes)
+{
+    const json_t *route;
+    size_t index;
+
+    json_array_foreach(routes, index, route)
+    {
+        table_add(table, index == 0 ? TEXT("routes") : TEXT(""));
+        table_add(table, text_of(json_string_value(route)));
+    }
+}
+
 static void add_rows(struct table *table, const json_t *details)
 {
     const json_t *configuration = json_object_get(details, "Configuration");
@@ -73,7 +86,7 @@ static void add_rows(struct table *table, const json_t *details)
     add_environment(table, configuration);
     add(table, "changed", json_text(configuration, "LastModified"));
     add(table, "url", json_text(details, "Url"));
-    add(table, "route", json_text(details, "Route"));
+    add_routes(table, json_object_get(details, "Routes"));
     table_add(table, TEXT("instances"));
     table_add_format(table, "%lld", (long long)json_int(details, "Instances", 0));
 }

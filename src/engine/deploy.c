@@ -78,11 +78,15 @@ static struct entry *find_entry(const struct engine *engine, const char *key)
     return map_find(&engine->functions, text_of(key));
 }
 
-static void set_function(struct entry *entry, const struct function *function)
+static void set_function(struct engine *engine, struct entry *entry,
+                         const struct function *function)
 {
     const struct function *before = entry->function;
 
+    if (before)
+        route_claims_remove(&engine->routes, before);
     entry->function = function_ref(function);
+    route_claims_put(&engine->routes, function);
     function_unref(before);
 }
 
@@ -166,11 +170,11 @@ static void undo(struct change *change)
     if (change->after ? !entry || entry->function != change->after : entry != NULL)
         return;
     if (change->before && entry) {
-        set_function(entry, change->before);
+        set_function(engine, entry, change->before);
         entry->is_deploying = is_deploying(change->before);
     } else if (change->before) {
         entry = mem_new(struct entry);
-        set_function(entry, change->before);
+        set_function(engine, entry, change->before);
         entry->is_deploying = is_deploying(change->before);
         entry->served = take(change->served);
         (void)map_put(&engine->functions, text_of(change->key), entry);
@@ -178,6 +182,7 @@ static void undo(struct change *change)
     } else if (entry) {
         (void)map_remove(&engine->functions, text_of(change->key));
         engine->function_count--;
+        route_claims_remove(&engine->routes, entry->function);
         function_unref(entry->function);
         function_unref(entry->served);
         free(entry);
@@ -293,7 +298,8 @@ void engine_deploy(struct engine *engine, struct function **function, bool creat
     struct entry *entry = find_entry(engine, key);
     struct change *change = change_new(engine, key, caller);
 
-    if (check_deploy(entry, after->arn, after->name, create, &change->err) < 0) {
+    if (check_deploy(entry, after->arn, after->name, create, &change->err) < 0 ||
+        route_claims_check(&engine->routes, after, &change->err) < 0) {
         fail_late(change);
         return;
     }
@@ -305,7 +311,7 @@ void engine_deploy(struct engine *engine, struct function **function, bool creat
         (void)map_put(&engine->functions, text_of(key), entry);
         engine->function_count++;
     }
-    set_function(entry, after);
+    set_function(engine, entry, after);
     entry->is_deploying = true;
     change->after = take(after);
     change->then_load = true;
@@ -326,7 +332,7 @@ void engine_save(struct engine *engine, struct function **function, struct engin
     }
     give_serials(after);
     change->before = function_ref(entry->function);
-    set_function(entry, after);
+    set_function(engine, entry, after);
     change->after = take(after);
     store_change(change);
 }
@@ -350,6 +356,7 @@ void engine_delete(struct engine *engine, struct text account, struct text regio
     for (size_t i = 0; i < entry->function->version_count; i++)
         collect_later(engine, entry->function->versions[i]);
     change->served = entry->served;
+    route_claims_remove(&engine->routes, entry->function);
     function_unref(entry->function);
     free(entry);
     store_change(change);
@@ -414,7 +421,7 @@ static void on_serving(struct publication *publication)
         struct change *change = change_new(loading->engine, loading->key, NULL);
 
         change->before = function_ref(entry->function);
-        set_function(entry, after);
+        set_function(loading->engine, entry, after);
         entry->is_deploying = false;
         change->after = after;
         store_change(change);

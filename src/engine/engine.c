@@ -22,6 +22,7 @@ static int read_function(void *arg, struct text key, struct text body, struct er
         if (function->versions[i]->serial == 0)
             function->versions[i]->serial = version_next_serial();
     entry->function = function;
+    route_claims_put(&engine->routes, function);
     (void)map_put(&engine->functions, key, entry);
     engine->function_count++;
     return 0;
@@ -58,11 +59,13 @@ void engine_free(struct engine *engine)
 
     while (map_next(&engine->functions, &cursor)) {
         struct entry *entry = cursor.value;
+        route_claims_remove(&engine->routes, entry->function);
         function_unref(entry->function);
         function_unref(entry->served);
         free(entry);
     }
     map_done(&engine->functions);
+    route_claims_done(&engine->routes);
     collect_done(engine);
     for (int i = 0; i < engine->shard_count; i++)
         shard_done(&engine->shards[i]);

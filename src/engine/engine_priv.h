@@ -6,6 +6,7 @@
 #include "engine/async.h"
 #include "engine/engine.h"
 #include "model/limits.h"
+#include "model/route_claims.h"
 #include "runtime/runtime.h"
 
 /* What the files of the engine share. */
@@ -199,6 +200,7 @@ struct engine {
     struct shard *shards;
     int shard_count;
     struct map functions; /* function_key() -> struct entry; control thread */
+    struct route_claims routes; /* of all entries, as they were last applied; likewise */
     atomic_int concurrency_used;
     _Atomic int64_t memory_used, memory_limit, memory_idle;
     _Atomic int64_t function_count;

@@ -89,7 +89,7 @@ struct text context_value(const struct exchange *exchange, struct text name, str
         {TEXT("protocol"), request->http_1_0 ? TEXT("HTTP/1.0") : TEXT("HTTP/1.1")},
         {TEXT("requestId"), text_of(exchange->request_id)},
         {TEXT("requestTime"), text_of(exchange_time(exchange))},
-        {TEXT("routeKey"), text_of(route->matched->key)},
+        {TEXT("routeKey"), route->key},
         {TEXT("stage"), text_of(route->stage->name)},
     };
 

@@ -189,7 +189,7 @@ static struct text stage_name(const struct route *route)
 
 static struct text route_key(const struct route *route)
 {
-    return route->matched ? text_of(route->matched->key) : TEXT("$default");
+    return text_is_set(route->key) ? route->key : TEXT("$default");
 }
 
 static void add_context(struct buffer *out, const struct request_event *event, struct arena *arena)

@@ -133,10 +133,12 @@ void event_add_query_1(struct buffer *out, const struct event_query *query, bool
 
 /* --- context --- */
 
-/* A function's URL has no routes. */
+/* The path of the route; a function's URL has none. */
 static struct text resource_of(const struct route *route)
 {
-    return route->matched && route->matched->path.len ? route->matched->path : TEXT("$default");
+    struct text path = text_skip(route->key, text_find(route->key, ' ') + 1);
+
+    return path.len > 0 ? path : TEXT("$default");
 }
 
 /* Format 2.0's {"jwt": {...}}, {"lambda": {...}} without the word around it. */

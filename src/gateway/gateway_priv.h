@@ -52,14 +52,15 @@ struct route {
     struct text raw_path;            /* what an event's rawPath says */
     struct text path;                /* the same, decoded */
     struct text stage_path;          /* of an API: path within the stage; else path */
-    const struct text *names;        /* of the parameters; NULL of a function's */
+    struct text key;                 /* "GET /pets/{id}"; none of a URL, which has no routes */
+    const struct text *names;        /* of the parameters */
     struct text *values;             /* decoded */
     size_t parameter_count;
 };
 
 /*
  * A function is reached by the host of its URL ("<id>.localhost"), by "/urls/<id>/...", by
- * "/functions/<name>/..." or by the route in its function.yaml; always under the rules of
+ * "/functions/<name>/..." or by a route of its function.yaml; always under the rules of
  * its URL, so one without a URL is not reached. An API is reached by its host
  * ("<api-id>.localhost", "<api-id>.execute-api.<region>.localhost"), by a domain that is
  * mapped to it, or by "/apis/<api-id>/...". The path is split before it is decoded,

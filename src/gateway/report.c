@@ -76,7 +76,7 @@ static struct access_entry make_entry(struct exchange *exchange, int64_t us)
         .agent = http_header(request, TEXT("user-agent")),
         .api_id = api_id(exchange),
         .stage = stage_name(exchange),
-        .route_key = route->matched ? text_of(route->matched->key) : TEXT_NONE,
+        .route_key = route->key,
         .function = invocation ? text_of(invocation->version->name) : TEXT_NONE,
         .trace = invocation ? text_of(invocation->trace) : TEXT_NONE,
         .request_id =
@@ -141,9 +141,9 @@ static void count(const struct exchange *exchange, int64_t us)
         .us = us,
     };
 
-    if (route->matched)
-        entry.route = text_of(route->matched->key);
-    if (function.len > 0) {
+    if (route->key.len > 0) {
+        entry.route = route->key;
+    } else if (function.len > 0) {
         snprintf(path, sizeof path, "/functions/%.*s", TEXT_ARG(function));
         entry.route = text_of(path);
     }

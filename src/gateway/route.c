@@ -104,6 +104,57 @@ static int settle(struct route *route, struct text raw_path, struct arena *arena
     return 0;
 }
 
+/* Copies what the claim has: the function may change before the request is answered. */
+static void keep_claim(const struct route_claim *claim, const struct route_match *match,
+                       struct arena *arena, struct route *ret)
+{
+    const size_t count = match->count;
+    struct text *names, *values;
+
+    ret->function = claim->function;
+    ret->key = arena_copy(arena, claim->key);
+    if (count == 0)
+        return;
+    names = arena_alloc(arena, 2 * count * sizeof *names);
+    values = names + count;
+    for (size_t i = 0; i < count; i++) {
+        names[i] =
+            text_from(ret->key.at + (claim->names[i].at - claim->key.at), claim->names[i].len);
+        if (!uri_decode(arena, match->values[i], false, &values[i]))
+            values[i] = match->values[i];
+    }
+    ret->names = names;
+    ret->values = values;
+    ret->parameter_count = count;
+}
+
+/* A preflight belongs to the route of the method that it asks for. */
+static const struct route_claim *choose_claim(const struct route_claims *claims,
+                                              const struct http_request *request, struct text path,
+                                              struct route_match *match)
+{
+    if (cors_is_preflight(request)) {
+        const struct route_claim *claim = route_claims_find(
+            claims, http_header(request, TEXT("access-control-request-method")), path, match);
+        if (claim && claim->function->url.cors.is_set)
+            return claim;
+    }
+    return route_claims_find(claims, request->method_text, path, match);
+}
+
+static int find_claim(const struct gateway_options *options, const struct http_request *request,
+                      struct arena *arena, struct route *ret)
+{
+    struct route_match match;
+    const struct route_claim *claim = choose_claim(&options->directory->routes, request,
+                                                   route_comparable(request->path, arena), &match);
+
+    if (!claim)
+        return 404;
+    keep_claim(claim, &match, arena, ret);
+    return settle(ret, request->path, arena);
+}
+
 static int find_path(const struct gateway_options *options, const struct http_request *request,
                      struct arena *arena, struct route *ret)
 {
@@ -118,8 +169,7 @@ static int find_path(const struct gateway_options *options, const struct http_re
                                        text_of(options->region), take_segment(&rest, arena));
         return settle(ret, rest, arena);
     }
-    ret->function = directory_find_route(options->directory, route_comparable(request->path, arena));
-    return ret->function ? settle(ret, request->path, arena) : 404;
+    return find_claim(options, request, arena, ret);
 }
 
 int route_find(const struct gateway_options *options, const struct http_request *request,

@@ -155,6 +155,7 @@ static int settle(const struct place *place, const struct http_request *request,
         return place->api->cors.is_set && cors_is_preflight(request) ? 0 : 404;
     if (route->matched->guard)
         route->guard = route->matched->guard;
+    route->key = text_of(route->matched->key);
     keep_parameters(route, &match, arena);
     return 0;
 }

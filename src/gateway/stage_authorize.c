@@ -36,7 +36,7 @@ static struct text read_value(struct authorization *authorization, struct text n
     const struct {
         struct text name, value;
     } values[] = {
-        {TEXT("context.routeKey"), text_of(exchange->route.matched->key)},
+        {TEXT("context.routeKey"), exchange->route.key},
         {TEXT("context.stage"), text_of(exchange->route.stage->name)},
         {TEXT("context.apiId"), text_of(exchange->route.api->id)},
         {TEXT("context.accountId"), text_of(exchange->route.api->account)},

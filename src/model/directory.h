@@ -3,6 +3,7 @@
 
 #include "base/map.h"
 #include "model/function.h"
+#include "model/route_claims.h"
 
 /*
  * Which functions exist, as one loop sees it: each shard has a directory of its own, so
@@ -10,9 +11,9 @@
  * every shard and a change is complete when all have acknowledged it.
  */
 struct directory {
-    struct map by_key;   /* function_key() -> const struct function *, counted */
-    struct map by_url;   /* URL id -> the same functions, not counted */
-    struct map by_route; /* exact path or "prefix/{+}" -> the same, not counted */
+    struct map by_key;          /* function_key() -> const struct function *, counted */
+    struct map by_url;          /* URL id -> the same functions, not counted */
+    struct route_claims routes; /* of function.yaml */
 };
 
 /* Takes a reference of its own, and lets go of the snapshot it replaces. */
@@ -22,7 +23,4 @@ void directory_remove(struct directory *directory, struct text key);
 const struct function *directory_find(const struct directory *directory, struct text account,
                                       struct text region, struct text name);
 const struct function *directory_find_url(const struct directory *directory, struct text url_id);
-/* The function whose route serves a path: its own path, else the longest that ends in a
- * {name+} and has at least one byte there. Of two with the same route the first by name. */
-const struct function *directory_find_route(const struct directory *directory, struct text path);
 void directory_done(struct directory *directory);

@@ -139,7 +139,7 @@ const struct field function_fields[] = {
     ENUM(function, update_status, update_statuses),
     STRING(function, update_reason),
     STRING(function, update_reason_code),
-    STRING(function, route),
+    STRINGS(function, routes, route_count),
     CHARS(function, policy_revision_id),
     BOOL(function, may_recurse),
     INT(function, reserved_concurrency, -1),

@@ -111,6 +111,16 @@ void model_set(char **field, struct text value)
     *field = copy;
 }
 
+void function_set_routes(struct function *function, char *const *routes, size_t count)
+{
+    for (size_t i = 0; i < function->route_count; i++)
+        free(function->routes[i]);
+    function->routes = mem_realloc(function->routes, (count + 1) * sizeof *function->routes);
+    function->route_count = count;
+    for (size_t i = 0; i < count; i++)
+        function->routes[i] = mem_strdup(routes[i]);
+}
+
 const struct version *function_version(const struct function *function, struct text qualifier)
 {
     if (!qualifier.len || text_equal(qualifier, TEXT("$LATEST")))

@@ -160,7 +160,8 @@ struct function {
     enum update_status update_status;
     char *update_reason, *update_reason_code;
     struct function_url url;
-    char *route; /* function.yaml: http.route, a path the gateway serves; "" without */
+    char **routes; /* function.yaml: route keys that the gateway serves with it */
+    size_t route_count;
     struct guarded
         *guarded; /* function.yaml: what it says about requests; NULL: nothing. Counted */
     struct permission *permissions;
@@ -193,6 +194,9 @@ DEFINE_SCOPED(struct function *, function_unref)
 
 /* Replaces *field (freed) by a copy of value. */
 void model_set(char **field, struct text value);
+
+/* Replaces its routes by copies. */
+void function_set_routes(struct function *function, char *const *routes, size_t count);
 
 /* The version of that number ("$LATEST", "1"), or NULL. An empty qualifier is $LATEST. */
 const struct version *function_version(const struct function *function, struct text qualifier);

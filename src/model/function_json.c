@@ -167,6 +167,18 @@ static int url_from_json(struct function_url *url, const json_t *json, struct er
     return fields_from_json(cors_fields, &url->cors, json_object_get(member, "cors"), err);
 }
 
+/* Documents of before functions had several: one path, of every method. */
+static void read_former_route(struct function *function, const json_t *json)
+{
+    struct text route = json_text(json, "route");
+
+    if (function->route_count > 0 || !text_starts(route, TEXT("/")))
+        return;
+    function->routes = mem_alloc(sizeof *function->routes);
+    function->routes[0] = mem_format("ANY %.*s", TEXT_ARG(route));
+    function->route_count = 1;
+}
+
 struct function *function_from_json(const json_t *json, struct error *err)
 {
     scoped(function_unref) struct function *function = function_new();
@@ -184,6 +196,7 @@ struct function *function_from_json(const json_t *json, struct error *err)
         event_invokes_from_json(function, json, err) < 0 ||
         versions_from_json(function, json, err) < 0)
         return NULL;
+    read_former_route(function, json);
     if (text_is_set(json_text(json, "guard")))
         function->guarded = guarded_new(json_text(json, "guard"));
     if (!function->account[0] || !function->region[0] || !function->name[0]) {

@@ -49,6 +49,7 @@
 #define LIMIT_TMP_MB_MAX 10240      /* Lambda */
 #define LIMIT_TAGS 50               /* Lambda: per function */
 #define LIMIT_POLICY_BYTES 20480    /* Lambda: a resource policy */
+#define LIMIT_ROUTES 1000           /* of one function.yaml: a method and a path each */
 #define LIMIT_CALLS 64              /* names under `calls`, under `queues` in function.yaml */
 
 /* Asynchronous invocation */

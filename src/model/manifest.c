@@ -41,6 +41,17 @@ int manifest_refuse(const struct manifest *manifest, const struct error *reason,
                      place->column, copy.text);
 }
 
+/* What the schema does not. */
+static int judge(struct manifest *manifest, struct error *reason)
+{
+    if (manifest->routing && manifest_read_routes(manifest, reason) < 0)
+        return -1;
+    if (!manifest->types)
+        return 0;
+    scoped(json_decref) json_t *schemas = typed_schemas(manifest->types, reason);
+    return schemas ? 0 : -1;
+}
+
 struct manifest *manifest_parse(struct text source, struct error *err)
 {
     if (source.len > LIMIT_YAML_BYTES) {
@@ -54,19 +65,16 @@ struct manifest *manifest_parse(struct text source, struct error *err)
 
     scoped(manifest_free) struct manifest *manifest = mem_new(struct manifest);
     struct manifest_reader reader = {.manifest = manifest, .err = err};
+    struct error reason;
 
     manifest->memory_mb = manifest->timeout_s = manifest->tmp_mb = -1;
     manifest->async_retries = manifest->async_max_age_s = -1;
     fields_init(cors_fields, &manifest->cors);
     if (manifest_read(&reader, source) < 0)
         return NULL;
-    if (manifest->types) {
-        struct error reason;
-        scoped(json_decref) json_t *schemas = typed_schemas(manifest->types, &reason);
-        if (!schemas) {
-            manifest_refuse(manifest, &reason, err);
-            return NULL;
-        }
+    if (judge(manifest, &reason) < 0) {
+        manifest_refuse(manifest, &reason, err);
+        return NULL;
     }
     return take(manifest);
 }
@@ -145,6 +153,7 @@ void manifest_free(struct manifest *manifest)
     if (!manifest)
         return;
     free_keys(manifest, manifest_keys);
+    free_strings(&manifest->routes, &manifest->route_count);
     for (size_t i = 0; i < manifest->place_count; i++)
         free(manifest->places[i].path);
     free(manifest->places);

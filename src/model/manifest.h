@@ -29,7 +29,8 @@
  *     http:                        # gives it a function URL
  *       auth: none                 # none or iam
  *       mode: buffered             # buffered or stream
- *       route: /thumbs/{proxy+}    # a path on the gateway, exact or with a greedy end
+ *       routes: [GET /thumbs, /thumbs/{proxy+}]  # on the gateway; route: for one
+ *       methods: [GET, POST]       # of those that name none
  *       limits: {rate: 100}        # and authorizer, addresses, waf, signature, filter, conversion
  *       cors: {origins: ["*"], methods: [GET], headers: [], expose: [], max-age: 60, credentials:
  * false} schedule:                    # starts it at times; or just: schedule: rate(5 minutes)
@@ -63,7 +64,10 @@ struct manifest {
     char **buses;
     size_t bus_count;
     bool has_http;
-    char *http_auth, *http_mode, *http_route; /* NULL: not given */
+    char *http_auth, *http_mode; /* NULL: not given */
+    json_t *routing;             /* route, routes and methods as they stand; NULL: none */
+    char **routes;               /* what they say: route keys, model/route_key.h */
+    size_t route_count;
     struct cors cors;
     bool has_schedule;
     char *schedule;                           /* given if has_schedule */
@@ -72,7 +76,7 @@ struct manifest {
     char *events_bus;    /* NULL: default */
     json_t *events_rule; /* its pattern or filters */
     bool has_async;
-    int64_t async_retries, async_max_age_s;          /* -1: not given */
+    int64_t async_retries, async_max_age_s;           /* -1: not given */
     char *async_success, *async_failure, *async_dead; /* NULL: not given */
     json_t *guard; /* the keys of http that guard/guard.h knows, as they stand; NULL: none */
     json_t *types; /* inputs, outputs, outputs-strict: model/typed.h; NULL: none */

@@ -16,7 +16,6 @@
 #define CORS_AGE_MAX 86400   /* Lambda: seconds */
 #define RUNTIME_NAME_MAX 64  /* bytes; the longest of AWS's has 16 */
 #define DESTINATION_MAX 350  /* Lambda: bytes of a destination's ARN */
-#define ROUTE_MAX 512        /* bytes of a path */
 
 bool manifest_is_alnum(char c)
 {
@@ -85,32 +84,6 @@ static bool is_queue(struct text value)
     return value.len > fifo && manifest_is_name(text_slice(value, 0, value.len - fifo));
 }
 
-/* "{proxy+}" */
-static bool is_greedy(struct text segment)
-{
-    return segment.len > 3 && segment.at[0] == '{' && text_ends(segment, TEXT("+}")) &&
-           manifest_is_name(text_slice(segment, 1, segment.len - 2));
-}
-
-static bool is_route(struct text value)
-{
-    struct text rest = text_skip(value, 1), segment;
-
-    if (!text_starts(value, TEXT("/")) || !is_graphic(value))
-        return false;
-    while (text_split(&rest, '/', &segment)) {
-        bool last = !rest.len && segment.at + segment.len == value.at + value.len;
-
-        if (last && is_greedy(segment))
-            return true;
-        if (!segment.len || text_contains(segment, '{') || text_contains(segment, '}') ||
-            text_contains(segment, '?') || text_contains(segment, '#') ||
-            text_equal(segment, TEXT(".")) || text_equal(segment, TEXT("..")))
-            return false;
-    }
-    return true;
-}
-
 static bool is_schedule(struct text value)
 {
     struct schedule schedule;
@@ -171,8 +144,12 @@ static const struct manifest_form form_auth = {is_auth, "'none' or 'iam'"};
 static const struct manifest_form form_mode = {is_mode, "'buffered' or 'stream'"};
 static const struct manifest_form form_method = {
     is_method, "GET, PUT, HEAD, POST, PATCH, DELETE, OPTIONS or '*'"};
-static const struct manifest_form form_route = {is_route,
-                                                "a path such as /thumbs or /thumbs/{proxy+}"};
+/* Judged by manifest_routes.c. */
+static const struct manifest_form form_routes = {
+    NULL, "list of route keys, `GET /pets/{id}`, or paths, or both as keys `path` and `methods`"};
+static const struct manifest_form form_route = {NULL, "a path or route key"};
+static const struct manifest_form form_methods = {
+    NULL, "list of GET, HEAD, OPTIONS, PUT, POST, PATCH, DELETE"};
 static const struct manifest_form form_schedule = {
     is_schedule, "rate(5 minutes), cron(0 9 ? * MON-FRI *), at(2026-12-24T18:00:00) or a line of "
                  "a crontab"};
@@ -212,8 +189,11 @@ static const struct manifest_key http_keys[] = {
      "who may call it: everybody, or signed requests only"},
     {"mode", KEY_STRING, AT(http_mode), 0, 0, 1, 16, 0, &form_mode, NULL,
      "whether answers are collected or streamed"},
-    {"route", KEY_STRING, AT(http_route), 0, 0, 1, ROUTE_MAX, 0, &form_route, NULL,
-     "a path the gateway serves with it"},
+    {"routes", KEY_JSON, AT(routing), 0, 0, 0, 0, 0, &form_routes, NULL,
+     "what the gateway serves with it, beside its URL"},
+    {"route", KEY_JSON, AT(routing), 0, 0, 0, 0, 0, &form_route, NULL, "short for one of `routes`"},
+    {"methods", KEY_JSON, AT(routing), 0, 0, 0, 0, 0, &form_methods, NULL,
+     "the HTTP methods of routes that name none; all without"},
     {"cors", KEY_MAP, AT(cors), 0, AT(cors.is_set), 0, 0, 0, NULL, cors_keys,
      "answers for browsers on other sites"},
     GUARD("authorizer", "who may call it, by token, function or client certificate"),
@@ -339,7 +319,7 @@ static void describe_value(const struct manifest_key *key, struct buffer *out)
         buffer_add_literal(out, "the keys below");
         break;
     case KEY_JSON:
-        buffer_add_literal(out, "keys of its own");
+        buffer_add_format(out, "%s", key->form ? key->form->meaning : "keys of its own");
         break;
     }
 }

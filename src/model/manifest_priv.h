@@ -75,6 +75,12 @@ struct text manifest_scalar(const struct manifest_reader *reader);
 bool manifest_is_plain(const struct manifest_reader *reader); /* without quotes */
 bool manifest_is_null(const struct manifest_reader *reader);
 
+/* --- routes: manifest_routes.c --- */
+
+/* From manifest->routing to manifest->routes; a reason that begins with the path of what is
+ * wrong. */
+int manifest_read_routes(struct manifest *manifest, struct error *reason);
+
 /* --- subtrees that others judge: manifest_json.c --- */
 
 /* The value that begins with the current event, as JSON under the key's name in *member, and

@@ -10,14 +10,15 @@ static void add_functions(struct directory *directory)
         {"open", URL_A, ""},
         {"secret", URL_B, ""},
         {"no-url", "", ""},
-        {"routed", "cccccccccccccccccccccccccccccccc", "/r/{proxy+}"},
-        {"exact", "dddddddddddddddddddddddddddddddd", "/e/x"},
-        {"route-only", "", "/n/{proxy+}"},
+        {"routed", "cccccccccccccccccccccccccccccccc", "ANY /r/{proxy+}"},
+        {"exact", "dddddddddddddddddddddddddddddddd", "ANY /e/x"},
+        {"route-only", "", "ANY /n/{proxy+}"},
     };
 
     for (size_t i = 0; i < COUNT_OF(functions); i++) {
         struct function *function = fixture_function(functions[i].name, functions[i].url);
-        model_set(&function->route, text_of(functions[i].route));
+        char *route = (char *)(uintptr_t)functions[i].route;
+        function_set_routes(function, &route, route[0] ? 1 : 0);
         directory_put(directory, function);
         function_unref(function);
     }
@@ -199,4 +200,82 @@ TEST(what_only_looks_like_the_secret_path_does_not_reach_it)
         arena_done(&arena);
     }
     directory_done(&directory);
+}
+
+static void add_routed(struct directory *directory, const char *name, const char *url,
+                       const char *route, bool has_cors)
+{
+    struct function *function = fixture_function(name, url);
+    char *routes[] = {(char *)(uintptr_t)route};
+
+    function->url.cors.is_set = has_cors;
+    function_set_routes(function, routes, 1);
+    directory_put(directory, function);
+    function_unref(function);
+}
+
+static int find_by(const struct directory *directory, struct http_request *request,
+                   struct arena *arena, struct route *ret)
+{
+    const struct gateway_options options = {
+        .directory = directory, .account = "000000000000", .region = "us-east-1"};
+
+    request->host = TEXT("h");
+    return route_find(&options, request, arena, ret);
+}
+
+TEST(a_route_of_a_function_has_a_method_a_key_and_parameters)
+{
+    struct directory directory = {0};
+    struct arena arena = {0};
+    struct route route;
+    struct http_request get = {.method_text = TEXT("GET"), .path = TEXT("/p/a%20b/x/%2F/y")};
+    struct http_request put = {.method_text = TEXT("PUT"), .path = TEXT("/p/a%20b/x/%2F/y")};
+
+    add_routed(&directory, "f", URL_A, "GET /p/{id}/x/{rest+}", false);
+    CHECK(find_by(&directory, &get, &arena, &route) == 0);
+    directory_done(&directory); /* what the route has, it has by itself */
+    CHECK_TEXT(route.key, "GET /p/{id}/x/{rest+}");
+    CHECK(route.parameter_count == 2);
+    CHECK_TEXT(route.names[0], "id");
+    CHECK_TEXT(route.values[0], "a b");
+    CHECK_TEXT(route.names[1], "rest");
+    CHECK_TEXT(route.values[1], "//y");
+    CHECK(find_by(&directory, &put, &arena, &route) == 404);
+    arena_done(&arena);
+}
+
+TEST(a_preflight_finds_the_route_it_is_sent_for)
+{
+    static const struct {
+        const char *path, *asked, *name; /* "": 404 */
+    } cases[] = {
+        {"/a", "POST", "cors"},
+        {"/a", "PUT", "all"},
+        {"/b", "POST", "all"},
+        {"/c", "POST", "all"},
+    };
+    struct directory directory = {0};
+    struct arena arena = {0};
+
+    add_routed(&directory, "cors", URL_A, "POST /a", true);
+    add_routed(&directory, "plain", URL_B, "POST /b", false);
+    add_routed(&directory, "all", "cccccccccccccccccccccccccccccccc", "ANY /{proxy+}", true);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct http_field fields[] = {
+            {TEXT("origin"), TEXT("https://a.test")},
+            {TEXT("access-control-request-method"), text_of(cases[i].asked)},
+        };
+        struct http_request request = {.method = METHOD_OPTIONS,
+                                       .method_text = TEXT("OPTIONS"),
+                                       .path = text_of(cases[i].path),
+                                       .fields = fields,
+                                       .field_count = COUNT_OF(fields)};
+        struct route route;
+        int status = find_by(&directory, &request, &arena, &route);
+        CHECK_MSG(status == 0 && strcmp(route.function->name, cases[i].name) == 0, "%s %s: %d",
+                  cases[i].path, cases[i].asked, status);
+    }
+    directory_done(&directory);
+    arena_done(&arena);
 }

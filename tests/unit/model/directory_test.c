@@ -103,78 +103,40 @@ TEST(a_removed_function_is_gone_with_its_url)
 static void put_route(struct directory *directory, const char *name, const char *route)
 {
     struct function *function = function_new();
+    char *routes[] = {(char *)(uintptr_t)route};
 
     model_set(&function->account, TEXT("1"));
     model_set(&function->region, TEXT("eu"));
     model_set(&function->name, text_of(name));
-    model_set(&function->route, text_of(route));
+    function_set_routes(function, routes, route ? 1 : 0);
     directory_put(directory, function);
     function_unref(function);
 }
 
 static const char *route_owner(const struct directory *directory, const char *path)
 {
-    const struct function *function = directory_find_route(directory, text_of(path));
+    struct route_match match;
+    const struct route_claim *claim =
+        route_claims_find(&directory->routes, TEXT("GET"), text_of(path), &match);
 
-    return function ? function->name : "";
+    return claim ? claim->function->name : "";
 }
 
-TEST(the_longest_route_that_fits_serves_a_path)
+TEST(routes_come_and_go_with_their_functions)
 {
-    static const struct {
-        const char *path, *owner;
-    } cases[] = {
-        {"/", ""},
-        {"/a", "exact"},
-        {"/a/", ""},
-        {"/a/b", "short"},
-        {"/a/b/", "short"},
-        {"/a/b/c", "long"},
-        {"/a/b/c/d", "long"},
-        {"/a/x/c", "short"},
-        {"/A", ""},
-        {"a", ""},
-        {"", ""},
-        {"/ab/c", ""},
-        {"//a", ""},
-    };
     struct directory directory = {0};
 
+    put_route(&directory, "a", "GET /a");
+    put_route(&directory, "b", "ANY /b/{id}");
+    CHECK_TEXT(text_of(route_owner(&directory, "/a")), "a");
+    CHECK_TEXT(text_of(route_owner(&directory, "/b/1")), "b");
+    put_route(&directory, "a", "GET /c");
     CHECK_TEXT(text_of(route_owner(&directory, "/a")), "");
-    put_route(&directory, "exact", "/a");
-    put_route(&directory, "short", "/a/{proxy+}");
-    put_route(&directory, "long", "/a/b/{rest+}");
-    for (size_t i = 0; i < COUNT_OF(cases); i++)
-        CHECK_MSG(strcmp(route_owner(&directory, cases[i].path), cases[i].owner) == 0, "%s: %s",
-                  cases[i].path, route_owner(&directory, cases[i].path));
-    directory_done(&directory);
-}
-
-TEST(a_route_wanted_twice_goes_to_the_first_name_until_that_is_gone)
-{
-    struct directory directory = {0};
-
-    put_route(&directory, "b", "/r/{x+}");
-    put_route(&directory, "c", "/r/{y+}");
-    put_route(&directory, "a", "/r/{z+}");
-    CHECK_TEXT(text_of(route_owner(&directory, "/r/1")), "a");
-    directory_remove(&directory, TEXT("1/eu/a"));
-    CHECK_TEXT(text_of(route_owner(&directory, "/r/1")), "b");
-    put_route(&directory, "b", "/elsewhere");
-    CHECK_TEXT(text_of(route_owner(&directory, "/r/1")), "c");
-    CHECK_TEXT(text_of(route_owner(&directory, "/elsewhere")), "b");
-    put_route(&directory, "c", "");
-    CHECK_TEXT(text_of(route_owner(&directory, "/r/1")), "");
-    directory_done(&directory);
-}
-
-TEST(a_path_longer_than_any_route_is_still_found_by_its_prefix)
-{
-    struct directory directory = {0};
-    char path[4000];
-
-    put_route(&directory, "all", "/{path+}");
-    memset(path, '/', sizeof path);
-    CHECK(directory_find_route(&directory, text_from(path, sizeof path)));
+    CHECK_TEXT(text_of(route_owner(&directory, "/c")), "a");
+    put_route(&directory, "a", NULL);
+    CHECK_TEXT(text_of(route_owner(&directory, "/c")), "");
+    directory_remove(&directory, TEXT("1/eu/b"));
+    CHECK_TEXT(text_of(route_owner(&directory, "/b/1")), "");
+    put_route(&directory, "left", "GET /left");
     directory_done(&directory);
 }

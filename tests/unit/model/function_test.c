@@ -200,6 +200,19 @@ TEST(tags_are_replaced_and_removed)
     CHECK_TEXT(text_of(function->tags[1].value), "3");
 }
 
+TEST(a_document_of_before_routes_had_methods_is_read)
+{
+    struct error err;
+    scoped(json_decref) json_t *json =
+        json_parse(TEXT("{\"format\": 1, \"account\": \"1\", \"region\": \"r\", \"name\": \"n\", "
+                        "\"route\": \"/a/{b+}\"}"),
+                   &err);
+    scoped(function_unref) struct function *function = function_from_json(json, &err);
+
+    CHECK(function && function->route_count == 1);
+    CHECK_TEXT(text_of(function->routes[0]), "ANY /a/{b+}");
+}
+
 TEST(a_document_that_is_not_ours_is_refused)
 {
     static const char *const bad[] = {

@@ -25,7 +25,9 @@ TEST(a_full_manifest_is_read)
                             "http:\n"
                             "  auth: iam\n"
                             "  mode: stream\n"
+                            "  methods: [GET, POST]\n"
                             "  route: /thumbs/{proxy+}\n"
+                            "  routes: [PUT /a, {path: /b, methods: [PATCH]}, $default]\n"
                             "  cors:\n"
                             "    origins: [\"*\"]\n"
                             "    methods:\n"
@@ -56,7 +58,11 @@ TEST(a_full_manifest_is_read)
     CHECK(manifest->has_http);
     CHECK_TEXT(text_of(manifest->http_auth), "iam");
     CHECK_TEXT(text_of(manifest->http_mode), "stream");
-    CHECK_TEXT(text_of(manifest->http_route), "/thumbs/{proxy+}");
+    static const char *const routes[] = {"GET /thumbs/{proxy+}", "POST /thumbs/{proxy+}", "PUT /a",
+                                         "PATCH /b", "$default"};
+    CHECK(manifest->route_count == COUNT_OF(routes));
+    for (size_t i = 0; i < COUNT_OF(routes); i++)
+        CHECK_TEXT(text_of(manifest->routes[i]), routes[i]);
     CHECK(manifest->cors.is_set && manifest->cors.allow_credentials);
     CHECK(manifest->cors.has_origins && manifest->cors.origin_count == 1);
     CHECK(manifest->cors.has_headers && manifest->cors.header_count == 0);
@@ -98,6 +104,10 @@ TEST(good_values_are_accepted)
         "http: {route: /}",
         "http: {route: /a/b}",
         "http: {route: '/{proxy+}'}",
+        "http: {route: '/{a}/b/{c}/{d+}'}",
+        "http: {route: {path: /a}}",
+        "http: {routes: []}",
+        "http: {routes: ['GET /a/{b}', 'ANY /a/{b}', 'GET /a/{b+}', '/events.json']}",
         "calls: []",
         "queues: [plain, ordered.fifo]",
         "description: \"\"",
@@ -154,12 +164,33 @@ TEST(an_error_names_its_line_and_column)
         {"http:\n", "'http' must have keys"},
         {"http: {auth: basic}", "'auth' must be 'none' or 'iam'"},
         {"http: {mode: fast}", "'mode' must be"},
-        {"http: {route: thumbs}", "'route' must be"},
-        {"http: {route: /a//b}", "'route' must be"},
-        {"http: {route: /a/../b}", "'route' must be"},
-        {"http: {route: '/{a}/b'}", "'route' must be"},
-        {"http: {route: '/{a+}/b'}", "'route' must be"},
-        {"http: {route: '/a?b'}", "'route' must be"},
+        {"http: {route: thumbs}", "column 15: route is no route: The provided route key"},
+        {"http: {route: /a//b}", "route is no route: a path has no empty segments"},
+        {"http: {route: /a/}", "does not end with a slash"},
+        {"http: {route: /a/../b}", "'.' or '..' as a segment"},
+        {"http: {route: '/{a+}/b'}", "it stands last"},
+        {"http: {route: '/a?b'}", "has a '?'"},
+        {"http: {route: '/a{b}'}", "braces enclose a whole segment"},
+        {"http: {route: '/{a}/{a}'}", "'a' is there twice"},
+        {"http: {route: /functions/x}", "are the gateway's own"},
+        {"http: {route: GET /events}", "are the gateway's own"},
+        {"http: {route: [/a]}", "write a path, 'GET /path', or keys"},
+        {"http: {route: GET/a}", "not formatted properly"},
+        {"http:\n  routes:\n  - /a\n  - FETCH /b\n", "line 4, column 5: routes[1] is no route"},
+        {"http:\n  routes:\n  - 'GET /a/{x}'\n  - 'GET /a/{y}'\n",
+         "line 4, column 5: routes[1]: 'GET /a/{y}' is there twice"},
+        {"http: {routes: [$default, $default]}", "'$default' is there twice"},
+        {"http: {route: /a, routes: [/a]}", "routes[0]: 'ANY /a' is there twice"},
+        {"http: {routes: /a}", "routes must be a list; one alone is 'route'"},
+        {"http: {routes: [{path: a}]}", "its 'path' must start with '/'"},
+        {"http: {routes: [{methods: [GET]}]}", "its 'path' must start with '/'"},
+        {"http: {routes: [{path: /a, colour: red}]}", "routes[0].colour: unknown key"},
+        {"http: {routes: [{path: /a, methods: [ANY]}]}", "routes[0].methods[0] must be GET"},
+        {"http: {methods: [GET]}", "methods are those of 'routes', and there are none"},
+        {"http: {route: /a, methods: get}", "methods must be a list of GET"},
+        {"http: {route: /a, methods: []}", "methods must be a list of GET"},
+        {"http: {route: /a, methods: [GET, get]}", "methods[1] must be GET"},
+        {"http: {route: /a, methods: [GET, GET]}", "'GET /a' is there twice"},
         {"http: {cors: {methods: [get]}}", "'methods' must be GET"},
         {"http: {cors: {methods: GET}}", "'methods' must be a list"},
         {"http: {cors: {max-age: 86401}}", "whole number"},
@@ -229,6 +260,13 @@ TEST(too_much_is_refused)
     CHECK_MSG(strstr(err.text, "more than 64 items"), "%s", err.text);
 
     buffer_clear(&source);
+    buffer_add_literal(&source, "http:\n  routes:\n");
+    for (int i = 0; i <= LIMIT_ROUTES; i++)
+        buffer_add_format(&source, "  - /r%d\n", i);
+    CHECK(!manifest_parse(buffer_text(&source), &err));
+    CHECK_MSG(strstr(err.text, "routes[1000] is one too many"), "%s", err.text);
+
+    buffer_clear(&source);
     memset(buffer_room(&source, LIMIT_YAML_BYTES), '[', LIMIT_YAML_BYTES);
     buffer_added(&source, LIMIT_YAML_BYTES);
     CHECK(!manifest_parse(buffer_text(&source), &err) && err.code == ERROR_INVALID);
@@ -240,9 +278,9 @@ TEST(too_much_is_refused)
 
 TEST(the_reference_page_has_a_row_for_each_key)
 {
-    static const char *const rows[] = {"| `name` |", "| `memory` | 128 to 10240 |",
-                                       "| `http.cors.max-age` |", "| `http.route` |",
-                                       "| `log-format` | 'text' or 'json' |"};
+    static const char *const rows[] = {
+        "| `name` |", "| `memory` | 128 to 10240 |", "| `http.cors.max-age` |",
+        "| `http.route` | a path or route key |", "| `log-format` | 'text' or 'json' |"};
     struct buffer out = {0};
 
     manifest_markdown(&out);
