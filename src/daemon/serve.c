@@ -242,6 +242,7 @@ static void build_place(struct daemon *daemon, int index)
         .port = daemon->gateway_endpoint->port,
         .data_folder = daemon->settings->access_log ? daemon->settings->data : NULL,
         .access_format = daemon->access_format,
+        .compresses = daemon->settings->gateway_compression,
         .meter = meters_of(daemon->meters, index),
     };
     place->gateway = gateway_new(&options);

@@ -57,6 +57,8 @@ const struct option settings_options[] = {
      "events that may wait to be delivered, together; more are refused with 503"},
     {"cpu-min", OPTION_INT, AT(cpu_min_percent), "100", 1, 1000, "PERCENT",
      "share of one core that an instance of the smallest memory size may use"},
+    {"gateway-compression", OPTION_BOOL, AT(gateway_compression), "false", 0, 0, NULL,
+     "compress answers (br, gzip) for clients that accept it, where a route does not say otherwise"},
     {"websocket-idle", OPTION_INT, AT(websocket_idle_s), "600", 1, 7200, "SECONDS",
      "a WebSocket client that sends nothing for so long is disconnected"},
     {"waf-threads", OPTION_INT, AT(waf_threads), "0", 0, 64, "NUMBER",

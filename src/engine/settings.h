@@ -36,6 +36,7 @@ struct settings {
     char *waf_rules;         /* folder of its rule set; NULL: Debian's */
     char *upstream_networks; /* that HTTP integrations may call; NULL: public ones only */
     char *upstream_ca;       /* file of authorities for them; NULL: the system's */
+    bool gateway_compression; /* where no route says otherwise */
     bool access_log;         /* one line a request in DIR/access.log */
     char *access_log_format; /* NULL: combined */
     char *log_level, *log_format;

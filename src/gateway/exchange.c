@@ -249,6 +249,8 @@ static void on_close(struct http_stream *stream, bool reset)
     if (exchange->invocation)
         exchange->invocation->owner = NULL;
     stream_done(exchange);
+    if (exchange->is_going_out)
+        invocation_free(exchange->invocation);
     buffer_done(&exchange->body);
     crypto_hash_free(exchange->hash);
     limit_leave(exchange->place);

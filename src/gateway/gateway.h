@@ -49,6 +49,7 @@ struct gateway_options {
     uint16_t port;                /* where clients reach it, for forwarded headers */
     const char *data_folder;      /* of access.log, copied; NULL: no access log */
     const struct access_format *access_format; /* NULL: the combined one */
+    bool compresses;                           /* answers, where no route says otherwise */
     struct meter *meter;                       /* of the shard; NULL: nothing is counted */
 };
 

@@ -11,6 +11,7 @@
 #include "gateway/gateway.h"
 #include "gateway/http_apis.h"
 #include "gateway/mapping.h"
+#include "http/compress.h"
 #include "http/sigv4.h"
 #include "http/tls.h"
 #include "model/limits.h"
@@ -28,6 +29,7 @@ struct gateway {
     struct map stage_logs;          /* log group -> struct log_stream, of this shard */
     struct client *client;          /* for HTTP integrations */
     int64_t warned_us;              /* when an address that is refused was last told of */
+    struct compressing compressing;
     struct list postings;           /* of events, to use again */
     int posting_count;
     struct map open_sockets; /* connection id -> struct socket, of this shard */
@@ -310,6 +312,7 @@ struct exchange {
     char url_id[sizeof(((struct function_url *)0)->id)];
     char request_id[UUID_LEN + 1]; /* of an API's request, or of an answer without an invocation */
     struct invocation *invocation; /* once the invoker has it */
+    bool is_going_out;             /* the invocation's answer, still: the invocation is ours */
     struct loop_timer timeout;     /* of an API's integration */
     /* For access logs: what the integration said and when, what the gateway itself answered */
     int64_t asked_us, integration_us; /* when it was asked, how long it took; 0, -1: it was not */

@@ -66,7 +66,13 @@ static void on_done(struct invocation *invocation)
 {
     if (invocation->owner)
         reply_done(invocation->owner, invocation);
-    invocation_free(invocation);
+    struct exchange *exchange = invocation->owner; /* gone, unless the answer takes its time */
+    if (!exchange) {
+        invocation_free(invocation);
+        return;
+    }
+    exchange->is_going_out = true;
+    loop_timer_clear(&exchange->timeout);
 }
 
 const struct invocation_sink exchange_sink = {.on_done = on_done};

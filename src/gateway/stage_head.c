@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "gateway/gateway_priv.h"
+#include "guard/compression.h"
 #include "guard/guard.h"
 
 /* The stages that need the head alone. */
@@ -58,6 +59,16 @@ static bool use_guard(struct exchange *exchange)
     return true;
 }
 
+/* As the route says, or the daemon. */
+static void attach_compression(struct exchange *exchange)
+{
+    struct gateway *gateway = exchange->gateway;
+    const struct guard *guard = exchange->route.guard;
+
+    if (guard && guard->compression ? guard->compression->is_on : gateway->options.compresses)
+        compress_attach(&gateway->compressing, exchange->stream);
+}
+
 enum stage_verdict stage_route(struct exchange *exchange)
 {
     struct http_stream *stream = exchange->stream;
@@ -71,6 +82,7 @@ enum stage_verdict stage_route(struct exchange *exchange)
     }
     if (status == 0 && route->function && !use_guard(exchange))
         return refuse(exchange, REFUSE_FUNCTION_FAILED);
+    attach_compression(exchange);
     if ((status == 0 || status == 404) && docs_answered(exchange))
         return STAGE_ANSWERED;
     switch (status) {

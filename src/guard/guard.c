@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "guard/address.h"
+#include "guard/compression.h"
 #include "guard/conversion.h"
 #include "guard/filter.h"
 #include "guard/limits.h"
@@ -34,6 +35,7 @@ struct part {
     }
 #define ROW(key, type) {key, offsetof(struct guard, type), compile_##type, free_##type}
 
+PART(compression)
 PART(conversion)
 PART(filter)
 PART(limits)
@@ -87,6 +89,7 @@ static void free_waf(void *part)
 
 static const struct part parts[] = {
     ROW("addresses", addresses),
+    ROW("compression", compression),
     ROW("conversion", conversion),
     ROW("filter", filter),
     ROW("limits", limits),

@@ -18,6 +18,8 @@ static void init_stream(struct connection *c)
 {
     struct http_stream *stream = &c->stream;
 
+    stream->transport = &connection_transport;
+    stream->compress = NULL;
     stream->app = c->app;
     stream->owner = NULL;
     stream->is_half_closed = c->ended;

@@ -114,6 +114,7 @@ struct http_stream {
     struct arena arena;           /* freed when the stream is gone */
     bool is_half_closed;          /* no more input comes: the client may be gone */
     struct sockaddr_storage peer; /* AF_UNSPEC for what is not TCP */
+    struct compress *compress;    /* private to compress.c */
     const struct ssl_st *tls;     /* for tls_version() and others of tls.h; NULL: plain */
     int64_t began_us;             /* monotonic: first byte of the head */
     int64_t body_max;             /* 413 above; the application may change it in on_request */

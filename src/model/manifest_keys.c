@@ -203,6 +203,8 @@ static const struct manifest_key http_keys[] = {
     GUARD("signature", "of webhooks: `github env:SECRET`"),
     GUARD("filter", "what a request must look like, and what of it and of the answer is hidden: "
                     "docs/content-filter.md"),
+    GUARD("compression", "whether answers are compressed for clients that accept it: `true`, "
+                         "`false`"),
     GUARD("conversion", "the event it gets: `payload-2.0`, `payload-1.0`, `cloudevents`, `s3`, "
                         "`raw`"),
     {0},

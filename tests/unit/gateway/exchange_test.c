@@ -323,3 +323,31 @@ TEST(functions_that_call_each_other_come_to_an_end)
     version_unref(version);
     fixture_done(&f);
 }
+
+/* Its answer goes out in turns, and what is told of it at the end is told of its invocation. */
+TEST(a_long_answer_that_is_compressed_keeps_its_invocation)
+{
+    struct fixture f;
+    scoped(buffer_done) struct buffer body = {0};
+
+    fixture_init(&f, NULL);
+    fixture_add(&f, "long", URL_A);
+    f.gateway->options.compresses = true;
+    buffer_add_char(&body, '[');
+    while (body.len < 2 * COMPRESS_SLICE_BYTES)
+        buffer_add_literal(&body, "[1,2,3],");
+    buffer_add_literal(&body, "4]");
+    for (int is_reset = 0; is_reset < 2; is_reset++) {
+        fixture_request(&f, "GET /functions/long/\nhost: h\naccept-encoding: gzip", "");
+        fixture_return(&f, body.at);
+        CHECK(f.begun && !f.closed && f.status == 200);
+        CHECK_TEXT(fixture_field(&f, "content-encoding"), "gzip");
+        CHECK(f.gateway->compressing.encoders == 1);
+        if (is_reset)
+            fixture_close(&f, true);
+        else
+            http_abort(&f.stream);
+        CHECK(f.closed && f.gateway->compressing.encoders == 0);
+    }
+    fixture_done(&f);
+}

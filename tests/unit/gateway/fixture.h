@@ -46,7 +46,7 @@ static inline struct fixture *fixture_of(struct http_stream *stream)
 static inline void fixture_close(struct fixture *f, bool reset)
 {
     f->closed = true;
-    gateway_app.on_close(&f->stream, reset);
+    f->stream.app->on_close(&f->stream, reset);
     arena_done(&f->stream.arena);
 }
 
