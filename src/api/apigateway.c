@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/apigateway_priv.h"
+#include "api/apigateway_truststores.h"
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -10,6 +11,8 @@ struct apigateway {
     struct registry *registries[APIGATEWAY_KINDS];
     struct loop *control;
     struct http_apis *http_apis;
+    struct truststores *truststores;
+    char *data_folder;
     /* the start */
     struct http_apis_change first;
     void (*started)(void *arg);
@@ -48,6 +51,16 @@ static void on_first(struct http_apis_change *first)
     apigateway->started(apigateway->arg);
 }
 
+static void on_truststore(void *arg)
+{
+    struct error err;
+
+    if (apigateway_publish_domains(arg, NULL, &err) < 0)
+        log_error("a changed truststore cannot be served", LOG_ERROR(&err));
+    else
+        log_info("truststores of domains read");
+}
+
 void apigateway_start(struct apigateway *apigateway, void (*done)(void *arg), void *arg)
 {
     scoped(json_decref) json_t *keys = json_object();
@@ -58,6 +71,7 @@ void apigateway_start(struct apigateway *apigateway, void (*done)(void *arg), vo
     apigateway->started = done;
     apigateway->arg = arg;
     apigateway->first.done = on_first;
+    truststores_watch(apigateway->truststores, on_truststore, apigateway);
     if (!apigateway_publish_all(apigateway, &apigateway->first))
         done(arg);
     registry_each(apigateway->registries[APIGATEWAY_DEPLOYMENT], TEXT(""), TEXT_NONE,
@@ -68,18 +82,31 @@ void apigateway_start(struct apigateway *apigateway, void (*done)(void *arg), vo
     }
 }
 
+static bool load_truststore(void *arg, struct text key, const json_t *document)
+{
+    struct text uri = apigateway_truststore_uri(json_object_get(document, "domain"));
+
+    if (uri.len > 0)
+        truststores_load(arg, uri);
+    return true;
+}
+
 struct apigateway *apigateway_open(const struct apigateway_options *options, struct error *err)
 {
     scoped(apigateway_free) struct apigateway *apigateway = mem_new(struct apigateway);
 
     apigateway->control = options->control;
     apigateway->http_apis = options->http_apis;
+    apigateway->data_folder = mem_strdup(options->data_folder);
+    apigateway->truststores = truststores_new(options->control, options->data_folder);
     for (int i = 0; i < APIGATEWAY_KINDS; i++) {
         apigateway->registries[i] =
             registry_open(options->store, options->control, kind_names[i], err);
         if (!apigateway->registries[i])
             return NULL;
     }
+    registry_each(apigateway->registries[APIGATEWAY_DOMAIN], TEXT(""), TEXT_NONE, load_truststore,
+                  apigateway->truststores);
     return take(apigateway);
 }
 
@@ -89,6 +116,8 @@ void apigateway_free(struct apigateway *apigateway)
         return;
     for (int i = 0; i < APIGATEWAY_KINDS; i++)
         registry_free(apigateway->registries[i]);
+    truststores_free(apigateway->truststores);
+    free(apigateway->data_folder);
     free(apigateway);
 }
 
@@ -97,6 +126,21 @@ void apigateway_free(struct apigateway *apigateway)
 struct http_apis *apigateway_http_apis(const struct apigateway *apigateway)
 {
     return apigateway->http_apis;
+}
+
+struct truststores *apigateway_truststores(const struct apigateway *apigateway)
+{
+    return apigateway->truststores;
+}
+
+const char *apigateway_data_folder(const struct apigateway *apigateway)
+{
+    return apigateway->data_folder;
+}
+
+struct text apigateway_truststore_uri(const json_t *domain)
+{
+    return json_text(json_object_get(domain, "mutualTlsAuthentication"), "truststoreUri");
 }
 
 const struct registry *apigateway_registry(const struct apigateway *apigateway,

@@ -18,6 +18,7 @@ struct apigateway_options {
     struct store *store;
     struct loop *control;
     struct http_apis *http_apis; /* where they are served */
+    const char *data_folder;     /* below which truststores named as S3 objects are */
     const char *account, *region;
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/apigateway_priv.h"
+#include "api/apigateway_truststores.h"
 
 /* Domain names and what of an API is served at which of their paths. */
 
@@ -106,20 +107,66 @@ static void complete_configurations(struct call *call, json_t *domain)
     }
 }
 
-/* To accept it and let everybody in would be worse than to refuse it. */
-static bool check_mutual_tls(struct call *call)
-{
-    const json_t *given = json_object_get(call->input, "mutualTlsAuthentication");
+/* --- mutual TLS --- */
 
-    if (json_text(given, "truststoreUri").len == 0)
-        return true;
-    apigateway_fail(call, "mutualTlsAuthentication of a domain is not served yet: the settings "
-                          "tls-client-ca and tls-client-auth demand certificates of the whole "
-                          "gateway's clients");
-    return false;
+/* While a truststore is read; in the call's arena. */
+struct trusting {
+    struct text uri;
+    struct truststore_file file;
+    struct error err;
+    bool is_read;
+    call_f *then;
+};
+
+static void drop_trusting(void *state)
+{
+    struct trusting *trusting = state;
+
+    buffer_done(&trusting->file.pem);
 }
 
-static void create_domain(struct call *call)
+static void work_truststore(struct call *call)
+{
+    struct trusting *trusting = call->state;
+
+    trusting->is_read = truststores_read(apigateway_data_folder(call->api->apigateway),
+                                         trusting->uri, &trusting->file, &trusting->err) == 0;
+}
+
+static void after_truststore(struct call *call)
+{
+    struct trusting *trusting = call->state;
+
+    if (!trusting->is_read) {
+        apigateway_fail(call, "%s", trusting->err.text);
+        return;
+    }
+    truststores_put(apigateway_truststores(call->api->apigateway), trusting->uri,
+                    &trusting->file);
+    trusting->then(call);
+}
+
+/* Goes on when the truststore that the call names, if any, is one. */
+static void with_truststore(struct call *call, call_f *then)
+{
+    struct text uri = apigateway_truststore_uri(call->input);
+    struct trusting *trusting;
+
+    if (uri.len == 0) {
+        then(call);
+        return;
+    }
+    trusting = arena_zalloc(&call->arena, sizeof *trusting);
+    trusting->uri = uri;
+    trusting->then = then;
+    call->state = trusting;
+    call->drop = drop_trusting;
+    call_work(call, work_truststore, after_truststore);
+}
+
+/* --- actions --- */
+
+static void create_checked(struct call *call)
 {
     struct text name = call_input(call, "domainName"), key = apigateway_key(call, name);
 
@@ -127,8 +174,6 @@ static void create_domain(struct call *call)
         call_fail(call, "ConflictException", "The domain name you provided already exists.");
         return;
     }
-    if (!check_mutual_tls(call))
-        return;
     scoped(json_decref) json_t *domain = json_object();
     apigateway_take_members(domain, call->input, members, false);
     json_object_set_new(domain, "domainName", json_from_text(name));
@@ -140,6 +185,11 @@ static void create_domain(struct call *call)
     apigateway_show(call, domain);
     apigateway_save_put(apigateway_save_new(call, 201), APIGATEWAY_DOMAIN, key,
                         json_pack("{s:O,s:{}}", "domain", domain, "mappings"));
+}
+
+static void create_domain(struct call *call)
+{
+    with_truststore(call, create_checked);
 }
 
 static void get_domain(struct call *call)
@@ -173,12 +223,12 @@ static void get_domains(struct call *call)
     apigateway_page_end(&page);
 }
 
-static void update_domain(struct call *call)
+static void update_checked(struct call *call)
 {
     struct text name = call->path_values[0];
     const json_t *before = find_domain(call, name);
 
-    if (!before || !check_mutual_tls(call))
+    if (!before)
         return;
     json_t *document = json_copy((json_t *)(uintptr_t)before);
     json_t *domain = json_deep_copy(json_object_get(before, "domain"));
@@ -190,6 +240,11 @@ static void update_domain(struct call *call)
     apigateway_show(call, domain);
     apigateway_save_put(apigateway_save_new(call, 200), APIGATEWAY_DOMAIN,
                         apigateway_key(call, name), document);
+}
+
+static void update_domain(struct call *call)
+{
+    with_truststore(call, update_checked);
 }
 
 static void delete_domain(struct call *call)

@@ -27,6 +27,8 @@
 #define APIGATEWAY_PAGE 100
 #define APIGATEWAY_PAGE_MAX 500
 
+struct truststores;
+
 enum apigateway_kind {
     APIGATEWAY_API,
     APIGATEWAY_DEPLOYMENT,
@@ -40,6 +42,9 @@ enum apigateway_kind {
 
 const struct registry *apigateway_registry(const struct apigateway *apigateway,
                                            enum apigateway_kind kind);
+struct truststores *apigateway_truststores(const struct apigateway *apigateway);
+const char *apigateway_data_folder(const struct apigateway *apigateway);
+struct text apigateway_truststore_uri(const json_t *domain); /* none: no mutual TLS */
 /* "ACCOUNT/REGION/NAME", in the arena. */
 struct text apigateway_key(struct call *call, struct text name);
 struct text apigateway_deployment_key(struct call *call, struct text api, struct text deployment);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/apigateway_priv.h"
+#include "api/apigateway_truststores.h"
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -82,10 +83,17 @@ int apigateway_try(const struct apigateway *apigateway, struct text key, const j
 
 /* --- domain names --- */
 
+struct domains {
+    struct truststores *truststores;
+    json_t *list;
+};
+
 static bool add_domain(void *arg, struct text key, const json_t *document)
 {
-    json_t *domains = arg, *mappings = json_array(), *mapping;
+    const struct domains *domains = arg;
+    json_t *mappings = json_array(), *mapping;
     json_t *domain = json_copy(json_object_get(document, "domain"));
+    struct text uri = apigateway_truststore_uri(domain);
     const char *id;
 
     apigateway_each(id, mapping, document, "mappings")
@@ -93,7 +101,10 @@ static bool add_domain(void *arg, struct text key, const json_t *document)
         json_array_append(mappings, mapping);
     }
     json_object_set_new(domain, "mappings", mappings);
-    json_array_append_new(domains, domain);
+    if (uri.len > 0)
+        json_object_set_new(domain, "-truststore",
+                            json_from_text(truststores_find(domains->truststores, uri)));
+    json_array_append_new(domains->list, domain);
     return true;
 }
 
@@ -102,8 +113,11 @@ int apigateway_publish_domains(struct apigateway *apigateway, struct http_apis_c
 {
     scoped(json_decref) json_t *all = json_pack("{s:[]}", "domains");
 
+    struct domains domains = {apigateway_truststores(apigateway), json_object_get(all, "domains")};
+
+    truststores_begin(domains.truststores);
     registry_each(apigateway_registry(apigateway, APIGATEWAY_DOMAIN), TEXT(""), TEXT_NONE,
-                  add_domain, json_object_get(all, "domains"));
+                  add_domain, &domains);
     return http_apis_publish_domains(apigateway_http_apis(apigateway), all, change, err);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/gateway.h"
 #include "loop/broadcast.h"
 
 #define SETTLE_MS 200 /* a certificate and its key are two files */
@@ -124,8 +125,10 @@ void doors_listen(struct doors *doors, int shard, enum door door, struct http_se
     *own = (struct http_door){.app = app, .context = context};
     if (door == DOOR_API_TLS)
         own->tls = tls_ref(doors->certificates.api);
-    else if (door == DOOR_GATEWAY_TLS)
+    else if (door == DOOR_GATEWAY_TLS) {
         own->tls = tls_ref(doors->certificates.gateway);
+        own->clients = gateway_clients;
+    }
     for (int i = 0; i < endpoint->address_count; i++)
         http_listen_door(server, endpoint->fds[shard * ENDPOINT_ADDRESSES_MAX + i], own);
 }

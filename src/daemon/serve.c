@@ -424,6 +424,7 @@ static int build_apigateway(struct daemon *daemon, struct error *err)
         .store = daemon->store,
         .control = daemon->control,
         .http_apis = daemon->http_apis,
+        .data_folder = daemon->settings->data,
         .account = daemon->settings->account,
         .region = daemon->settings->region,
     };

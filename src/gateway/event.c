@@ -143,14 +143,9 @@ static void add_certificate(struct buffer *out, const struct tls_client *client)
 {
     if (!client)
         return;
-    event_add_member(out, TEXT(",\"authentication\":{\"clientCert\":{\"clientCertPem\":"),
-                     client->pem);
-    event_add_member(out, TEXT(",\"subjectDN\":"), client->subject);
-    event_add_member(out, TEXT(",\"issuerDN\":"), client->issuer);
-    event_add_member(out, TEXT(",\"serialNumber\":"), client->serial);
-    event_add_member(out, TEXT(",\"validity\":{\"notBefore\":"), client->not_before);
-    event_add_member(out, TEXT(",\"notAfter\":"), client->not_after);
-    buffer_add_literal(out, "}}}");
+    buffer_add_literal(out, ",\"authentication\":{");
+    event_add_certificate(out, client);
+    buffer_add_char(out, '}');
 }
 
 /* Whose it is: the function of a URL, or the API. */

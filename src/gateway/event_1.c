@@ -160,8 +160,12 @@ static void add_identity(struct buffer *out, const struct request_event *event)
 {
     struct text agent = http_header(event->request, TEXT("user-agent"));
 
-    buffer_add_literal(out, ",\"identity\":{\"accessKey\":null,\"accountId\":null,\"caller\":null,"
-                            "\"cognitoAmr\":null,\"cognitoAuthenticationProvider\":null,"
+    buffer_add_literal(out, ",\"identity\":{\"accessKey\":null,\"accountId\":null,\"caller\":null,");
+    if (event->client) {
+        event_add_certificate(out, event->client);
+        buffer_add_char(out, ',');
+    }
+    buffer_add_literal(out, "\"cognitoAmr\":null,\"cognitoAuthenticationProvider\":null,"
                             "\"cognitoAuthenticationType\":null,\"cognitoIdentityId\":null,"
                             "\"cognitoIdentityPoolId\":null,\"principalOrgId\":null,");
     event_add_member(out, TEXT("\"sourceIp\":"), event->source_ip);

@@ -138,6 +138,19 @@ void event_add_variables(struct buffer *out, const struct api_stage *stage)
     buffer_add_char(out, '}');
 }
 
+/* --- the client's certificate --- */
+
+void event_add_certificate(struct buffer *out, const struct tls_client *client)
+{
+    event_add_member(out, TEXT("\"clientCert\":{\"clientCertPem\":"), client->pem);
+    event_add_member(out, TEXT(",\"subjectDN\":"), client->subject);
+    event_add_member(out, TEXT(",\"issuerDN\":"), client->issuer);
+    event_add_member(out, TEXT(",\"serialNumber\":"), client->serial);
+    event_add_member(out, TEXT(",\"validity\":{\"notBefore\":"), client->not_before);
+    event_add_member(out, TEXT(",\"notAfter\":"), client->not_after);
+    buffer_add_literal(out, "}}");
+}
+
 /* --- body --- */
 
 static bool is_text_type(struct text type)

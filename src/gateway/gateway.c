@@ -10,6 +10,15 @@
 
 #define LOG_NAME "access.log"
 
+const struct tls_clients *gateway_clients(void *context, struct text name)
+{
+    const struct origin *origin = context;
+    const struct gateway *gateway = origin->service;
+    const struct api_domain *domain = route_domain(&gateway->options, name);
+
+    return domain ? api_domain_clients(domain) : NULL;
+}
+
 struct gateway *gateway_new(const struct gateway_options *options)
 {
     struct gateway *gateway = mem_new(struct gateway);

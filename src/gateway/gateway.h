@@ -26,6 +26,7 @@ struct limit_table;
 struct waf;
 struct upstreams;
 struct services;
+struct tls_clients;
 struct log_writer;
 
 struct gateway_options {
@@ -60,6 +61,9 @@ void gateway_flush(struct gateway *gateway);
 /* No stream and no invocation of it is left. */
 void gateway_free(struct gateway *gateway);
 DEFINE_SCOPED(struct gateway *, gateway_free)
+
+/* For TLS listeners (http/server.h): who the clients of a custom domain must be. */
+const struct tls_clients *gateway_clients(void *context, struct text name);
 
 /* Each listener's context is a struct origin whose service is the struct gateway. */
 extern const struct http_app gateway_app;

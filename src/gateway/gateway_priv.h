@@ -51,6 +51,7 @@ struct route {
     const struct api_stage *stage;
     const struct api_route *matched; /* NULL: only a preflight is answered without one */
     const struct guard *guard;       /* the route's, else its API's or function's; NULL: none */
+    const struct api_domain *domain; /* it was reached by, or NULL: borrowed, like function */
     struct text raw_path;            /* what an event's rawPath says */
     struct text path;                /* the same, decoded */
     struct text stage_path;          /* of an API: path within the stage; else path */
@@ -73,6 +74,9 @@ struct route {
  */
 int route_find(const struct gateway_options *options, const struct http_request *request,
                struct arena *arena, struct route *ret);
+
+/* The custom domain that a name is served by; NULL. */
+const struct api_domain *route_domain(const struct gateway_options *options, struct text name);
 
 /* Parts of it: the API of a host, or of "/apis/..." when in_path. NULL with status 0: none is
  * meant. */
@@ -169,6 +173,8 @@ void event_add_body(struct buffer *out, const struct request_event *event);
 /* A member of strings for each: `"name":{"a":"b"}`. */
 void event_add_parameters(struct buffer *out, const struct route *route);
 void event_add_variables(struct buffer *out, const struct api_stage *stage);
+/* `"clientCert":{...}` */
+void event_add_certificate(struct buffer *out, const struct tls_client *client);
 
 struct event_parameter {
     struct text name, value;                       /* decoded */

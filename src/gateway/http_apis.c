@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "guard/api_key.h"
+#include "http/tls.h"
 #include "loop/broadcast.h"
 
 /*
@@ -15,6 +16,7 @@ struct api_domain {
     char *name; /* "api.example.com", "*.example.com" in lower case */
     struct api_mapping *mappings;
     size_t count;
+    struct tls_clients *clients; /* NULL: anybody */
 };
 
 struct domains {
@@ -54,6 +56,7 @@ static void domains_unref(struct domains *domains)
             free(domain->mappings[j].stage);
         }
         free(domain->mappings);
+        tls_clients_unref(domain->clients);
         free(domain->name);
     }
     map_done(&domains->by_name);
@@ -71,12 +74,29 @@ static char *lower(struct text text)
     return copy;
 }
 
+static struct tls_clients *read_clients(const json_t *document)
+{
+    const json_t *mutual = json_object_get(document, "mutualTlsAuthentication");
+    struct error err;
+
+    if (json_text(mutual, "truststoreUri").len == 0)
+        return NULL;
+    struct tls_clients *clients = tls_clients_parse(json_text(document, "-truststore"), &err);
+    return clients ? clients : tls_clients_nobody();
+}
+
+const struct tls_clients *api_domain_clients(const struct api_domain *domain)
+{
+    return domain->clients;
+}
+
 static void read_domain(struct api_domain *domain, const json_t *document)
 {
     const json_t *mappings = json_object_get(document, "mappings"), *mapping;
     size_t index;
 
     domain->name = lower(json_text(document, "domainName"));
+    domain->clients = read_clients(document);
     domain->mappings = mem_zalloc((json_array_size(mappings) + 1) * sizeof *domain->mappings);
     json_array_foreach(mappings, index, mapping) domain->mappings[domain->count++] =
         (struct api_mapping){text_dup(json_text(mapping, "apiMappingKey")),

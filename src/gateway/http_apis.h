@@ -11,6 +11,7 @@
  */
 struct http_apis;
 struct api_keys;
+struct tls_clients;
 
 struct http_apis_options {
     struct loop *control;
@@ -37,7 +38,8 @@ struct http_apis_change {
 int http_apis_publish(struct http_apis *apis, const json_t *bundle, struct http_apis_change *change,
                       struct error *err);
 void http_apis_remove(struct http_apis *apis, struct text api_id, struct http_apis_change *change);
-/* {"domains": [{DomainName..., "mappings": [ApiMapping]}]}: all there are. */
+/* {"domains": [{DomainName..., "mappings": [ApiMapping], "-truststore": PEM}]}: all there are. One
+ * with mutualTlsAuthentication and no truststore that can be read lets nobody in. */
 int http_apis_publish_domains(struct http_apis *apis, const json_t *domains,
                               struct http_apis_change *change, struct error *err);
 /* {"keys": [...], "plans": [...]}: all there are. */
@@ -55,6 +57,8 @@ struct http_api *http_api_view_find(const struct http_api_view *view, struct tex
 /* A custom domain that serves a host (in lower case); NULL. */
 struct api_domain;
 const struct api_domain *http_api_view_domain(const struct http_api_view *view, struct text host);
+/* Who its clients must be (mutualTlsAuthentication); NULL: anybody. */
+const struct tls_clients *api_domain_clients(const struct api_domain *domain);
 /* Where a path (starting with "/") of a domain leads: the mapping with the longest key that is
  * a prefix of it, in whole segments. False: none. */
 struct api_mapping {

@@ -22,13 +22,21 @@ struct place {
     struct text path;  /* within the stage, still encoded */
 };
 
-static struct text lower(struct text name, struct arena *arena)
+/* At most HOST_MAX bytes. */
+static struct text lower(struct text name, char *copy)
 {
-    char *copy = arena_alloc(arena, name.len + 1);
-
     for (size_t i = 0; i < name.len; i++)
         copy[i] = name.at[i] >= 'A' && name.at[i] <= 'Z' ? (char)(name.at[i] | 0x20) : name.at[i];
     return text_from(copy, name.len);
+}
+
+const struct api_domain *route_domain(const struct gateway_options *options, struct text name)
+{
+    char low[HOST_MAX];
+
+    if (!options->apis || name.len == 0 || name.len > sizeof low)
+        return NULL;
+    return http_api_view_domain(options->apis, lower(name, low));
 }
 
 /* "<api-id>.localhost", "<api-id>.execute-api.<region>.localhost": the id. */
@@ -86,10 +94,8 @@ static int enter_domain(const struct gateway_options *options, const struct api_
 
 /* api stays NULL when neither host nor path is an API's. */
 static int enter(const struct gateway_options *options, const struct http_request *request,
-                 struct text host, struct place *place)
+                 struct text host, const struct api_domain *domain, struct place *place)
 {
-    const struct api_domain *domain = http_api_view_domain(options->apis, host);
-
     if (domain)
         return enter_domain(options, domain, request->path, place);
     struct text id = id_of_host(options, host);
@@ -164,10 +170,13 @@ int route_find_api(const struct gateway_options *options, const struct http_requ
                    struct text host, struct arena *arena, struct route *ret)
 {
     struct place place = {0};
+    char low[HOST_MAX];
 
     if (!options->apis || host.len > HOST_MAX)
         return 0;
-    int status = enter(options, request, lower(host, arena), &place);
+    host = lower(host, low);
+    ret->domain = http_api_view_domain(options->apis, host);
+    int status = enter(options, request, host, ret->domain, &place);
     if (status != 0) {
         if (place.api)
             ret->api = http_api_ref(place.api);

@@ -100,6 +100,8 @@ static void write_event(struct authorization *authorization, const struct text *
         .account = text_of(exchange->route.api->account),
         .source_ip = text_of(exchange->source_ip),
         .port = exchange->gateway->options.port,
+        .is_secure = exchange->stream->tls != NULL,
+        .client = tls_client_read(exchange->stream->tls, authorization->arena),
         .request_id = exchange->request_id,
         .trace = trace,
         .time = exchange_time(exchange),

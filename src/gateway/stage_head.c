@@ -69,6 +69,18 @@ static void attach_compression(struct exchange *exchange)
         compress_attach(&gateway->compressing, exchange->stream);
 }
 
+/* Whether a domain that names its clients' authorities is asked by one of them. By another name, or
+ * without TLS, nobody had to show a certificate. */
+static bool is_let_in(const struct exchange *exchange)
+{
+    const struct api_domain *domain = exchange->route.domain;
+
+    if (!domain || !api_domain_clients(domain))
+        return true;
+    return route_domain(&exchange->gateway->options, tls_proven_name(exchange->stream->tls)) ==
+           domain;
+}
+
 enum stage_verdict stage_route(struct exchange *exchange)
 {
     struct http_stream *stream = exchange->stream;
@@ -80,6 +92,8 @@ enum stage_verdict stage_route(struct exchange *exchange)
         exchange->content_max = LIMIT_API_PAYLOAD;
         stream->body_max = LIMIT_API_PAYLOAD + (1 << 20);
     }
+    if (!is_let_in(exchange))
+        return refuse(exchange, REFUSE_FORBIDDEN);
     if (status == 0 && route->function && !use_guard(exchange))
         return refuse(exchange, REFUSE_FUNCTION_FAILED);
     attach_compression(exchange);

@@ -335,7 +335,7 @@ void connection_open(struct http_server *server, int fd, const struct sockaddr_s
     c->app = door->app;
     c->wire.fd = fd;
     if (door->tls)
-        wire_secure(&c->wire, door->tls);
+        wire_secure(&c->wire, door);
     c->stream.tls = c->wire.ssl;
     c->stream.transport = &connection_transport;
     c->stream.app = door->app;

@@ -47,6 +47,9 @@ struct http_door {
     const struct http_app *app;
     void *context;
     struct tls *tls; /* NULL: plain */
+    /* Of a name that a client asks for: NULL, unless it has clients of its own. Optional; borrowed
+     * for the call. */
+    const struct tls_clients *(*clients)(void *context, struct text name);
 };
 /* The same with a door, which must live as long as the server. */
 void http_listen_door(struct http_server *server, int fd, const struct http_door *door);

@@ -270,6 +270,13 @@ static int on_certificate(SSL *ssl, void *arg)
     return 1;
 }
 
+/* A name that is taken is kept with the session: TLS 1.2 does not tell it again when one is
+ * resumed. */
+static int on_name(SSL *ssl, int *ret_alert, void *arg)
+{
+    return SSL_TLSEXT_ERR_OK;
+}
+
 static int on_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_len,
                    const unsigned char *offered, unsigned offered_len, void *arg)
 {
@@ -321,6 +328,8 @@ static SSL_CTX *new_context(struct tls *tls)
                SSL_CTX_set_cipher_list(ctx, CIPHERS) & (int)SSL_CTX_set1_groups_list(ctx, GROUPS) &
                SSL_CTX_set_session_id_context(ctx, id, sizeof id - 1);
     assert(fine);
+    SSL_CTX_set_tlsext_servername_callback(ctx, on_name);
+    SSL_CTX_set_client_hello_cb(ctx, tls_on_hello, NULL);
     SSL_CTX_set_cert_cb(ctx, on_certificate, tls);
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
     return ctx;
@@ -378,13 +387,14 @@ size_t tls_certificate_count(const struct tls *tls)
 
 /* --- a connection --- */
 
-struct ssl_st *tls_begin(struct tls *tls, int fd)
+struct ssl_st *tls_begin(struct tls *tls, int fd, const struct http_door *door)
 {
     SSL *ssl = SSL_new(tls->ctx);
 
     assert(ssl);
     int fine = SSL_set_fd(ssl, fd);
     assert(fine);
+    SSL_set_app_data(ssl, (void *)(uintptr_t)door);
     SSL_set_accept_state(ssl);
     return ssl;
 }

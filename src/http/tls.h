@@ -30,9 +30,23 @@ struct tls *tls_ref(struct tls *tls);
 void tls_unref(struct tls *tls);
 size_t tls_certificate_count(const struct tls *tls);
 
+/*
+ * Who the clients of one name must be, whatever struct tls says of others: authorities whose
+ * certificates it takes, without one of which there is no connection. Immutable and counted; any
+ * thread.
+ */
+struct tls_clients;
+/* Of the authorities in a text of PEM. Fails when there is none, or more than AWS's 1,000. */
+struct tls_clients *tls_clients_parse(struct text pem, struct error *err);
+struct tls_clients *tls_clients_nobody(void); /* takes no certificate */
+void tls_clients_unref(struct tls_clients *clients); /* NULL does nothing */
+
 /* --- of a connection: stream->tls, an SSL of OpenSSL --- */
 
 struct ssl_st;
+/* The name that the client asked for, if that name has clients of its own and this is one of them;
+ * else TEXT_NONE. */
+struct text tls_proven_name(const struct ssl_st *ssl);
 const char *tls_version(const struct ssl_st *ssl); /* "TLSv1.3" */
 const char *tls_cipher(const struct ssl_st *ssl);  /* "TLS_AES_256_GCM_SHA384" */
 

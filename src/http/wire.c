@@ -8,12 +8,13 @@
 #include <sys/uio.h>
 
 #include "base/scoped.h"
+#include "http/server.h"
 #include "http/tls_priv.h"
 
-void wire_secure(struct wire *wire, struct tls *tls)
+void wire_secure(struct wire *wire, const struct http_door *door)
 {
-    wire->tls = tls_ref(tls);
-    wire->ssl = tls_begin(tls, wire->fd);
+    wire->tls = tls_ref(door->tls);
+    wire->ssl = tls_begin(door->tls, wire->fd, door);
 }
 
 /* Whoever speaks plain HTTP here is told in the language it understands. */

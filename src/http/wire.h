@@ -7,6 +7,7 @@
 #include "base/text.h"
 
 struct tls;
+struct http_door;
 
 /*
  * The bytes of a connection: those of its socket, or what TLS makes of them. Never blocks.
@@ -22,7 +23,7 @@ struct wire {
 };
 
 /* Makes it TLS; the handshake waits for wire_shake(). */
-void wire_secure(struct wire *wire, struct tls *tls);
+void wire_secure(struct wire *wire, const struct http_door *door);
 /* Goes on with the handshake. 1: done; 0: the client's turn; -1: it failed, close. */
 int wire_shake(struct wire *wire);
 

@@ -119,11 +119,3 @@ def test_a_plan_says_how_much_a_key_may(daemon, client, stage, plan, passed, mes
         answers = [daemon.get(path, headers={"x-api-key": key["value"]}) for _ in range(passed + 2)]
         assert [status for status, _, _ in answers] == [503] * passed + [429] * 2
         assert message in answers[-1][2] and int(answers[-1][1]["retry-after"]) >= 1
-
-
-def test_a_domain_that_would_demand_certificates_is_refused(daemon):
-    http = daemon.boto("apigatewayv2")
-    assert "not served yet" in refused(
-        http.create_domain_name, DomainName="mutual.example",
-        DomainNameConfigurations=[{"CertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/x"}],
-        MutualTlsAuthentication={"TruststoreUri": "s3://bucket/ca.pem"})[2]

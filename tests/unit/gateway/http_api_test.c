@@ -118,6 +118,31 @@ TEST(a_custom_domain_leads_to_the_longest_mapping)
     finish(&f, apis);
 }
 
+TEST(a_domain_with_mutual_tls_is_reached_by_its_clients_only)
+{
+    struct fixture f;
+    struct http_apis *apis = start(&f, "2.0");
+
+    apis_change(&f, apis, NULL,
+                "{\"domains\":[{\"domainName\":\"*.example.com\",\"mutualTlsAuthentication\":{"
+                "\"truststoreUri\":\"/x\"},\"mappings\":[{\"apiId\":\"api1\",\"stage\":"
+                "\"$default\"}]},{\"domainName\":\"open.example.com\",\"mappings\":[{\"apiId\":"
+                "\"api1\",\"stage\":\"$default\"}]}]}");
+    CHECK(gateway_clients(&f.origin, TEXT("A.example.com")));
+    CHECK(!gateway_clients(&f.origin, TEXT("open.example.com")));
+    CHECK(!gateway_clients(&f.origin, TEXT("example.com")));
+    for (int i = 0; i < 2; i++) {
+        fixture_request(&f, i ? "GET /none\nhost: a.example.com" : "GET /pets/7\nhost: A.EXAMPLE.com",
+                        "");
+        CHECK(f.status == 403);
+        CHECK_TEXT(buffer_text(&f.body), "{\"message\":\"Forbidden\"}");
+    }
+    fixture_request(&f, "GET /pets/7\nhost: open.example.com", "");
+    CHECK(f.invoked);
+    fixture_return(&f, "{}");
+    finish(&f, apis);
+}
+
 TEST(an_event_of_format_2_is_as_aws_makes_it)
 {
     struct fixture f;
