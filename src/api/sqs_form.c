@@ -212,13 +212,20 @@ static void settle(json_t *object)
     }
 }
 
+/* A NUL as it is counts for no more than "%00", which cannot be decoded: JSON has no name with
+ * it, so a message stored with such an attribute could not be read again. */
+static bool decode(struct arena *arena, struct text *text)
+{
+    return text_find(*text, '\0') == text->len && uri_decode(arena, *text, true, text);
+}
+
 json_t *sqs_form_parse(struct text form, struct arena *arena)
 {
     json_t *object = json_object();
     struct text name, value;
 
     while (uri_query_next(&form, &name, &value))
-        if (uri_decode(arena, name, true, &name) && uri_decode(arena, value, true, &value))
+        if (decode(arena, &name) && decode(arena, &value))
             add_parameter(object, name, value, /* in_entry= */ false);
     settle(object);
     return object;

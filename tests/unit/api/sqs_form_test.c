@@ -65,6 +65,19 @@ TEST(what_is_no_parameter_is_left_out)
     }
 }
 
+TEST(names_and_values_with_nul_count_for_nothing)
+{
+    scoped(arena_done) struct arena arena = {0};
+    scoped(json_decref) json_t *got = sqs_form_parse(
+        TEXT("MessageBody=a\0b&MessageAttribute.1.Name=n&MessageAttribute.1.Value.Data\0Type=s"
+             "&Tag.1.Key=k\0&Tag.1.Value=v&Attribute.1.\0=x&MessageGroupId=g"),
+        &arena);
+    scoped(free) char *shown = json_write(got);
+
+    CHECK_TEXT(text_of(shown),
+               "{\"MessageAttributes\":{\"n\":\"\"},\"Tags\":{},\"MessageGroupId\":\"g\"}");
+}
+
 TEST(a_batch_does_not_hold_batches)
 {
     scoped(arena_done) struct arena arena = {0};
