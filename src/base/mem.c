@@ -31,6 +31,11 @@ void *mem_zalloc(size_t size)
     return checked(calloc(1, size ? size : 1));
 }
 
+void *mem_lines(size_t size)
+{
+    return checked(aligned_alloc(MEM_LINE, (size + MEM_LINE) & ~(size_t)(MEM_LINE - 1)));
+}
+
 void *mem_realloc(void *old, size_t size)
 {
     return checked(realloc(old, size ? size : 1));

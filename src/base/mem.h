@@ -8,6 +8,9 @@
  * no memory. A size that comes from outside is bounded by a named limit first. */
 void *mem_alloc(size_t size);
 void *mem_zalloc(size_t size);
+/* From the beginning of a cache line. */
+#define MEM_LINE 64
+void *mem_lines(size_t size);
 void *mem_realloc(void *old, size_t size);
 void *mem_copy(const void *from, size_t size);
 char *mem_strdup(const char *string);

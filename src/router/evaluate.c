@@ -128,7 +128,8 @@ static void remember(struct match_scratch *scratch, struct evaluation_layer *lay
 static void add_rule(struct match_scratch *scratch, struct evaluation_layer *layer, uint32_t rule,
                      uint64_t id)
 {
-    if (layer->rules[rule] == scratch->epoch ||
+    /* With many rules the mark is in no cache: not read before the first is added. */
+    if ((scratch->id_count && layer->rules[rule] == scratch->epoch) ||
         (layer->removed && layer->removed[rule / 64] >> (rule % 64) & 1))
         return;
     layer->rules[rule] = scratch->epoch;

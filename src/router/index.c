@@ -11,23 +11,41 @@ static uint64_t mix(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+/* Up to 8, all that there are, in one word; bytes may be in it twice. */
+static inline uint64_t last_bytes(struct text text)
+{
+    uint32_t first, last;
+    uint64_t word;
+
+    if (text.len >= 8) {
+        memcpy(&word, text.at + text.len - 8, 8);
+        return word;
+    }
+    if (text.len >= 4) {
+        memcpy(&first, text.at, 4);
+        memcpy(&last, text.at + text.len - 4, 4);
+        return (uint64_t)last << 32 | first;
+    }
+    if (text.len == 0)
+        return 0;
+    return (uint64_t)(unsigned char)text.at[0] |
+           (uint64_t)(unsigned char)text.at[text.len / 2] << 8 |
+           (uint64_t)(unsigned char)text.at[text.len - 1] << 16;
+}
+
 /* A keyed hash of the multiply-and-fold family: the seed is random, so that nobody outside
  * can choose texts that collide. */
 static uint64_t hash_bytes(uint64_t state, struct text text)
 {
     const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t word = 0;
-    size_t left = text.len;
     const char *at = text.at;
+    uint64_t word = 0;
 
-    for (; left >= 8; left -= 8, at += 8) {
+    for (size_t left = text.len; left > 8; left -= 8, at += 8) {
         memcpy(&word, at, 8);
         state = mix(state ^ word, odd);
     }
-    word = (uint64_t)text.len << 56;
-    for (size_t i = 0; i < left; i++)
-        word ^= (uint64_t)(unsigned char)at[i] << (8 * i);
-    return mix(state ^ word, odd ^ state);
+    return mix(state ^ last_bytes(text), odd ^ state ^ text.len);
 }
 
 uint64_t index_hash(uint64_t seed, uint32_t field, unsigned kind, struct text text)
@@ -43,7 +61,7 @@ uint64_t index_name_hash(uint64_t seed, struct text name)
 /* Short ones without a look at where the needle's text is. */
 static bool same_text(const struct index_needle *needle, struct text text)
 {
-    char head[8] = {0};
+    char head[sizeof needle->head] = {0};
 
     if (text.len > sizeof head)
         return memcmp(needle->at, text.at, text.len) == 0;
@@ -52,19 +70,24 @@ static bool same_text(const struct index_needle *needle, struct text text)
     return memcmp(head, needle->head, sizeof head) == 0;
 }
 
+uint64_t index_filter_bits(uint64_t hash)
+{
+    return UINT64_C(1) << (hash & 63) | UINT64_C(1) << (hash >> 6 & 63);
+}
+
 const struct index_needle *index_find_needle(const struct index *index, uint32_t field,
                                              enum needle_kind kind, struct text text)
 {
     uint64_t hash = index_hash(index->seed, field, kind, text);
-    uint64_t bit = (hash >> 20) & index->filter_mask;
+    uint64_t bits = index_filter_bits(hash);
 
-    if (!(index->filter[bit / 64] >> (bit % 64) & 1))
+    if ((index->filter[hash >> 32 & index->filter_mask] & bits) != bits)
         return NULL;
-    for (uint64_t i = hash;; i++) {
+    for (uint64_t i = hash >> 12;; i++) {
         const struct index_slot *slot = &index->slots[i & index->slot_mask];
         if (slot->item == 0)
             return NULL;
-        if (slot->tag != (uint32_t)(hash >> 32))
+        if (slot->tag != (uint32_t)hash)
             continue;
         const struct index_needle *needle = &index->needles[slot->item - 1];
         if (needle->hash == hash && needle->field == field && needle->kind == kind &&
@@ -100,6 +123,7 @@ void index_unref(struct index *index)
     if (!index || atomic_fetch_sub_explicit(&index->references, 1, memory_order_acq_rel) != 1)
         return;
     void *const arrays[] = {index->nodes,
+                            index->pairs,
                             index->children,
                             index->child_slots,
                             index->fields,

@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/mem.h"
 #include "base/scoped.h"
+#include "base/simd.h"
 #include "base/text.h"
 
 struct atom;
@@ -40,12 +42,14 @@ struct index_node {
     struct index_span children; /* sorted as in the slots when there are slots */
     uint64_t lengths;           /* bit len % 64 of each child */
     uint32_t slots, slot_mask;  /* many children: where they are by hash */
+    uint32_t pairs;             /* few children: how their names begin; or INDEX_NONE */
 };
 
 struct index_child {
     const char *name;
     uint32_t len, node;
     uint64_t head; /* the first 8 bytes, padded with zeroes */
+    uint64_t tail; /* the last 8 bytes of 8 and more */
 };
 
 enum needle_kind {
@@ -73,17 +77,20 @@ struct index_field {
     bool is_shared;  /* a clause has another field that might be in the same array */
 };
 
-/* A needle on which nothing hangs but one rule knows the rule, which saves the way there. */
+/* A needle on which nothing hangs but one rule knows the rule, which saves the way there. Each
+ * is in one cache line. */
 struct index_needle {
     uint64_t hash;
     const char *at;
     uint32_t len, field;
-    char head[8]; /* the first bytes, padded with zeroes */
+    char head[16]; /* the first bytes, padded with zeroes */
     struct index_span targets;
     uint64_t rule_id;
     uint32_t rule; /* or INDEX_NONE */
     uint8_t kind;
 };
+
+_Static_assert(sizeof(struct index_needle) == MEM_LINE, "a needle fills a cache line");
 
 struct index_target {
     uint32_t atom;
@@ -126,14 +133,15 @@ struct index {
     uint64_t seed;
     struct arena arena;       /* of needles that are not in a pattern */
     struct index_node *nodes; /* 0 is the root */
+    struct simd_pairs *pairs;
     struct index_child *children;
     uint32_t *child_slots; /* child + 1 */
     struct index_field *fields;
     struct index_needle *needles;
     struct index_slot *slots;
     uint64_t slot_mask;
-    /* A bit for each needle's hash: small enough to stay in a cache when the slots do not, and
-     * most values are no needle. */
+    /* Two bits of one word for each needle's hash: small enough to stay in a cache when the
+     * slots do not, and most values are no needle. */
     uint64_t *filter;
     uint64_t filter_mask;
     struct index_target *targets;
@@ -156,6 +164,7 @@ DEFINE_SCOPED(struct index *, index_unref)
 /* The rule of that id, or INDEX_NONE. */
 uint32_t index_find_rule(const struct index *index, uint64_t id);
 
+uint64_t index_filter_bits(uint64_t hash);
 uint64_t index_hash(uint64_t seed, uint32_t field, unsigned kind, struct text text);
 uint64_t index_name_hash(uint64_t seed, struct text name);
 /* NULL: there is none. */

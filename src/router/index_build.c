@@ -138,9 +138,11 @@ static uint32_t child_of(struct builder *builder, uint32_t parent, struct text n
     node = add_node(builder);
     keep_number(&builder->names, key, node);
     struct named_child *child = ADD(builder->children, struct named_child);
-    *child = (struct named_child){parent, {name.at, (uint32_t)name.len, node, 0}};
+    *child = (struct named_child){parent, {name.at, (uint32_t)name.len, node, 0, 0}};
     if (name.len)
         memcpy(&child->child.head, name.at, name.len < 8 ? name.len : 8);
+    if (name.len >= 8)
+        memcpy(&child->child.tail, name.at + name.len - 8, 8);
     return node;
 }
 
@@ -178,7 +180,8 @@ static void add_needle(struct builder *builder, uint32_t field, enum needle_kind
         added->field = field;
         added->kind = (uint8_t)kind;
         if (text.len)
-            memcpy(added->head, text.at, text.len < 8 ? text.len : 8);
+            memcpy(added->head, text.at,
+                   text.len < sizeof added->head ? text.len : sizeof added->head);
         keep_number(&builder->needles, key, needle);
         AT(builder->fields, struct index_field, field)->kinds |= 1u << kind;
     }
@@ -454,6 +457,71 @@ static void hash_children(struct index *index, struct index_node *node, struct l
     }
 }
 
+/* Names begin so in JSON: with the group of their own, but for the last two groups. */
+#define GROUPS 6
+#define ESCAPED_FIRST 6 /* a backslash, then anything */
+#define ESCAPED_SECOND 7
+#define SOUGHT_CHILDREN 16 /* with more, most names would seem to be one of them */
+
+static void add_to_group(struct simd_pairs *pairs, int place, unsigned group, unsigned char c)
+{
+    const uint8_t bit = (uint8_t)(1u << group);
+
+    pairs->low[place][c & 15] |= bit;
+    pairs->high[place][c >> 4] |= bit;
+    pairs->groups[place][c & 127] |= bit;
+}
+
+static void add_all_to_group(struct simd_pairs *pairs, int place, unsigned group)
+{
+    for (int c = 0; c < 256; c++)
+        add_to_group(pairs, place, group, (unsigned char)c);
+}
+
+/* A name ends with its quote, or with a dot behind which another follows. */
+static void add_name_to_group(struct simd_pairs *pairs, unsigned group, struct text name)
+{
+    for (size_t place = 0; place < 2; place++) {
+        if (place < name.len) {
+            add_to_group(pairs, (int)place, group, (unsigned char)name.at[place]);
+        } else if (place == name.len) {
+            add_to_group(pairs, (int)place, group, '"');
+            add_to_group(pairs, (int)place, group, '.');
+        } else {
+            add_all_to_group(pairs, (int)place, group);
+        }
+    }
+}
+
+static void add_pairs(struct index *index, const struct index_node *node)
+{
+    struct simd_pairs *pairs = &index->pairs[node->pairs];
+
+    for (uint32_t i = 0; i < node->children.count; i++) {
+        const struct index_child *child = &index->children[node->children.start + i];
+        add_name_to_group(pairs, i % GROUPS, text_from(child->name, child->len));
+    }
+    add_to_group(pairs, 0, ESCAPED_FIRST, '\\');
+    add_all_to_group(pairs, 1, ESCAPED_FIRST);
+    add_all_to_group(pairs, 0, ESCAPED_SECOND);
+    add_to_group(pairs, 1, ESCAPED_SECOND, '\\');
+}
+
+static void lay_out_pairs(struct index *index, uint32_t node_count)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < node_count; i++) {
+        struct index_node *node = &index->nodes[i];
+        bool is_sought = node->children.count > 0 && node->children.count <= SOUGHT_CHILDREN;
+        node->pairs = is_sought ? count++ : INDEX_NONE;
+    }
+    index->pairs = mem_zalloc((count + 1) * sizeof *index->pairs);
+    for (uint32_t i = 0; i < node_count; i++)
+        if (index->nodes[i].pairs != INDEX_NONE)
+            add_pairs(index, &index->nodes[i]);
+}
+
 static int compare_children(const void *a, const void *b)
 {
     uint32_t left = ((const struct named_child *)a)->parent;
@@ -470,6 +538,7 @@ static void lay_out_nodes(struct builder *builder)
     if (builder->children.count)
         qsort(builder->children.at, builder->children.count, sizeof(struct named_child),
               compare_children);
+    uint32_t node_count = builder->nodes.count;
     index->nodes = take_array(&builder->nodes);
     index->children = mem_alloc((builder->children.count + 1) * sizeof *index->children);
     for (uint32_t i = 0; i < builder->children.count; i++) {
@@ -486,11 +555,12 @@ static void lay_out_nodes(struct builder *builder)
             hash_children(index, &index->nodes[parent], &slots);
         last = parent;
     }
+    lay_out_pairs(index, node_count);
     index->child_slots = take_array(&slots);
     free(take_array(&builder->children));
 }
 
-#define FILTER_BITS 8 /* for each slot: one value in 20 passes for nothing */
+#define FILTER_SLOTS 8 /* for each of its words: one value in a hundred passes for nothing */
 
 static void fill_slots(struct index *index, uint32_t needles)
 {
@@ -500,18 +570,17 @@ static void fill_slots(struct index *index, uint32_t needles)
         capacity *= 2;
     index->slot_mask = capacity - 1;
     index->slots = mem_zalloc(capacity * sizeof *index->slots);
-    index->filter = mem_zalloc(capacity * FILTER_BITS / 8);
-    index->filter_mask = capacity * FILTER_BITS - 1;
+    index->filter = mem_zalloc(capacity / FILTER_SLOTS * sizeof *index->filter);
+    index->filter_mask = capacity / FILTER_SLOTS - 1;
     for (uint32_t i = 0; i < needles; i++) {
         struct index_needle *needle = &index->needles[i];
         needle->hash = index_hash(index->seed, needle->field, needle->kind,
                                   text_from(needle->at, needle->len));
-        uint64_t at = needle->hash, bit = (needle->hash >> 20) & index->filter_mask;
-        index->filter[bit / 64] |= UINT64_C(1) << (bit % 64);
+        uint64_t at = needle->hash >> 12;
+        index->filter[needle->hash >> 32 & index->filter_mask] |= index_filter_bits(needle->hash);
         while (index->slots[at & index->slot_mask].item)
             at++;
-        index->slots[at & index->slot_mask] =
-            (struct index_slot){(uint32_t)(needle->hash >> 32), i + 1};
+        index->slots[at & index->slot_mask] = (struct index_slot){(uint32_t)needle->hash, i + 1};
     }
 }
 
@@ -572,7 +641,7 @@ static void lay_out_targets(struct builder *builder)
     uint32_t none_needles = needle_count;
 
     if (!needles)
-        needles = mem_alloc(sizeof *needles);
+        needles = mem_zalloc(sizeof *needles);
     scoped(free) uint32_t *by_needle =
         lay_out(&builder->needle_targets, none_needles, &needles->targets, sizeof *needles);
     scoped(free) uint32_t *by_field = lay_out(&builder->field_checks, index->field_count,
@@ -584,7 +653,9 @@ static void lay_out_targets(struct builder *builder)
         index->targets[by_needle_count + i] = targets[by_field[i]];
     for (uint32_t i = 0; i < index->field_count; i++)
         index->fields[i].checks.start += by_needle_count;
-    index->needles = needles;
+    index->needles = mem_lines(needle_count * sizeof *needles);
+    memcpy(index->needles, needles, needle_count * sizeof *needles);
+    free(needles);
     fill_slots(index, needle_count);
     free(take_array(&builder->targets));
 }

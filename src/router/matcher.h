@@ -66,10 +66,11 @@ struct matches {
 };
 
 /*
- * The rules that event (JSON text, an object) matches. -1 with ERROR_INVALID when it is not
- * a JSON object, as far as that shows: of what no rule uses, only strings and brackets are
- * checked, so events from strangers are to be checked before they are stored. ERROR_LIMIT
- * when it nests too deeply, or has arrays that make matching it take too long.
+ * The rules that event (JSON text, an object) matches. It must be JSON: events from strangers
+ * are to be checked before they are stored, as pattern_test() does by itself. Of what is between
+ * the fields that rules use only strings and brackets are looked at; -1 with ERROR_INVALID when
+ * so much shows that it is none. ERROR_LIMIT when it nests too deeply, or has arrays that make
+ * matching it take too long.
  */
 int matcher_match(const struct matcher *matcher, struct text event, struct match_scratch *scratch,
                   struct matches *ret, struct error *err);

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "router/scan.h"
 
-#include "base/simd.h"
 #include "model/limits.h"
+#include "router/scan_skip.h"
 #include "router/utf8.h"
 
 /*
- * Compiled twice, with other instructions and another name for its function. Objects and
- * arrays that rules look into are read name by name; whatever no rule uses is skipped a block
- * of 64 bytes at a time, looking only for strings and brackets. Nothing is copied but strings
- * with escapes.
+ * Compiled several times, with other instructions and another name for its function. In an
+ * object that rules look into, the names they use are sought a block of 64 bytes at a time: the
+ * first two bytes behind a quote tell apart most names, and brackets tell how deep it is.
+ * Everything else is skipped the same way, looking only for strings and brackets. Where rules
+ * use very many names, or all is to be checked, the event is read name by name. Nothing is
+ * copied but strings with escapes.
  *
  * Reading on past the last used field cannot be saved: a name may come twice, and a rule may
  * ask that another be absent.
@@ -41,30 +43,6 @@ struct name {
 
 static const char *scan_value(struct scan *scan, const char *at, struct place place,
                               uint32_t member);
-
-static inline const char *skip_blanks(const char *at, const char *end)
-{
-    while (at < end && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r'))
-        at++;
-    return at;
-}
-
-/* From behind the opening quote to the first byte that is not plain; *ret_dots has dots. */
-static inline const char *skip_plain(const char *at, const char *end, bool *ret_dots)
-{
-    for (; end - at >= SIMD_RUN; at += SIMD_RUN) {
-        struct simd_stops found = simd_find_stops(at);
-        if (found.stops) {
-            int stop = __builtin_ctz(found.stops);
-            *ret_dots |= (found.dots & ((1u << stop) - 1)) != 0;
-            return at + stop;
-        }
-        *ret_dots |= found.dots != 0;
-    }
-    for (; at < end && *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20; at++)
-        *ret_dots |= *at == '.';
-    return at;
-}
 
 /* Behind "\u". Half a surrogate pair is U+FFFD. */
 static const char *decode_unicode(const char *at, const char *end, char **to)
@@ -145,142 +123,6 @@ static inline const char *read_string(struct scan *scan, const char *at, struct 
     }
     ret->is_plain = false;
     return stop < scan->end && *stop == '\\' ? read_escaped(scan, at, &ret->text) : NULL;
-}
-
-static inline const char *skip_string(const char *at, const char *end)
-{
-    bool dots = false;
-
-    for (;;) {
-        at = skip_plain(at, end, &dots);
-        if (at >= end)
-            return NULL;
-        if (*at == '"')
-            return at + 1;
-        at += *at == '\\' ? 2 : 1;
-    }
-}
-
-/* Where we are in what is skipped, between blocks. */
-struct skipping {
-    uint64_t in_string;  /* all bits or none */
-    uint64_t is_escaped; /* the next byte: 1 or 0 */
-    int64_t depth;
-};
-
-/* Characters behind an odd number of backslashes. */
-static uint64_t find_escaped(uint64_t backslashes, uint64_t *is_escaped)
-{
-    const uint64_t even = UINT64_C(0x5555555555555555);
-    uint64_t starts, runs;
-
-    if (!backslashes) {
-        uint64_t escaped = *is_escaped;
-        *is_escaped = 0;
-        return escaped;
-    }
-    backslashes &= ~*is_escaped;
-    uint64_t behind = backslashes << 1 | *is_escaped;
-    starts = backslashes & ~even & ~behind;
-    *is_escaped = __builtin_add_overflow(starts, backslashes, &runs);
-    return (even ^ runs << 1) & behind;
-}
-
-/* The bit of the bracket that closes the outermost one, or SIMD_BLOCK. */
-static inline int skip_block(struct skipping *skipping, const char *block)
-{
-    struct simd_json json = simd_classify(block);
-
-    if (json.backslashes | skipping->is_escaped)
-        json.quotes &= ~find_escaped(json.backslashes, &skipping->is_escaped);
-    uint64_t strings = simd_parity(json.quotes) ^ skipping->in_string;
-    skipping->in_string = (uint64_t)((int64_t)strings >> 63);
-    json.opens &= ~strings;
-    json.closes &= ~strings;
-    int64_t closing = __builtin_popcountll(json.closes);
-    if (closing < skipping->depth) {
-        skipping->depth += __builtin_popcountll(json.opens) - closing;
-        return SIMD_BLOCK;
-    }
-    for (uint64_t left = json.closes, before = 0; left; left &= left - 1) {
-        int at = __builtin_ctzll(left);
-        uint64_t opens = json.opens & ((UINT64_C(1) << at) - 1);
-        if (skipping->depth + __builtin_popcountll(opens) - (int64_t)++before == 0)
-            return at;
-    }
-    skipping->depth += __builtin_popcountll(json.opens) - closing;
-    return SIMD_BLOCK;
-}
-
-/* at: behind its opening bracket. */
-static const char *skip_container(const char *at, const char *end)
-{
-    struct skipping skipping = {.depth = 1};
-    char last[SIMD_BLOCK];
-
-    for (; end - at >= SIMD_BLOCK; at += SIMD_BLOCK) {
-        int close = skip_block(&skipping, at);
-        if (close < SIMD_BLOCK)
-            return at + close + 1;
-    }
-    memset(last, ' ', sizeof last);
-    memcpy(last, at, (size_t)(end - at));
-    int close = skip_block(&skipping, last);
-    return close < SIMD_BLOCK ? at + close + 1 : NULL;
-}
-
-static const char *skip_scalar(const char *at, const char *end)
-{
-    const char *start = at;
-
-    while (at < end && *at != ',' && *at != '}' && *at != ']' && (unsigned char)*at > ' ')
-        at++;
-    return at > start ? at : NULL;
-}
-
-static inline const char *skip_value(const char *at, const char *end)
-{
-    if (at == end)
-        return NULL;
-    if (*at == '"')
-        return skip_string(at + 1, end);
-    if (*at == '{' || *at == '[')
-        return skip_container(at + 1, end);
-    return skip_scalar(at, end);
-}
-
-static const char *skip_digits(const char *at, const char *end)
-{
-    const char *start = at;
-
-    while (at < end && *at >= '0' && *at <= '9')
-        at++;
-    return at > start ? at : NULL;
-}
-
-static const char *skip_number(const char *at, const char *end)
-{
-    at += *at == '-';
-    at = at < end && *at == '0' ? at + 1 : skip_digits(at, end);
-    if (at && at < end && *at == '.')
-        at = skip_digits(at + 1, end);
-    if (at && at < end && (*at == 'e' || *at == 'E')) {
-        at++;
-        at += at < end && (*at == '+' || *at == '-');
-        at = skip_digits(at, end);
-    }
-    return at;
-}
-
-static const char *skip_word(const char *at, const char *end)
-{
-    static const struct text words[] = {TEXT("true"), TEXT("false"), TEXT("null")};
-    struct text rest = text_from(at, (size_t)(end - at));
-
-    for (size_t i = 0; i < COUNT_OF(words); i++)
-        if (text_starts(rest, words[i]))
-            return at + words[i].len;
-    return NULL;
 }
 
 static inline bool is_field(const struct scan *scan, struct place place)
@@ -365,6 +207,16 @@ static inline uint64_t head_of(struct text name, const char *end)
     return head;
 }
 
+/* Of names of more than 8 bytes that begin alike. */
+static inline bool same_rest(const struct index_child *child, struct text name)
+{
+    uint64_t tail;
+
+    memcpy(&tail, name.at + name.len - 8, 8);
+    return tail == child->tail &&
+           (name.len <= 16 || memcmp(child->name + 8, name.at + 8, name.len - 16) == 0);
+}
+
 static inline uint32_t find_child(const struct index *index, uint32_t number, struct text name,
                                   uint64_t head)
 {
@@ -379,7 +231,7 @@ static inline uint32_t find_child(const struct index *index, uint32_t number, st
     const struct index_child *child = &index->children[node->children.start];
     for (uint32_t i = 0; i < node->children.count; i++, child++)
         if (child->head == head && child->len == name.len &&
-            (name.len <= 8 || memcmp(child->name, name.at, name.len) == 0))
+            (name.len <= 8 || same_rest(child, name)))
             return child->node;
     return INDEX_NONE;
 }
@@ -446,10 +298,76 @@ static inline const char *scan_member(struct scan *scan, const char *at, struct 
                                              : skip_value(at, scan->end);
 }
 
+/* What the names that are used here begin with, and few others; NULL: there are too many.
+ * room: for what several layers use. */
+static const struct simd_pairs *pairs_of(const struct scan *scan, struct place place,
+                                         struct simd_pairs *room)
+{
+    const struct simd_pairs *found = NULL;
+
+    for (int i = 0; i < EVALUATION_LAYERS; i++) {
+        if (place.nodes[i] == INDEX_NONE)
+            continue;
+        const struct index *index = scan->scratch->layers[i].index;
+        uint32_t number = index->nodes[place.nodes[i]].pairs;
+        if (number == INDEX_NONE)
+            return NULL;
+        found =
+            found ? simd_pairs_of_both(found, &index->pairs[number], room) : &index->pairs[number];
+    }
+    return found;
+}
+
+/* Whether a string that begins here, within an object, is a name and no value. */
+static bool is_name(const char *at)
+{
+    do
+        at--;
+    while (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r');
+    return *at != ':';
+}
+
+/* A string that may be a used name: behind it and, when it is one, its value. */
+static inline const char *try_member(struct scan *scan, const char *at, struct place place,
+                                     uint32_t member)
+{
+    struct name name;
+    const char *behind = is_name(at) ? read_string(scan, at + 1, &name) : NULL;
+
+    if (!behind)
+        return skip_string(at + 1, scan->end);
+    place = name.is_plain ? step(scan, place, name.text) : step_by_dots(scan, place, name.text);
+    if (!is_used(place))
+        return behind;
+    at = skip_blanks(behind, scan->end);
+    if (at == scan->end || *at != ':')
+        return NULL;
+    return scan_value(scan, skip_blanks(at + 1, scan->end), place, member);
+}
+
+/* Only what may be used is looked at; the rest is skipped together. at: behind its brace. */
+static const char *seek_members(struct scan *scan, const char *at, struct place place,
+                                uint32_t member, const struct simd_pairs *pairs)
+{
+    for (;;) {
+        at = skip_to(at, scan->end, pairs);
+        if (!at || *at != '"')
+            return at && *at == '}' ? at + 1 : NULL;
+        at = try_member(scan, at, place, member);
+        if (!at)
+            return NULL;
+    }
+}
+
 /* at: behind its brace. */
 static const char *scan_object(struct scan *scan, const char *at, struct place place,
                                uint32_t member)
 {
+    struct simd_pairs room;
+    const struct simd_pairs *pairs = scan->is_strict ? NULL : pairs_of(scan, place, &room);
+
+    if (pairs)
+        return seek_members(scan, at, place, member, pairs);
     at = skip_blanks(at, scan->end);
     if (at < scan->end && *at == '}')
         return at + 1;

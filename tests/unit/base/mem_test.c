@@ -31,6 +31,17 @@ TEST(nothing_is_still_something)
     CHECK(none);
 }
 
+TEST(lines_begin_where_cache_lines_do)
+{
+    static const size_t sizes[] = {0, 1, MEM_LINE, 1000};
+
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        scoped(free) char *lines = mem_lines(sizes[i]);
+        CHECK((uintptr_t)lines % MEM_LINE == 0);
+        memset(lines, 1, sizes[i]);
+    }
+}
+
 TEST(copies_are_equal_and_apart)
 {
     static const char source[] = "one\0two";
