@@ -4,6 +4,7 @@
 
 #include "model/directory.h"
 #include "openapi/yaml_json.h"
+#include "router/buses.h"
 
 /* Evoke's own actions on APIs: the guard of an API or of one of its routes, and the table of
  * all routes that are served. */
@@ -224,9 +225,35 @@ static bool write_api_routes(void *arg, struct text key, const json_t *document)
     return true;
 }
 
+/* Where a bus takes events: the default one at a path without a name, too. */
+static bool write_bus(void *arg, struct text key, const json_t *document)
+{
+    struct listing *listing = arg;
+    struct writer *writer = &listing->writer;
+    struct text name = key, piece;
+    const char *paths[] = {"/events", NULL};
+
+    (void)text_split(&name, '/', &piece);
+    (void)text_split(&name, '/', &piece);
+    paths[1] = arena_format(&listing->call->arena, "/events/%.*s", TEXT_ARG(name));
+    for (size_t i = text_equal(name, TEXT("default")) ? 0 : 1; i < COUNT_OF(paths); i++) {
+        write_open(writer, NULL, '{');
+        write_string(writer, "kind", "bus");
+        write_string(writer, "method", "POST");
+        write_string(writer, "path", paths[i]);
+        write_string(writer, "authorization", buses_is_public(key, document) ? "NONE" : "AWS_IAM");
+        write_text(writer, "target", name);
+        write_close(writer, '}');
+    }
+    return true;
+}
+
 static void write_apis(struct call *call)
 {
     struct listing *listing = call->state;
+
+    registry_each(buses_registry(call->api->buses, BUSES_BUS), TEXT(""), TEXT_NONE, write_bus,
+                  listing);
 
     registry_each(apigateway_registry(call->api->apigateway, APIGATEWAY_API),
                   apigateway_key(call, TEXT("")), TEXT_NONE, write_api_routes, listing);

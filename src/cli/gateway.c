@@ -237,7 +237,7 @@ const struct command command_gateway = {
     .usage = "routes|top|guard [API] [FILE]",
     .summary = "show the routes that are served, and set what stands before them",
     .help = "`routes` prints every route that the running daemon serves: those of APIs, stage by\n"
-            "stage, those of function.yaml and function URLs; with --json all that is known of\n"
+            "stage, those of function.yaml, function URLs and buses; with --json all that is known of\n"
             "each. `guard` shows the guard of an API, or of one of its routes with --route; with\n"
             "a FILE (YAML or JSON; - is the standard input) it sets it, with --remove it takes it\n"
             "away.\n"

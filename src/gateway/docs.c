@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "gateway/docs_page.h"
 #include "gateway/gateway_priv.h"
+#include "guard/docs.h"
 #include "guard/guard.h"
 #include "model/typed.h"
 
@@ -192,11 +193,25 @@ static void add_methods(json_t *item, struct text method, json_t *operation)
     json_object_set_new(item, name, operation);
 }
 
+static enum docs_scope scope_of(const struct guard *guard)
+{
+    return guard && guard->docs ? guard->docs->scope : DOCS_OPEN;
+}
+
+/* Whether everybody may use the route, or is to know of it in any case. */
+static bool is_shown(const struct http_api *api, const struct api_route *route)
+{
+    const struct guard *guard = route->guard ? route->guard : api->guard;
+
+    return scope_of(api->guard) == DOCS_ALL || (route->authorization == AUTHORIZATION_NONE &&
+                                                !route->needs_key && !(guard && guard->signature));
+}
+
 static void add_route(const struct exchange *exchange, json_t *paths, const struct api_route *route)
 {
     struct arena *arena = &exchange->stream->arena;
 
-    if (route->path.len == 0)
+    if (route->path.len == 0 || !is_shown(exchange->route.api, route))
         return;
     struct text path = openapi_path(route->path, arena);
     const char *key = arena_string(arena, path);
@@ -225,6 +240,17 @@ static json_t *describe_api(const struct exchange *exchange)
     for (size_t i = 0; stage && i < stage->route_count; i++)
         add_route(exchange, json_object_get(document, "paths"), &stage->routes[i]);
     return document;
+}
+
+/* An API of which nobody may know anything is none. */
+static bool shows_routes(const struct http_api *api)
+{
+    const struct api_stage *stage = shown_stage(api);
+
+    for (size_t i = 0; stage && i < stage->route_count; i++)
+        if (stage->routes[i].path.len > 0 && is_shown(api, &stage->routes[i]))
+            return true;
+    return false;
 }
 
 /* --- answering --- */
@@ -273,33 +299,66 @@ static void answer_document(struct exchange *exchange)
     reply_json(exchange, 200, arena_copy(&exchange->stream->arena, text_of(text)));
 }
 
-/* Whether the request is for one of the two, by the prefix that only this gateway has. A function
- * or an API whose own route has that path keeps it; who must be signed for to be called is not
- * described to everybody. */
-static bool is_asked(const struct exchange *exchange, const char *file)
+static const char *file_of(struct text path)
 {
-    const struct route *route = &exchange->route;
-    const struct http_request *request = &exchange->stream->request;
-
-    if (request->method != METHOD_GET)
-        return false;
-    if (route->api)
-        return text_equal(request->path,
-                          text_of(arena_format(&exchange->stream->arena, "/apis/%s%s",
-                                               route->api->id, file))) &&
-               (!route->matched || !text_equal(route->matched->path, text_of(file)));
-    return route->function && text_starts(request->path, TEXT("/functions/")) &&
-           text_equal(route->path, text_of(file)) && route->guard && route->guard->types &&
-           auth_is_public(route->function);
+    return text_ends(path, TEXT("/docs"))           ? "/docs"
+           : text_ends(path, TEXT("/openapi.json")) ? "/openapi.json"
+                                                    : NULL;
 }
 
-bool docs_answered(struct exchange *exchange)
+static bool is_asked_of_api(const struct exchange *exchange, struct text file)
 {
-    if (is_asked(exchange, "/docs"))
-        answer_page(exchange);
-    else if (is_asked(exchange, "/openapi.json"))
-        answer_document(exchange);
-    else
+    const struct route *route = &exchange->route;
+    struct text path = text_of(
+        arena_format(&exchange->stream->arena, "/apis/%s%.*s", route->api->id, TEXT_ARG(file)));
+
+    return text_equal(exchange->stream->request.path, path) && !route->api->is_endpoint_disabled &&
+           (!route->matched || !text_equal(route->matched->path, file)) &&
+           scope_of(route->api->guard) != DOCS_OFF && shows_routes(route->api);
+}
+
+static bool is_asked_of_function(const struct exchange *exchange, struct text file)
+{
+    const struct route *route = &exchange->route;
+    const struct guard *guard = route->guard;
+    bool is_open = route->function && auth_is_public(route->function) && guard && !guard->signature;
+
+    return route->function && guard && guard->types &&
+           text_starts(exchange->stream->request.path, TEXT("/functions/")) &&
+           text_equal(route->path, file) && scope_of(guard) != DOCS_OFF &&
+           (is_open || scope_of(guard) == DOCS_ALL);
+}
+
+/* By the prefix that only this gateway has. A function or an API whose own route has that path
+ * keeps it. */
+bool docs_asked(struct exchange *exchange)
+{
+    struct route *route = &exchange->route;
+    const char *file = file_of(exchange->stream->request.path);
+
+    if (!file || exchange->stream->request.method != METHOD_GET)
         return false;
-    return true;
+    exchange->docs = route->api ? is_asked_of_api(exchange, text_of(file))
+                                : is_asked_of_function(exchange, text_of(file));
+    if (exchange->docs && route->api) {
+        route->matched = NULL;
+        route->key = TEXT_NONE;
+        route->guard = route->api->guard;
+    }
+    return exchange->docs;
+}
+
+/* Behind the addresses; the limits are those of the API or function. */
+enum stage_verdict stage_docs(struct exchange *exchange)
+{
+    if (!exchange->docs)
+        return STAGE_PASS;
+    enum stage_verdict verdict = stage_limit_head(exchange);
+    if (verdict != STAGE_PASS)
+        return verdict;
+    if (text_ends(exchange->stream->request.path, TEXT("/docs")))
+        answer_page(exchange);
+    else
+        answer_document(exchange);
+    return STAGE_ANSWERED;
 }

@@ -18,6 +18,7 @@
 static enum stage_verdict (*const stages[])(struct exchange *exchange) = {
     stage_route,   /* function, API, route, guard */
     stage_address, /* and user agents */
+    stage_docs,    /* answers descriptions */
     stage_cors,    /* answers preflights */
     stage_method,    stage_limit_head,   stage_caller, stage_hops,
     stage_authorize,                                 /* waits for keys, functions */

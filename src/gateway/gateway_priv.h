@@ -300,6 +300,7 @@ struct exchange {
     struct text principal;  /* for logs and limits; may be none */
     struct text key_id;     /* of an API key; may be none */
 
+    bool docs; /* it asks for a description */
     bool has_cors;
     struct http_field cors[CORS_FIELDS_MAX];
     size_t cors_count;
@@ -357,6 +358,7 @@ void report_exchange(struct exchange *exchange);
 /* The stages, in their order. */
 enum stage_verdict stage_route(struct exchange *exchange);
 enum stage_verdict stage_address(struct exchange *exchange);
+enum stage_verdict stage_docs(struct exchange *exchange);
 enum stage_verdict stage_cors(struct exchange *exchange);
 enum stage_verdict stage_limit_head(struct exchange *exchange);
 enum stage_verdict stage_method(struct exchange *exchange);
@@ -387,8 +389,8 @@ bool convert_answer(struct exchange *exchange, struct text response, struct answ
 
 /* --- descriptions: docs.c --- */
 
-/* Whether the request was for the description of a function or an API, and is answered. */
-bool docs_answered(struct exchange *exchange);
+/* Whether the request is for the description of a function or an API: then stage_docs answers. */
+bool docs_asked(struct exchange *exchange);
 /* arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/METHOD/path, of the request itself. */
 struct text exchange_route_arn(const struct exchange *exchange);
 

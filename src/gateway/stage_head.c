@@ -97,8 +97,8 @@ enum stage_verdict stage_route(struct exchange *exchange)
     if (status == 0 && route->function && !use_guard(exchange))
         return refuse(exchange, REFUSE_FUNCTION_FAILED);
     attach_compression(exchange);
-    if ((status == 0 || status == 404) && docs_answered(exchange))
-        return STAGE_ANSWERED;
+    if (status == 404 && docs_asked(exchange))
+        status = 0;
     switch (status) {
     case 0:
         break;
@@ -112,6 +112,8 @@ enum stage_verdict stage_route(struct exchange *exchange)
     exchange->found_us = loop_now_us(stream->loop);
     if (route->function)
         memcpy(exchange->url_id, route->function->url.id, sizeof exchange->url_id);
+    if (!exchange->docs)
+        (void)docs_asked(exchange);
     return STAGE_PASS;
 }
 

@@ -7,6 +7,7 @@
 #include "guard/address.h"
 #include "guard/compression.h"
 #include "guard/conversion.h"
+#include "guard/docs.h"
 #include "guard/filter.h"
 #include "guard/limits.h"
 #include "guard/signature.h"
@@ -37,6 +38,7 @@ struct part {
 
 PART(compression)
 PART(conversion)
+PART(docs)
 PART(filter)
 PART(limits)
 PART(signature)
@@ -91,6 +93,7 @@ static const struct part parts[] = {
     ROW("addresses", addresses),
     ROW("compression", compression),
     ROW("conversion", conversion),
+    ROW("docs", docs),
     ROW("filter", filter),
     ROW("limits", limits),
     ROW("signature", signature),

@@ -19,6 +19,7 @@ struct guard { /* each NULL when not set */
     struct filter *filter, *types; /* types: of typed inputs and outputs */
     struct conversion *conversion;
     struct compression *compression;
+    struct docs *docs;
     struct signature *signature; /* of webhooks */
     struct addresses *addresses;
     struct limits *limits;

@@ -205,6 +205,8 @@ static const struct manifest_key http_keys[] = {
                     "docs/content-filter.md"),
     GUARD("compression", "whether answers are compressed for clients that accept it: `true`, "
                          "`false`"),
+    GUARD("docs", "what `/functions/NAME/docs` shows to everybody: `open` (a function that everybody "
+                  "may call), `all` or `off`"),
     GUARD("conversion", "the event it gets: `payload-2.0`, `payload-1.0`, `cloudevents`, `s3`, "
                         "`raw`"),
     {0},

@@ -316,7 +316,7 @@ static bool rebuild_archive(void *arg, struct text key, const json_t *document)
 }
 
 /* Without looking at who asks: a statement with a condition lets nobody in. */
-static bool is_public(struct text key, const json_t *document)
+bool buses_is_public(struct text key, const json_t *document)
 {
     struct text name = key, account = TEXT_NONE, region = TEXT_NONE;
     const json_t *json = json_object_get(document, "Policy");
@@ -341,7 +341,7 @@ static void set_access(struct building *building, struct text key, const json_t 
 {
     struct bus *before = building->bus;
 
-    if (before->is_public == is_public(key, document))
+    if (before->is_public == buses_is_public(key, document))
         return;
     building->bus = bus_with_access(before, !before->is_public);
     bus_unref(before);
@@ -506,7 +506,7 @@ static void finish_loading(struct building *building)
 
     building->bus = bus_new(text_of(building->key), building->loading, building->slot_count);
     building->bus->is_public =
-        is_public(text_of(building->key), registry_find(documents, text_of(building->key)));
+        buses_is_public(text_of(building->key), registry_find(documents, text_of(building->key)));
     free(take(building->loading));
 }
 

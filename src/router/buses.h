@@ -50,6 +50,8 @@ void buses_start(struct buses *buses);
 
 /* To be read only: changes go through buses_put(). */
 const struct registry *buses_registry(const struct buses *buses, enum buses_kind kind);
+/* Whether the bus of that document lets everybody put events, signed or not. */
+bool buses_is_public(struct text key, const json_t *document);
 /* Of a bus; key is the bus's. */
 size_t buses_rule_count(const struct buses *buses, struct text key);
 struct archives *buses_archives(const struct buses *buses);

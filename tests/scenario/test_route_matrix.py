@@ -24,6 +24,15 @@ def handler(event, context):
     return {"principalId": "p", "policyDocument": {"Version": "2012-10-17", "Statement": [
         {"Action": "execute-api:Invoke", "Effect": effect, "Resource": "arn:*/GET/*"}]}}
 """
+# A function that hands out the key of its instance.
+INSTANCE = """
+import os
+def handler(event, context):
+    return [os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"],
+            os.environ["AWS_SESSION_TOKEN"]]
+"""
+CLOUD_EVENT = (b'{"specversion": "1.0", "id": "1", "source": "matrix", "type": "cell"}',
+               {"Content-Type": "application/cloudevents+json"})
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 # What a route says of itself, as far as it decides who passes.
@@ -43,6 +52,7 @@ class World:
                 Principal="apigateway.amazonaws.com")
         self.names = {}  # of authorizers, by id
         self.make_urls()
+        self.make_buses()
         self.api = self.make_api()
         self.keys = self.make_keys()
         self.people = self.make_people()
@@ -59,6 +69,16 @@ class World:
             self.daemon.create(name, {
                 "main.py": ECHO,
                 "function.yaml": f"http:\n  route: /{name}/{{rest+}}\n  auth: {auth}\n"})
+            self.daemon.create(f"methods-{auth}", {"main.py": ECHO, "function.yaml": (
+                f"http:\n  auth: {auth}\n  methods: [POST, PUT]\n  routes:\n"
+                f"  - /methods-{auth}\n  - GET /methods-{auth}/{{id}}\n")})
+
+    def make_buses(self):
+        events = self.daemon.boto("events")
+        events.create_event_bus(Name="closed")
+        events.create_event_bus(Name="open")
+        events.put_permission(EventBusName="open", Action="events:PutEvents", Principal="*",
+                              StatementId="everybody")
 
     def arn(self, name):
         return self.daemon.boto("lambda").get_function(
@@ -106,6 +126,17 @@ class World:
         client.create_stage(ApiId=api, StageName="named", AutoDeploy=True)
         return api
 
+    def make_instances(self):
+        """Keys of instances: of a function that may call all there is, and of one that may not."""
+        called = ["echo", "url-none", "url-aws-iam", "filed-none", "filed-iam", "methods-none",
+                  "methods-iam"]
+        made = {}
+        for name, yaml in (("member", f"calls: {json.dumps(called)}\nbuses: [default, closed]\n"),
+                           ("outsider", "calls: [simple]\nbuses: [open]\n")):
+            self.daemon.create(name, {"main.py": INSTANCE, "function.yaml": yaml})
+            made[name] = self.daemon.invoke(name)[0]
+        return made
+
     # --- people ---
 
     def make_keys(self):
@@ -123,6 +154,8 @@ class World:
 
     def make_people(self):
         token = self.issuer.token
+        self.signers = {"account": self.daemon.keys(), "forger": [self.daemon.keys()[0], "x" * 40],
+                        **self.make_instances()}
         return {
             "nobody": {},
             "stranger": {"Authorization": Key("one").sign(self.issuer.claims())},
@@ -133,9 +166,8 @@ class World:
             "bearer": {"Authorization": token()},
             "friend": {"Authorization": "friend"},
             "foe": {"Authorization": "foe"},
-            "account": "execute-api",
-            "account-of-lambda": "lambda",
-            "forger": "forged",
+            **{f"{who}-of-{service}": (who, service) for who in self.signers
+               for service in ("execute-api", "lambda", "events")},
             "key": {"x-api-key": self.keys["good"]},
             "disabled-key": {"x-api-key": self.keys["disabled"]},
             "planless-key": {"x-api-key": self.keys["planless"]},
@@ -146,22 +178,21 @@ class World:
 
     def ask(self, connection, method, path, host, who):
         headers = self.people[who]
-        if isinstance(headers, str):
-            headers = self.signed(method, path, host, headers)
-        connection.request(method, path, headers={"Host": host, **headers})
+        body, more = CLOUD_EVENT if path.startswith("/events") else (None, {})
+        if isinstance(headers, tuple):
+            headers = self.signed(method, path, host, headers, body)
+        connection.request(method, path, body, headers={"Host": host, **more, **headers})
         answer = connection.getresponse()
         answer.read()
         return answer.status
 
-    def signed(self, method, path, host, service):
+    def signed(self, method, path, host, signer, body):
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
         from botocore.credentials import Credentials
-        key, secret = self.daemon.keys()
-        if service == "forged":
-            secret, service = "x" * 40, "execute-api"
-        request = AWSRequest(method, f"http://{host}{path}", headers={"Host": host})
-        SigV4Auth(Credentials(key, secret), service, "us-east-1").add_auth(request)
+        who, service = signer
+        request = AWSRequest(method, f"http://{host}{path}", data=body, headers={"Host": host})
+        SigV4Auth(Credentials(*self.signers[who]), service, "us-east-1").add_auth(request)
         return dict(request.headers.items())
 
 
@@ -176,7 +207,8 @@ def world(daemon):
 
 TOKENS = {"reader": {"read"}, "writer": {"write", "list"}, "bearer": set(),
           "reader-with-key": {"read"}}
-SIGNERS = {"account", "account-of-lambda", "forger"}
+SIGNERS = {f"{who}-of-{service}" for who in ("account", "forger", "member", "outsider")
+           for service in ("execute-api", "lambda", "events")}
 HAS_AUTHORIZATION = {"stranger", "late", "elsewhere", "friend", "foe",
                      *SIGNERS, *TOKENS}
 
@@ -196,14 +228,21 @@ def by_function(door, who, method):
 
 
 def by_signature(_door, who, _method):
-    return 200 if who == "account" else 403
+    return 200 if who in ("account-of-execute-api", "member-of-execute-api") else 403
 
 
 def by_url_signature(_door, who, _method):
     """What is no signature at all is told so."""
     if who in HAS_AUTHORIZATION - SIGNERS:
         return 400
-    return 200 if who == "account-of-lambda" else 403
+    return 200 if who in ("account-of-lambda", "member-of-lambda") else 403
+
+
+def by_bus(door, who, _method):
+    """An open bus takes what is not signed; what is must be signed right, and by who may."""
+    if door.kind == "NONE" and who not in HAS_AUTHORIZATION:
+        return 202
+    return 202 if who in ("account-of-events", MEMBERS[door.kind]) else 403
 
 
 def by_nothing(_door, _who, _method):
@@ -214,9 +253,15 @@ JUDGES = {"NONE": by_nothing, "JWT": by_token, "CUSTOM": by_function, "AWS_IAM":
 URL_JUDGES = {"NONE": by_nothing, "AWS_IAM": by_url_signature}
 
 
-def expected(door, who, method, is_url):
+# Who of the functions lists the buses of that kind.
+MEMBERS = {"NONE": "outsider-of-events", "AWS_IAM": "member-of-events"}
+BUS_JUDGES = {"NONE": by_bus, "AWS_IAM": by_bus}
+OF_KIND = {"function": URL_JUDGES, "http": JUDGES, "bus": BUS_JUDGES}
+
+
+def expected(door, who, method, kind):
     """A door of a kind that is not known here fails: KeyError."""
-    status = (URL_JUDGES if is_url else JUDGES)[door.kind](door, who, method)
+    status = OF_KIND[kind][door.kind](door, who, method)
     if status == 200 and door.needs_key and who not in ("key", "reader-with-key"):
         return 403
     return status
@@ -249,11 +294,11 @@ def test_every_cell(world):
             for who in world.people:
                 cells += 1
                 status = world.ask(connection, method, path, host, who)
-                want = expected(door, who, method, not route.get("apiId"))
+                want = expected(door, who, method, route["kind"])
                 if status != want:
                     wrong.append(f"{route} {method} {path} {who}: {status}, not {want}")
     assert not wrong, f"{len(wrong)} of {cells}\n" + "\n".join(wrong[:40])
-    assert cells > 1000, cells
+    assert cells > 3000, cells
     print(f"{len(routes)} routes, {cells} cells")
 
 
@@ -270,3 +315,60 @@ def requests_of(world, route):
     else:
         path = example(path)
     return [(one, path, host) for one in methods]
+
+
+# --- what is no route ---
+
+def test_another_method_of_a_routes_path_is_no_route(world):
+    """Of function.yaml's routes, for everybody: 404 whoever asks."""
+    routes = json.loads(world.daemon.run("gateway", "routes", "--json").stdout)
+    there = {(route["method"], example(route["path"])) for route in routes
+             if route["kind"] == "function"}
+    paths = {path for method, path in there if path.startswith("/methods-")}
+    host, connection, cells = f"localhost:{world.daemon.connect().port}", world.daemon.connect(), 0
+    assert len(paths) == 4
+    for path in paths:
+        for method in METHODS:
+            if (method, path) in there:
+                continue
+            for who in world.people:
+                cells += 1
+                assert world.ask(connection, method, path, host, who) == 404, (method, path, who)
+    print(f"{cells} cells")
+
+
+def documents(world, api):
+    return [f"/apis/{api}/docs", f"/apis/{api}/openapi.json"]
+
+
+def test_descriptions_tell_everybody_of_open_doors_only(world):
+    """Whoever asks gets the same, and nothing of a route that not everybody may use."""
+    host, connection = f"localhost:{world.daemon.connect().port}", world.daemon.connect()
+    for path in documents(world, world.api):
+        for who in world.people:
+            assert world.ask(connection, "GET", path, host, who) == 200, (path, who)
+    described = json.loads(world.daemon.get(documents(world, world.api)[1])[2])["paths"]
+    assert set(described) == {"/open", "/open/{proxy}"}
+    guard = f"/_evoke/apis/{world.api}/guard"
+    assert world.daemon.signed("PUT", guard, {"docs": "off"}, "apigateway")[0] == 200
+    for path in documents(world, world.api):  # now they are $default's, as any path
+        for who in world.people:
+            door = Door("JWT", "token", frozenset(), False)
+            assert (world.ask(connection, "GET", path, host, who)
+                    == expected(door, who, "GET", "http")), (path, who)
+    assert world.daemon.signed("PUT", guard, {"docs": "all"}, "apigateway")[0] == 200
+    described = json.loads(world.daemon.get(documents(world, world.api)[1])[2])["paths"]
+    assert {"/signed", "/token/{id}", "/key"} <= set(described)
+    world.daemon.signed("DELETE", guard, None, "apigateway")
+
+
+def test_an_api_of_which_everything_is_protected_is_not_described(world):
+    client = world.client
+    api = client.create_api(Name="hidden", ProtocolType="HTTP")["ApiId"]
+    client.create_route(ApiId=api, RouteKey="GET /signed", AuthorizationType="AWS_IAM")
+    client.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
+    host, connection = f"localhost:{world.daemon.connect().port}", world.daemon.connect()
+    for path in documents(world, api):
+        for who in world.people:
+            assert world.ask(connection, "GET", path, host, who) == 404, (path, who)
+    client.delete_api(ApiId=api)
