@@ -103,12 +103,13 @@ def wrk(url, connections, script=None):
 
 def compare(name, ours, theirs, connections, goals, peer="nginx", script=None):
     """Measures both in turn and prints rate and p50 ratios. goals: {"rate": least,
-    "p50": most}, either may be missing."""
+    "p50": most}, either may be missing. script: of both sides, or one each."""
     rounds = []
-    wrk(ours, connections, script)
-    wrk(theirs, connections, script)
+    mine, other = script if isinstance(script, tuple) else (script, script)
+    wrk(ours, connections, mine)
+    wrk(theirs, connections, other)
     for _ in range(ROUNDS):
-        rounds.append((wrk(ours, connections, script), wrk(theirs, connections, script)))
+        rounds.append((wrk(ours, connections, mine), wrk(theirs, connections, other)))
     rate = [statistics.median(side) for side in
             zip(*((a[0], b[0]) for a, b in rounds))]
     p50 = [statistics.median(side) for side in zip(*((a[1], b[1]) for a, b in rounds))]

@@ -188,8 +188,9 @@ void auth_deny(struct call *call, const char *permission, struct text resource);
  * shard, like the next two. */
 const char *auth_caller_arn(struct call *call);
 const struct function *auth_calling_function(const struct call *call); /* NULL: not a function */
-/* Whether function.yaml of the calling function lists name under calls. */
-bool auth_may_call(const struct call *call, struct text name);
+/* Whether function.yaml of the calling function lists name under calls, or the policy of the
+ * function of that name lets its role or session invoke it. */
+bool auth_may_call(struct call *call, struct text name);
 bool auth_may_put(const struct call *call, struct text bus);    /* likewise under buses */
 bool auth_may_send(const struct call *call, struct text queue); /* likewise under queues */
 /* How many functions the chain went through that ends in this call with that X-Amzn-Trace-Id:

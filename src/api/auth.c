@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "model/lineage.h"
+#include "model/permission.h"
 
 /*
  * Who calls, and what they may do. The root key may do everything. A function's key may do
@@ -144,11 +145,28 @@ static const struct version *calling_version(const struct call *call)
     return function ? function->latest : NULL;
 }
 
-bool auth_may_call(const struct call *call, struct text name)
+/* By the policy of the one that is called. */
+static bool is_let(struct call *call, struct text name)
+{
+    const struct function *self = auth_calling_function(call);
+    const struct function *function =
+        self ? directory_find(shard_directory(call->shard->shard), text_of(self->account),
+                              text_of(self->region), name)
+             : NULL;
+    const struct permission_ask ask = {
+        .action = TEXT("lambda:InvokeFunction"),
+        .role = self ? text_of(self->latest->config.role) : TEXT_NONE,
+        .session = text_of(auth_caller_arn(call)),
+    };
+
+    return function && permission_lets(function, &ask);
+}
+
+bool auth_may_call(struct call *call, struct text name)
 {
     const struct version *version = calling_version(call);
 
-    return version && version_may_call(version, name);
+    return version && (version_may_call(version, name) || is_let(call, name));
 }
 
 bool auth_may_put(const struct call *call, struct text bus)

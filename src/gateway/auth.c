@@ -25,22 +25,52 @@ static struct text holder_part(const struct key *key, int index)
     return part;
 }
 
-/* As IAM names them: the root user by its account, an instance as a session of its
- * function's role. */
+/* The version that is the caller: the very one in whose sandbox the request was made, if
+ * it was made in one; else what the function of the key is now. */
+static const struct version *calling_version(const struct gateway_options *options,
+                                             const struct origin *origin,
+                                             const struct caller *caller)
+{
+    if (origin->inside && origin->access_key &&
+        text_equal(text_of(origin->access_key), caller->claim.access_key))
+        return origin->inside;
+    const struct function *function =
+        directory_find(options->directory, holder_part(&caller->key, 0),
+                       holder_part(&caller->key, 1), holder_part(&caller->key, 2));
+    return function ? function->latest : NULL;
+}
+
+/* As IAM names them: the root user by its account, an instance as a session of its function's
+ * role. A session's name has at least two characters; Lambda helps a shorter one. */
 static void name_caller(struct caller *caller, const struct gateway_options *options,
-                        struct arena *arena)
+                        const struct origin *origin, struct arena *arena)
 {
     if (caller->key.kind != KEY_INSTANCE) {
         caller->account = caller->id = text_of(options->account);
         caller->arn = text_of(arena_format(arena, "arn:aws:iam::%s:root", options->account));
         return;
     }
+    const struct version *version = calling_version(options, origin, caller);
     struct text name = holder_part(&caller->key, 2);
+    struct text role = version ? text_of(version->config.role) : TEXT("evoke");
+    const char *session =
+        arena_format(arena, "%.*s%s", TEXT_ARG(name), name.len < 2 ? "@lambda_function" : "");
+
+    caller->role = arena_copy(arena, role);
+    while (text_contains(role, '/'))
+        role = text_skip(role, text_find(role, '/') + 1);
     caller->account = holder_part(&caller->key, 0);
-    caller->id = text_of(
-        arena_format(arena, "%.*s:%.*s", TEXT_ARG(caller->claim.access_key), TEXT_ARG(name)));
-    caller->arn = text_of(arena_format(arena, "arn:aws:sts::%.*s:assumed-role/%.*s/%.*s",
-                                       TEXT_ARG(caller->account), TEXT_ARG(name), TEXT_ARG(name)));
+    caller->id = text_of(arena_format(arena, "AROAEVOKE:%s", session));
+    caller->arn = text_of(arena_format(arena, "arn:aws:sts::%.*s:assumed-role/%.*s/%s",
+                                       TEXT_ARG(caller->account), TEXT_ARG(role), session));
+}
+
+/* A key of an instance opens nothing inside another instance's sandbox. */
+static bool key_belongs_here(const struct caller *caller, const struct origin *origin)
+{
+    return caller->key.kind != KEY_INSTANCE || !origin->inside ||
+           (origin->access_key &&
+            text_equal(caller->claim.access_key, text_of(origin->access_key)));
 }
 
 static int verify(const struct gateway_options *options, struct http_stream *stream,
@@ -75,11 +105,13 @@ struct caller *auth_read(const struct gateway_options *options, struct http_stre
         return NULL;
     keyring_find(options->keyring, caller->claim.access_key, caller->claim.session_token,
                  &caller->key);
+    if (!key_belongs_here(caller, stream->context))
+        caller->key.kind = KEY_UNKNOWN;
     if (caller->key.kind == KEY_UNKNOWN) {
         (void)verify(options, stream, caller, TEXT_NONE, refusal);
         return NULL;
     }
-    name_caller(caller, options, &stream->arena);
+    name_caller(caller, options, stream->context, &stream->arena);
     return caller;
 }
 
@@ -95,29 +127,39 @@ int auth_verify(const struct gateway_options *options, struct http_stream *strea
     return verify(options, stream, caller, body_sha256, refusal);
 }
 
-/* The version whose `calls` count: the very one in whose sandbox the request was made, if
- * it was made in one; else what the function of the key is now. */
-static const struct version *calling_version(const struct gateway_options *options,
-                                             const struct origin *origin,
-                                             const struct caller *caller)
+static bool is_listed(const struct gateway_options *options, const struct origin *origin,
+                      const struct caller *caller, const struct function *function)
 {
-    if (origin->inside && origin->access_key &&
-        text_equal(text_of(origin->access_key), caller->claim.access_key))
-        return origin->inside;
-    const struct function *function =
-        directory_find(options->directory, holder_part(&caller->key, 0),
-                       holder_part(&caller->key, 1), holder_part(&caller->key, 2));
-    return function ? function->latest : NULL;
+    const struct version *version = calling_version(options, origin, caller);
+
+    return version && text_equal(text_of(version->account), text_of(function->account)) &&
+           version_may_call(version, text_of(function->name));
+}
+
+static bool may_call(const struct gateway_options *options, const struct origin *origin,
+                     const struct caller *caller, const struct function *function,
+                     struct permission_ask ask)
+{
+    if (caller->key.kind == KEY_ROOT || is_listed(options, origin, caller, function))
+        return true;
+    ask.role = caller->role;
+    ask.session = caller->arn;
+    return permission_lets(function, &ask);
 }
 
 bool caller_may_call(const struct gateway_options *options, const struct origin *origin,
                      const struct caller *caller, const struct function *function)
 {
-    if (caller->key.kind == KEY_ROOT)
-        return true;
-    const struct version *version = calling_version(options, origin, caller);
-    return version && text_equal(text_of(version->account), text_of(function->account)) &&
-           version_may_call(version, text_of(function->name));
+    return may_call(options, origin, caller, function,
+                    (struct permission_ask){.action = TEXT("lambda:InvokeFunction")});
+}
+
+bool caller_may_call_url(const struct gateway_options *options, const struct origin *origin,
+                         const struct caller *caller, const struct function *function)
+{
+    return may_call(options, origin, caller, function,
+                    (struct permission_ask){.action = TEXT("lambda:InvokeFunctionUrl"),
+                                            .url_auth_type = TEXT("AWS_IAM")});
 }
 
 bool caller_is_function(const struct caller *caller, struct text name)

@@ -73,6 +73,7 @@ struct text context_value(const struct exchange *exchange, struct text name, str
 {
     const struct http_request *request = &exchange->stream->request;
     const struct route *route = &exchange->route;
+    const struct caller *caller = exchange->caller;
     struct text domain = event_domain(request->host);
     const struct {
         struct text name, value;
@@ -83,7 +84,12 @@ struct text context_value(const struct exchange *exchange, struct text name, str
         {TEXT("domainPrefix"), text_slice(domain, 0, text_find(domain, '.'))},
         {TEXT("extendedRequestId"), text_of(exchange->request_id)},
         {TEXT("httpMethod"), request->method_text},
+        {TEXT("identity.accessKey"), caller ? caller->claim.access_key : TEXT_NONE},
+        {TEXT("identity.accountId"), caller ? caller->account : TEXT_NONE},
+        {TEXT("identity.caller"), caller ? caller->id : TEXT_NONE},
         {TEXT("identity.sourceIp"), text_of(exchange->source_ip)},
+        {TEXT("identity.user"), caller ? caller->id : TEXT_NONE},
+        {TEXT("identity.userArn"), caller ? caller->arn : TEXT_NONE},
         {TEXT("identity.userAgent"), http_header(request, TEXT("user-agent"))},
         {TEXT("path"), route->path},
         {TEXT("protocol"), request->http_1_0 ? TEXT("HTTP/1.0") : TEXT("HTTP/1.1")},

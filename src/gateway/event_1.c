@@ -156,25 +156,39 @@ struct text event_inner_authorizer(struct text authorizer)
     return TEXT_NONE;
 }
 
+void event_add_signer(struct buffer *out, const struct caller *caller)
+{
+    event_add_member(out, TEXT(",\"accessKey\":"), caller->claim.access_key);
+    event_add_member(out, TEXT(",\"accountId\":"), caller->account);
+    event_add_member(out, TEXT(",\"caller\":"), caller->id);
+    event_add_member(out, TEXT(",\"user\":"), caller->id);
+    event_add_member(out, TEXT(",\"userArn\":"), caller->arn);
+}
+
 static void add_identity(struct buffer *out, const struct request_event *event)
 {
     struct text agent = http_header(event->request, TEXT("user-agent"));
 
-    buffer_add_literal(out, ",\"identity\":{\"accessKey\":null,\"accountId\":null,\"caller\":null,");
+    buffer_add_literal(out, ",\"identity\":{");
     if (event->client) {
         event_add_certificate(out, event->client);
         buffer_add_char(out, ',');
     }
     buffer_add_literal(out, "\"cognitoAmr\":null,\"cognitoAuthenticationProvider\":null,"
                             "\"cognitoAuthenticationType\":null,\"cognitoIdentityId\":null,"
-                            "\"cognitoIdentityPoolId\":null,\"principalOrgId\":null,");
-    event_add_member(out, TEXT("\"sourceIp\":"), event->source_ip);
-    buffer_add_literal(out, ",\"user\":null,\"userAgent\":");
+                            "\"cognitoIdentityPoolId\":null,\"principalOrgId\":null");
+    if (event->caller)
+        event_add_signer(out, event->caller);
+    else
+        buffer_add_literal(out, ",\"accessKey\":null,\"accountId\":null,\"caller\":null,"
+                                "\"user\":null,\"userArn\":null");
+    event_add_member(out, TEXT(",\"sourceIp\":"), event->source_ip);
+    buffer_add_literal(out, ",\"userAgent\":");
     if (text_is_set(agent))
         buffer_add_json(out, agent);
     else
         buffer_add_literal(out, "null");
-    buffer_add_literal(out, ",\"userArn\":null}");
+    buffer_add_char(out, '}');
 }
 
 static void add_context(struct buffer *out, const struct request_event *event)

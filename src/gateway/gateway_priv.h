@@ -101,6 +101,7 @@ struct caller {
     int64_t now_ms;      /* when the head came: a slow body does not make it expire */
     /* As an event shows them. */
     struct text account, id, arn;
+    struct text role; /* ARN of an instance's function's role; none of the root user */
 };
 
 /* Whether everybody may call the function's URL: type NONE and the permission for it. */
@@ -114,9 +115,12 @@ bool auth_needs_hash(const struct http_request *request);
 int auth_verify(const struct gateway_options *options, struct http_stream *stream,
                 const struct caller *caller, struct text body_sha256,
                 struct sigv4_refusal *refusal);
-/* Whether a caller who is who it says may call that function. */
+/* Whether a caller who is who it says may call that function: an instance may if its function's
+ * file lists it, or if the policy of the one that is called names its role or session. */
 bool caller_may_call(const struct gateway_options *options, const struct origin *origin,
                      const struct caller *caller, const struct function *function);
+bool caller_may_call_url(const struct gateway_options *options, const struct origin *origin,
+                         const struct caller *caller, const struct function *function);
 /* Whether it is an instance of that function of the gateway's account. */
 bool caller_is_function(const struct caller *caller, struct text name);
 /* Likewise put events into that bus. */
@@ -138,7 +142,7 @@ size_t cors_headers(const struct cors *cors, const struct http_request *request,
 struct request_event {
     const struct http_request *request; /* as the client sent it, or as it was mapped */
     const struct route *route;
-    const struct caller *caller; /* of a URL; NULL: anonymous */
+    const struct caller *caller; /* who signed; NULL: nobody had to */
     struct text authorizer;      /* of an API: the value of requestContext.authorizer; or none */
     struct text account, source_ip;
     uint16_t port;
@@ -154,6 +158,8 @@ struct request_event {
 void event_write(const struct request_event *event, struct arena *arena, struct buffer *out);
 void event_write_1(const struct request_event *event, struct arena *arena, struct buffer *out);
 
+/* ,"accessKey":...: what an event of format 1.0 says in its identity of who signed. */
+void event_add_signer(struct buffer *out, const struct caller *caller);
 /* {"iam": {...}}, as an event shows who signed. In arena. */
 struct text event_caller(const struct caller *caller, struct arena *arena);
 
@@ -399,6 +405,10 @@ enum stage_verdict integration_function(struct exchange *exchange);
 enum stage_verdict integration_http(struct exchange *exchange);
 enum stage_verdict integration_service(struct exchange *exchange);
 enum stage_verdict socket_connect(struct exchange *exchange); /* of a WebSocket API */
+/* The function that an API's integration leads to; NULL: another kind of integration, or none, or
+ * the function is not there. */
+const struct function *integration_called(const struct gateway_options *options,
+                                          const struct api_integration *integration);
 /* The version that an API's integration names; NULL: there is none, or its function does not
  * let that source ARN call it. */
 const struct version *integration_version(const struct gateway_options *options,

@@ -37,14 +37,21 @@ static bool may_be_called(const struct http_api *api, const struct function *fun
     return permission_lets(function, &ask);
 }
 
+const struct function *integration_called(const struct gateway_options *options,
+                                          const struct api_integration *integration)
+{
+    if (!integration || integration->kind != INTEGRATION_FUNCTION)
+        return NULL;
+    return directory_find(options->directory, text_of(integration->account),
+                          text_of(integration->region), text_of(integration->function));
+}
+
 const struct version *integration_version(const struct gateway_options *options,
                                           const struct http_api *api,
                                           const struct api_integration *integration,
                                           struct text source_arn)
 {
-    const struct function *function =
-        directory_find(options->directory, text_of(integration->account),
-                       text_of(integration->region), text_of(integration->function));
+    const struct function *function = integration_called(options, integration);
 
     if (!function || !(integration->has_credentials || may_be_called(api, function, source_arn)))
         return NULL;

@@ -12,6 +12,8 @@ static void add_identity(const struct socket *socket, struct buffer *out)
                      text_of(socket->exchange->source_ip));
     if (text_is_set(agent))
         event_add_member(out, TEXT(",\"userAgent\":"), agent);
+    if (socket->exchange->caller)
+        event_add_signer(out, socket->exchange->caller);
     buffer_add_char(out, '}');
 }
 

@@ -40,15 +40,11 @@ static bool is_signed_right(struct exchange *exchange, struct sigv4_refusal *ref
 static bool may_use_route(const struct exchange *exchange)
 {
     const struct gateway_options *options = &exchange->gateway->options;
-    const struct api_integration *integration = exchange->route.matched->integration;
+    const struct function *function =
+        integration_called(options, exchange->route.matched->integration);
 
     if (exchange->caller->key.kind == KEY_ROOT)
         return true;
-    if (!integration || integration->kind != INTEGRATION_FUNCTION)
-        return false;
-    const struct function *function =
-        directory_find(options->directory, text_of(integration->account),
-                       text_of(integration->region), text_of(integration->function));
     return function && caller_may_call(options, exchange->origin, exchange->caller, function);
 }
 
@@ -78,8 +74,8 @@ enum stage_verdict stage_signed(struct exchange *exchange)
         reply_refuse_signature(exchange, &refusal);
         return STAGE_ANSWERED;
     }
-    if (caller_may_call(&exchange->gateway->options, exchange->origin, exchange->caller,
-                        exchange->route.function))
+    if (caller_may_call_url(&exchange->gateway->options, exchange->origin, exchange->caller,
+                            exchange->route.function))
         return STAGE_PASS;
     reply_refuse(exchange, REFUSE_FORBIDDEN);
     return STAGE_ANSWERED;

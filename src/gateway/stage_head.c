@@ -174,17 +174,27 @@ enum stage_verdict stage_caller(struct exchange *exchange)
     return STAGE_ANSWERED;
 }
 
+/* Of an API: the function behind the route. */
+static bool may_recurse(const struct exchange *exchange)
+{
+    const struct function *function = exchange->route.function;
+
+    if (exchange->route.api)
+        function =
+            integration_called(&exchange->gateway->options, exchange->route.matched->integration);
+    return function && function->may_recurse;
+}
+
 /* A call from within a function is one hop more; from outside nothing was before it. */
 enum stage_verdict stage_hops(struct exchange *exchange)
 {
     const struct http_request *request = &exchange->stream->request;
-    const struct function *function = exchange->route.function;
     bool is_inside = exchange->origin->inside ||
                      (exchange->caller && exchange->caller->key.kind == KEY_INSTANCE);
 
     if (is_inside)
         exchange->hops = trace_hops(http_header(request, TEXT("x-amzn-trace-id"))) + 1;
-    if (exchange->hops < LIMIT_HOPS || (function && function->may_recurse))
+    if (exchange->hops < LIMIT_HOPS || may_recurse(exchange))
         return STAGE_PASS;
     return refuse(exchange, REFUSE_RECURSION);
 }

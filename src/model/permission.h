@@ -13,5 +13,6 @@ struct permission_ask {
     struct text action;  /* "lambda:InvokeFunction" */
     struct text source_arn, source_account; /* on whose behalf a service asks */
     struct text url_auth_type;              /* "NONE", "AWS_IAM": by the function's URL */
+    struct text role, session; /* ARNs of who asks, or none: of a role and its session */
 };
 bool permission_lets(const struct function *function, const struct permission_ask *ask);

@@ -43,6 +43,8 @@ TEST(a_public_url_needs_the_permission_that_says_so)
 
 /* --- type AWS_IAM --- */
 
+#define ROLE "arn:aws:iam::000000000000:role/work/clerk"
+
 struct place {
     char folder[32];
     struct keyring *keyring;
@@ -69,6 +71,7 @@ static void init(struct place *place)
     fixture_permit(locked); /* a permission for everybody does not open it */
     fixture_put(&place->f, locked);
     struct function *caller = fixture_function("caller", "");
+    model_set(&caller->latest->config.role, TEXT(ROLE));
     caller->latest->config.calls = mem_zalloc(sizeof(char *));
     caller->latest->config.calls[0] = mem_strdup("locked");
     caller->latest->config.call_count = 1;
@@ -287,6 +290,66 @@ TEST(in_a_sandbox_the_version_that_runs_there_counts)
     done(&place);
 }
 
+TEST(a_key_of_another_instance_opens_nothing_in_a_sandbox)
+{
+    struct instance_key own, stolen;
+    struct place place;
+
+    init(&place);
+    keyring_issue(place.keyring, TEXT("000000000000/us-east-1/stranger"), &own);
+    keyring_issue(place.keyring, TEXT("000000000000/us-east-1/caller"), &stolen);
+    struct signed_request r = by_instance(&stolen);
+    CHECK(try(&place, &r, 1) == 0); /* outside */
+    place.f.origin.inside = directory_find(&place.f.directory, TEXT("000000000000"),
+                                           TEXT("us-east-1"), TEXT("stranger"))
+                                ->latest;
+    place.f.origin.access_key = own.access_key;
+    check_refused(&place, &r, "UnrecognizedClientException");
+    struct signed_request root = by_root(&place); /* whoever was given it */
+    CHECK(try(&place, &root, 1) == 0);
+    done(&place);
+}
+
+TEST(the_policy_of_what_is_called_may_name_who_calls)
+{
+    static const struct {
+        const char *principal, *action, *type;
+        int status;
+    } cases[] = {
+        {ROLE, "lambda:InvokeFunctionUrl", "AWS_IAM", 0},
+        {ROLE, "lambda:InvokeFunctionUrl", "", 0},
+        {"arn:aws:sts::000000000000:assumed-role/clerk/caller", "lambda:*", "AWS_IAM", 0},
+        {"*", "lambda:InvokeFunctionUrl", "AWS_IAM", 0},
+        {ROLE, "lambda:InvokeFunctionUrl", "NONE", 403},
+        {ROLE, "lambda:InvokeFunction", "", 403},
+        {ROLE "2", "lambda:InvokeFunctionUrl", "AWS_IAM", 403},
+        {"arn:aws:iam::000000000000:root", "lambda:InvokeFunctionUrl", "AWS_IAM", 403},
+        {"000000000000", "lambda:InvokeFunctionUrl", "AWS_IAM", 403},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct instance_key key;
+        struct place place;
+        init(&place);
+        struct function *locked = fixture_function("locked", URL_A);
+        locked->url.auth = URL_AUTH_IAM;
+        fixture_permit(locked);
+        model_set(&locked->permissions[0].principal, text_of(cases[i].principal));
+        model_set(&locked->permissions[0].action, text_of(cases[i].action));
+        model_set(&locked->permissions[0].function_url_auth_type, text_of(cases[i].type));
+        fixture_put(&place.f, locked);
+        struct function *caller = fixture_function("caller", ""); /* lists nothing */
+        model_set(&caller->latest->config.role, TEXT(ROLE));
+        fixture_put(&place.f, caller);
+        keyring_issue(place.keyring, TEXT("000000000000/us-east-1/caller"), &key);
+        struct signed_request r = by_instance(&key);
+        int status = try(&place, &r, 1);
+        CHECK_MSG(status == cases[i].status, "%s %s: %d", cases[i].principal, cases[i].action,
+                  status);
+        done(&place);
+    }
+}
+
 TEST(an_event_names_the_instance_that_called)
 {
     struct instance_key key;
@@ -304,7 +367,8 @@ TEST(an_event_names_the_instance_that_called)
     const json_t *iam = json_object_get(json_object_get(context, "authorizer"), "iam");
     CHECK_TEXT(json_text(context, "accountId"), "000000000000");
     CHECK_TEXT(json_text(iam, "accessKey"), key.access_key);
-    CHECK_TEXT(json_text(iam, "userArn"), "arn:aws:sts::000000000000:assumed-role/caller/caller");
+    CHECK_TEXT(json_text(iam, "userArn"), "arn:aws:sts::000000000000:assumed-role/clerk/caller");
+    CHECK_TEXT(json_text(iam, "callerId"), "AROAEVOKE:caller");
     CHECK(!json_object_get(json_object_get(event, "headers"), "authorization"));
     CHECK(!json_object_get(json_object_get(event, "headers"), "x-amz-security-token"));
     fixture_return(&place.f, "1");

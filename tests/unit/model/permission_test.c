@@ -55,6 +55,22 @@ TEST(who_is_named_may)
     CHECK(!permission_lets(&(struct function){0}, &events));
 }
 
+TEST(a_role_and_its_session_are_principals)
+{
+    static const struct permission_ask ask = {
+        .action = TEXT("lambda:InvokeFunction"),
+        .role = TEXT("arn:aws:iam::1:role/r"),
+        .session = TEXT("arn:aws:sts::1:assumed-role/r/s"),
+    };
+
+    CHECK(lets(STATEMENT(.principal = (char[]){"arn:aws:iam::1:role/r"}, INVOKE), ask));
+    CHECK(lets(STATEMENT(.principal = (char[]){"arn:aws:sts::1:assumed-role/r/s"}, INVOKE), ask));
+    CHECK(!lets(STATEMENT(.principal = (char[]){"arn:aws:iam::1:role/r*"}, INVOKE), ask));
+    CHECK(!lets(STATEMENT(.principal = (char[]){"arn:aws:iam::1:root"}, INVOKE), ask));
+    CHECK(!lets(STATEMENT(OF_EVENTS, INVOKE), ask));
+    CHECK(!lets(STATEMENT(.principal = (char[]){""}, INVOKE), ask));
+}
+
 TEST(each_condition_must_be_met)
 {
     CHECK(lets(STATEMENT(OF_EVENTS, INVOKE, .source_arn = (char[]){RULE "*"}), events));
