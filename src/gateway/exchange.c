@@ -7,6 +7,7 @@
 #include "gateway/gateway_priv.h"
 #include "gateway/socket_priv.h"
 #include "guard/limit.h"
+#include "guard/waf.h"
 
 /*
  * One request from its head to its answer: the stages below, one after the other, each of which
@@ -252,6 +253,8 @@ static void on_close(struct http_stream *stream, bool reset)
     stream_done(exchange);
     if (exchange->is_going_out)
         invocation_free(exchange->invocation);
+    waf_check_close(exchange->waf);
+    waf_drop_answer(exchange);
     buffer_done(&exchange->body);
     crypto_hash_free(exchange->hash);
     limit_leave(exchange->place);

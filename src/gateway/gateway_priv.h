@@ -335,7 +335,9 @@ struct exchange {
     struct text error;             /* of the gateway's own answer */
     struct socket *socket;         /* of a WebSocket API; NULL before its integration */
     struct limit_slot *place;      /* among what the route may do at once */
-    struct waf_check *waf;         /* while the firewall looks */
+    struct waf_check *waf;         /* from its request on, until the firewall has looked at all */
+    struct held_answer *held;      /* the answer, while the firewall looks at it */
+    bool is_refused;               /* it did not like the answer */
     struct relay *relay;           /* to an HTTP integration */
     struct asked *asked;           /* of a service */
 
@@ -383,6 +385,20 @@ enum stage_verdict stage_integration(struct exchange *exchange);
 /* The filter and the types on the way out: false, and a line in the log, when the answer must not
  * go. type: the content type if it has none of its own. stage_filter.c. */
 bool filter_outgoing(struct exchange *exchange, struct answer *answer, struct text type);
+
+/* --- the firewall and answers: waf_answer.c --- */
+
+/* Whether an answer is to be held, which is sent or refused later. */
+bool waf_looks_at_answers(const struct exchange *exchange);
+void waf_hold_answer(struct exchange *exchange, const struct answer *answer);
+/* Only its head is looked at; chunks and the end that come meanwhile are held too. */
+void waf_hold_stream(struct exchange *exchange, const struct answer *answer);
+void waf_hold_chunk(struct exchange *exchange, struct text chunk);
+void waf_hold_end(struct exchange *exchange, bool failed);
+void waf_answer_checked(struct exchange *exchange);
+void waf_drop_answer(struct exchange *exchange);
+/* A line of the log if rules matched a "request" or an "answer". stage_waf.c */
+void waf_tell(const struct exchange *exchange, const char *what);
 
 /* --- the event and its answer by a guard's conversion: convert.c --- */
 

@@ -97,6 +97,8 @@ static struct invocation *make_invocation(struct exchange *exchange, const struc
     struct http_stream *stream = exchange->stream;
     const struct route *route = &exchange->route;
     struct invocation *invocation = invocation_new(version);
+    if (exchange->request_id[0] && !route->api) /* it was told already */
+        memcpy(invocation->request_id, exchange->request_id, sizeof invocation->request_id);
     bool streams = route->function && route->function->url.mode == INVOKE_RESPONSE_STREAM &&
                    !judges_answers(route->guard);
 

@@ -122,13 +122,20 @@ static void finish_fields(struct exchange *exchange, struct answer *answer,
 void reply_complete(struct exchange *exchange, struct answer *answer, struct text content_type)
 {
     finish_fields(exchange, answer, content_type);
+    if (waf_looks_at_answers(exchange)) {
+        waf_hold_answer(exchange, answer);
+        return;
+    }
     http_respond(exchange->stream, answer->status, answer->fields, answer->count, answer->body);
 }
 
 void reply_begin(struct exchange *exchange, struct answer *answer, struct text content_type)
 {
     finish_fields(exchange, answer, content_type);
-    http_begin(exchange->stream, answer->status, answer->fields, answer->count, -1);
+    if (waf_looks_at_answers(exchange))
+        waf_hold_stream(exchange, answer);
+    else
+        http_begin(exchange->stream, answer->status, answer->fields, answer->count, -1);
 }
 
 static struct answer start(struct exchange *exchange, int status, struct text type,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <arpa/inet.h>
 
+#include "base/crypto.h"
 #include "base/log.h"
 #include "gateway/gateway_priv.h"
 #include "guard/guard.h"
@@ -20,20 +21,28 @@ static void format_ids(const struct waf_check *check, char out[static IDS_BYTES]
                                 (long long)check->matches[i].id);
 }
 
-/* What matched is told for each request: only those that a rule speaks of have a line. */
-static void log_matches(const struct exchange *exchange, const struct waf_check *check)
+/* Rules that match without enough of a score to block do so for many a plain request. */
+void waf_tell(const struct exchange *exchange, const char *what)
 {
+    const struct waf_check *check = exchange->waf;
+    const struct route *route = &exchange->route;
     char ids[IDS_BYTES];
 
     if (check->match_count == 0)
         return;
     format_ids(check, ids);
-    log_warn(check->status ? "the firewall blocked a request" : "the firewall noticed a request",
-             LOG_TEXT("client", exchange->source_ip), LOG_TEXT("rules", ids),
-             LOG_TEXT("rule", check->matches[0].message),
-             LOG_TEXT("in", check->matches[0].variable), LOG_NUM("status", check->status),
-             LOG_NUM("would-block", check->is_logged_only), LOG_NUM("us", check->us),
-             LOG_TEXT("request", exchange->request_id));
+    enum log_level level = check->status || check->is_logged_only ? LEVEL_WARN : LEVEL_DEBUG;
+    log_at(level,
+           check->status           ? "the firewall blocked"
+           : check->is_logged_only ? "the firewall would have blocked"
+                                   : "the firewall noticed",
+           LOG_TEXT("what", what), LOG_TEXT("client", exchange->source_ip),
+           LOG_TEXT("api", route->api ? route->api->id : ""),
+           LOG_TEXT("route", route->matched ? route->matched->key : exchange->url_id),
+           LOG_TEXT("rules", ids), LOG_TEXT("rule", check->matches[0].message),
+           LOG_TEXT("in", check->matches[0].variable), LOG_NUM("score", check->score),
+           LOG_NUM("status", check->status), LOG_NUM("us", check->us),
+           LOG_TEXT("request", exchange->request_id));
 }
 
 static void on_checked(struct waf_check *check)
@@ -41,20 +50,17 @@ static void on_checked(struct waf_check *check)
     struct exchange *exchange = check->owner;
     int status = check->status;
 
-    exchange->waf = NULL;
-    log_matches(exchange, check);
-    waf_check_close(check);
-    if (!status) {
-        exchange_continue(exchange);
+    if (exchange->held) {
+        waf_answer_checked(exchange);
         return;
     }
-    exchange->cancel = NULL;
-    reply_refuse_message(exchange, status, http_reason(status), 0);
-}
-
-static void on_cancel(struct exchange *exchange)
-{
-    waf_check_close(exchange->waf);
+    waf_tell(exchange, "request");
+    if (status || !waf_looks_at_answers(exchange))
+        waf_check_close(take(exchange->waf));
+    if (status)
+        reply_refuse_message(exchange, status, http_reason(status), 0);
+    else
+        exchange_continue(exchange);
 }
 
 static uint16_t port_of(const struct sockaddr_storage *peer)
@@ -100,6 +106,8 @@ static enum stage_verdict begin(struct exchange *exchange, const struct waf_rule
         .body = exchange->content,
         .is_body_skipped = extent == EXTENT_HEAD,
     };
+    if (!exchange->request_id[0])
+        crypto_uuid(exchange->request_id);
     exchange->waf = waf_check_request(exchange->gateway->options.waf, rules, &request, stream->loop,
                                       on_checked);
     if (!exchange->waf) {
@@ -107,7 +115,6 @@ static enum stage_verdict begin(struct exchange *exchange, const struct waf_rule
         return STAGE_ANSWERED;
     }
     exchange->waf->owner = exchange;
-    exchange->cancel = on_cancel;
     exchange_keep_content(exchange);
     return STAGE_WAITS;
 }

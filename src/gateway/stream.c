@@ -69,6 +69,11 @@ static bool write_chunk(struct exchange *exchange, struct text chunk)
     }
     if (chunk.len == 0)
         return true;
+    if (exchange->held) {
+        waf_hold_chunk(exchange, chunk);
+        exchange->is_paused = true;
+        return false;
+    }
     exchange->is_paused = !http_write(exchange->stream, chunk);
     return !exchange->is_paused;
 }
@@ -77,7 +82,7 @@ static bool on_chunk(struct invocation *invocation, struct text chunk)
 {
     struct exchange *exchange = invocation->owner;
 
-    if (!exchange)
+    if (!exchange || exchange->is_refused)
         return true;
     if (exchange->has_begun)
         return write_chunk(exchange, chunk);
@@ -108,15 +113,25 @@ static void reply_raw(struct exchange *exchange, const struct invocation *invoca
     reply_complete(exchange, &answer, type.len ? type : TEXT("application/json"));
 }
 
+static void end(struct exchange *exchange, bool failed)
+{
+    if (exchange->held)
+        waf_hold_end(exchange, failed);
+    else if (failed)
+        http_abort(exchange->stream);
+    else
+        http_end(exchange->stream, NULL, 0);
+}
+
 static void finish(struct exchange *exchange, const struct invocation *invocation)
 {
     bool failed = invocation->outcome != INVOCATION_OK;
 
     exchange->is_paused = false; /* nobody is left to resume */
-    if (exchange->has_begun && failed)
-        http_abort(exchange->stream);
-    else if (exchange->has_begun)
-        http_end(exchange->stream, NULL, 0);
+    if (exchange->is_refused)
+        return;
+    if (exchange->has_begun)
+        end(exchange, failed);
     else if (failed)
         reply_failed(exchange, invocation);
     else if (!invocation->streamed)
@@ -125,7 +140,7 @@ static void finish(struct exchange *exchange, const struct invocation *invocatio
         reply_refuse(exchange, REFUSE_FUNCTION_FAILED);
     else {
         begin_plain(exchange);
-        http_end(exchange->stream, NULL, 0);
+        end(exchange, false);
     }
 }
 
@@ -133,7 +148,11 @@ static void on_done(struct invocation *invocation)
 {
     if (invocation->owner)
         finish(invocation->owner, invocation);
-    invocation_free(invocation);
+    struct exchange *exchange = invocation->owner; /* gone, unless the answer takes its time */
+    if (exchange)
+        exchange->is_going_out = true;
+    else
+        invocation_free(invocation);
 }
 
 void stream_writable(struct exchange *exchange)

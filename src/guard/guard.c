@@ -69,18 +69,8 @@ static void free_addresses(void *part)
     addresses_free(part);
 }
 
-/* Answers are not shown to the firewall yet, so nobody would obey what is set for them. */
 static void *compile_waf(const json_t *part, struct error *err)
 {
-    static const char *const unheard[] = {"response-body", "outbound-threshold"};
-
-    for (size_t i = 0; i < COUNT_OF(unheard); i++)
-        if (json_object_get(part, unheard[i])) {
-            (void)error_set(err, ERROR_INVALID,
-                            "'waf.%s' is no setting of a guard: answers are not inspected",
-                            unheard[i]);
-            return NULL;
-        }
     return waf_rules_compile(services.waf, part, err);
 }
 

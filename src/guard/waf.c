@@ -79,6 +79,15 @@ static bool is_verdict(int64_t id)
     return (id >= 949110 && id <= 949111) || (id >= 959100 && id <= 959101);
 }
 
+/* "Inbound Anomaly Score Exceeded (Total Score: 15)" */
+static int64_t score_of(const char *line)
+{
+    static const char words[] = "Total Score: ";
+    const char *at = strstr(line, words);
+
+    return at ? strtoll(at + sizeof words - 1, NULL, 10) : 0;
+}
+
 /* A rule that logs matched; the library gives a line for people. */
 static void on_log(void *check_, const void *line_)
 {
@@ -89,7 +98,10 @@ static void on_log(void *check_, const void *line_)
     if (!id)
         return;
     int64_t number = strtoll(id + 5, NULL, 10);
-    result->is_logged_only |= check->rules->mode == WAF_DETECT && is_verdict(number);
+    if (is_verdict(number)) {
+        result->is_logged_only |= check->rules->mode == WAF_DETECT;
+        result->score = score_of(line);
+    }
     if (result->match_count == WAF_MATCHES_MAX)
         return;
     struct waf_match *match = &result->matches[result->match_count++];
@@ -109,6 +121,8 @@ static bool is_stopped(struct check *check)
 
     if (!msc_intervention(check->transaction, &intervention))
         return false;
+    if (intervention.log && check->rules->mode == WAF_BLOCK)
+        on_log(check, intervention.log); /* the rule that blocks is told here alone */
     free(intervention.url);
     free(intervention.log);
     if (check->rules->mode == WAF_BLOCK)
@@ -153,7 +167,7 @@ static void inspect_answer(struct check *check)
     msc_process_response_headers(t, check->status, "HTTP/1.1");
     if (is_stopped(check))
         return;
-    if (check->rules->reads_answers && check->body.len > 0)
+    if (check->rules->response == WAF_RESPONSE_BODY && check->body.len > 0)
         msc_append_response_body(t, bytes(check->body), check->body.len);
     msc_process_response_body(t);
     (void)is_stopped(check);
@@ -161,10 +175,8 @@ static void inspect_answer(struct check *check)
 
 static void check_free(struct check *check)
 {
-    if (check->transaction) {
-        msc_process_logging(check->transaction);
+    if (check->transaction)
         msc_transaction_cleanup(check->transaction);
-    }
     waf_rules_unref(check->rules);
     arena_done(&check->arena);
     free(check);
@@ -182,10 +194,12 @@ static int64_t cpu_us(void)
 static void run(struct check *check)
 {
     int64_t began_us = cpu_us();
+    bool is_last = true;
 
     switch (check->work) {
     case WORK_REQUEST:
         inspect_request(check);
+        is_last = check->rules->response == WAF_RESPONSE_OFF || check->public.status;
         break;
     case WORK_ANSWER:
         inspect_answer(check);
@@ -194,6 +208,8 @@ static void run(struct check *check)
         check_free(check);
         return;
     }
+    if (is_last)
+        msc_process_logging(check->transaction); /* phase 5: what it all came to */
     check->public.us += cpu_us() - began_us;
     loop_post(check->loop, &check->message);
 }
@@ -218,14 +234,14 @@ static void *thread_main(void *waf_)
 
 /* --- a check, on its owner's loop --- */
 
-/* The end of a check always finds a place. */
+/* What was begun always finds a place: only requests are too many. */
 static bool enqueue(struct check *check, enum work work)
 {
     struct waf *waf = check->waf;
 
     check->work = work;
     pthread_mutex_lock(&waf->lock);
-    bool has_room = work == WORK_END || waf->queued < waf->queue_max;
+    bool has_room = work != WORK_REQUEST || waf->queued < waf->queue_max;
     check->is_running = has_room; /* a thread may end it as soon as it is in the queue */
     if (has_room) {
         list_push(&waf->queue, &check->link);
@@ -247,25 +263,21 @@ static void on_done(struct loop_message *message)
         check->done(&check->public);
 }
 
-/* The library decodes a path before it looks for its end at "?", so an encoded one would hide
- * all that follows (CVE-2024-1019): it is encoded once more. */
-static struct text make_uri(struct arena *arena, const struct http_request *head)
+/* As the client wrote it, for the rules that look at the request line. But the library decodes a
+ * path before it looks for its end at "?", so an encoded one would hide all that follows
+ * (CVE-2024-1019): it is encoded once more. */
+static struct text make_uri(struct arena *arena, struct text target)
 {
-    struct text path = head->path;
-    char *uri = arena_alloc(arena, path.len * 5 / 3 + head->query.len + 8), *to = uri;
+    size_t end = text_find(target, '?');
+    char *uri = arena_alloc(arena, target.len * 5 / 3 + 1), *to = uri;
 
-    for (size_t i = 0; i < path.len; i++) {
-        *to++ = path.at[i];
-        if (path.at[i] == '%' && i + 2 < path.len && path.at[i + 1] == '3' &&
-            (path.at[i + 2] | 32) == 'f') {
+    for (size_t i = 0; i < target.len; i++) {
+        *to++ = target.at[i];
+        if (target.at[i] == '%' && i + 2 < end && target.at[i + 1] == '3' &&
+            (target.at[i + 2] | 32) == 'f') {
             *to++ = '2';
             *to++ = '5';
         }
-    }
-    if (text_is_set(head->query)) {
-        *to++ = '?';
-        memcpy(to, head->query.len ? head->query.at : "", head->query.len);
-        to += head->query.len;
     }
     *to = '\0';
     return text_from(uri, (size_t)(to - uri));
@@ -292,7 +304,7 @@ struct waf_check *waf_check_request(struct waf *waf, const struct waf_rules *rul
     check->loop = loop;
     check->done = done;
     check->message.run = on_done;
-    check->uri = make_uri(&check->arena, request->head);
+    check->uri = make_uri(&check->arena, request->head->target);
     check->method = arena_copy(&check->arena, request->head->method_text);
     check->client = arena_copy(&check->arena, text_of(request->client));
     check->version = arena_string(&check->arena, text_of(request->version));
@@ -307,16 +319,22 @@ struct waf_check *waf_check_request(struct waf *waf, const struct waf_rules *rul
     return NULL;
 }
 
-bool waf_check_answer(struct waf_check *public, int status, const struct http_field *fields,
+void waf_check_answer(struct waf_check *public, int status, const struct http_field *fields,
                       size_t count, struct text body)
 {
     struct check *check = container_of(public, struct check, public);
 
     arena_reset(&check->arena);
+    public->match_count = 0;
+    public->is_logged_only = false;
+    public->score = 0;
     check->status = status;
     copy_fields(check, fields, count);
-    check->body = arena_copy(&check->arena, body);
-    return enqueue(check, WORK_ANSWER);
+    check->body = TEXT_NONE;
+    if (check->rules->response == WAF_RESPONSE_BODY)
+        check->body =
+            arena_copy(&check->arena, text_slice(body, 0, (size_t)check->rules->limits.response));
+    (void)enqueue(check, WORK_ANSWER);
 }
 
 void waf_check_close(struct waf_check *public)
@@ -347,7 +365,7 @@ static struct waf_rules *rules_new(struct waf *waf, const struct waf_settings *s
     atomic_store(&rules->refs, 1);
     rules->mode = settings->mode;
     rules->paranoia = (int)settings->paranoia;
-    rules->reads_answers = settings->reads_answers;
+    rules->response = settings->response;
     rules->limits = settings->limits;
     return rules;
 }
@@ -371,7 +389,8 @@ static void make_key(const struct waf_settings *settings, struct text text, char
     scoped(buffer_done) struct buffer key = {0};
     uint8_t hash[SHA256_LEN];
 
-    buffer_add_format(&key, "%d %lld %lld %lld %lld %lld %d\n", (int)settings->mode,
+    buffer_add_format(&key, "%d %d %lld %lld %lld %lld %lld %lld %d\n", (int)settings->mode,
+                      (int)settings->response, (long long)settings->limits.response,
                       (long long)settings->paranoia, (long long)settings->limits.bytes,
                       (long long)settings->limits.arguments, (long long)settings->limits.depth,
                       (long long)settings->limits.budget_ms, settings->limits.is_skipping);
@@ -514,9 +533,9 @@ int waf_rules_paranoia(const struct waf_rules *rules)
     return rules->paranoia;
 }
 
-bool waf_rules_read_answers(const struct waf_rules *rules)
+enum waf_response waf_rules_response(const struct waf_rules *rules)
 {
-    return rules->reads_answers;
+    return rules->response;
 }
 
 const struct waf_limits *waf_rules_limits(const struct waf_rules *rules)

@@ -31,10 +31,14 @@ DEFINE_SCOPED(struct waf *, waf_free)
 
 enum waf_mode { WAF_OFF, WAF_DETECT, WAF_BLOCK };
 
+/* What of an answer is looked at. */
+enum waf_response { WAF_RESPONSE_OFF, WAF_RESPONSE_HEAD, WAF_RESPONSE_BODY };
+
 /*
  * A route's setting, compiled: "off", "detect", "block", or
- *   {mode, paranoia: 1..4, threshold, outbound-threshold, exclude: [...], rules, rules-after,
- *    response-body: bool, limits: {bytes, arguments, depth, budget}, oversize: refuse|skip}
+ *   {mode, paranoia: 1..4, threshold, exclude: [...], rules, rules-after,
+ *    response: off|head|body, outbound-threshold,
+ *    limits: {bytes, arguments, depth, budget, response}, oversize: refuse|skip}
  * Equal settings share one rule set (some 16 MB and 60 to 100 ms to build). Blocks meanwhile;
  * any thread. Immutable and counted. waf may be NULL: only "off" compiles then.
  */
@@ -44,7 +48,7 @@ void waf_rules_unref(struct waf_rules *rules);
 DEFINE_SCOPED(struct waf_rules *, waf_rules_unref)
 enum waf_mode waf_rules_mode(const struct waf_rules *rules);
 int waf_rules_paranoia(const struct waf_rules *rules);
-bool waf_rules_read_answers(const struct waf_rules *rules); /* whether bodies of answers count */
+enum waf_response waf_rules_response(const struct waf_rules *rules);
 const struct waf_limits *waf_rules_limits(const struct waf_rules *rules);
 
 /* A rule that matched. */
@@ -73,7 +77,8 @@ struct waf_check {
     /* After done(): */
     int status;          /* 0: passed; what the rules say to answer (403 mostly) */
     bool is_logged_only; /* detect: it would have been blocked */
-    size_t match_count;
+    int64_t score;       /* of anomalies, when there were enough to block; else 0 */
+    size_t match_count;  /* of the request, after the answer's done() of the answer */
     struct waf_match matches[WAF_MATCHES_MAX];
     int64_t us;  /* of a processor, spent by the rules so far */
     void *owner; /* the caller's */
@@ -83,9 +88,9 @@ struct waf_check {
 struct waf_check *waf_check_request(struct waf *waf, const struct waf_rules *rules,
                                     const struct waf_request *request, struct loop *loop,
                                     void (*done)(struct waf_check *check));
-/* The same with the answer, after done() said pass; false when too many wait. body: as much
- * as is to be looked at. */
-bool waf_check_answer(struct waf_check *check, int status, const struct http_field *fields,
+/* The same with the answer, after done() said pass, if the rules are for answers too; it always
+ * finds a place in the queue. Of body only as much is copied as the rules look at. */
+void waf_check_answer(struct waf_check *check, int status, const struct http_field *fields,
                       size_t count, struct text body);
 void waf_check_close(struct waf_check *check); /* NULL is fine */
 

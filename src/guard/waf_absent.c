@@ -45,10 +45,9 @@ struct waf_check *waf_check_request(struct waf *waf, const struct waf_rules *rul
     return NULL;
 }
 
-bool waf_check_answer(struct waf_check *check, int status, const struct http_field *fields,
+void waf_check_answer(struct waf_check *check, int status, const struct http_field *fields,
                       size_t count, struct text body)
 {
-    return false;
 }
 
 void waf_check_close(struct waf_check *check)
@@ -70,9 +69,9 @@ int waf_rules_paranoia(const struct waf_rules *rules)
     return 1;
 }
 
-bool waf_rules_read_answers(const struct waf_rules *rules)
+enum waf_response waf_rules_response(const struct waf_rules *rules)
 {
-    return false;
+    return WAF_RESPONSE_OFF;
 }
 
 const struct waf_limits *waf_rules_limits(const struct waf_rules *rules)

@@ -17,6 +17,7 @@ struct waf_limits {
     int64_t arguments; /* of query and body */
     int64_t depth;     /* of JSON */
     int64_t budget_ms; /* of an estimated time, at paranoia 1 on the machine of docs/waf.md */
+    int64_t response;  /* bytes of an answer's body; what follows them is not inspected */
     bool is_skipping;  /* beyond them the body is not inspected instead of refused */
 };
 

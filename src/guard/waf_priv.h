@@ -17,7 +17,7 @@
 struct waf_settings {
     enum waf_mode mode;
     int64_t paranoia, threshold, outbound_threshold;
-    bool reads_answers;
+    enum waf_response response;
     struct waf_limits limits;
     struct buffer before, after; /* rules around the rule set's, as text */
 };
@@ -41,7 +41,7 @@ struct waf_rules {
     char *key_copy;
     enum waf_mode mode;
     int paranoia;
-    bool reads_answers;
+    enum waf_response response;
     struct waf_limits limits;
     void *set; /* the library's RulesSet; NULL: off */
 };

@@ -181,9 +181,46 @@ static int read_mode(const json_t *value, enum waf_mode *ret, struct error *err)
                      json_is_object(value) ? "" : " (or waf.mode)");
 }
 
+static int read_response(const json_t *part, struct waf_settings *ret, struct error *err)
+{
+    static const char *const names[] = {"off", "head", "body"};
+    struct text name = text_of(names[ret->response]);
+
+    if (fields_text(part, "waf", "response", &name, err) < 0)
+        return -1;
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (text_equal(name, text_of(names[i]))) {
+            ret->response = (enum waf_response)i;
+            return 0;
+        }
+    return error_set(err, ERROR_INVALID, "waf.response must be off, head or body");
+}
+
+/* What would never be looked at is not to be set. */
+static int check_response(const json_t *part, const struct waf_settings *settings,
+                          struct error *err)
+{
+    static const char *const phases[] = {"phase:3", "phase:4", "phase:response"};
+    const struct text texts[] = {buffer_text(&settings->before), buffer_text(&settings->after)};
+
+    if (settings->response != WAF_RESPONSE_OFF)
+        return 0;
+    if (json_object_get(part, "outbound-threshold"))
+        return error_set(err, ERROR_INVALID,
+                         "waf.outbound-threshold needs waf.response: head or body");
+    for (size_t i = 0; i < COUNT_OF(phases) * COUNT_OF(texts); i++) {
+        struct text rules = texts[i % COUNT_OF(texts)];
+        const char *phase = phases[i / COUNT_OF(texts)];
+        if (text_find_text(rules, text_of(phase)) < rules.len)
+            return error_set(err, ERROR_INVALID,
+                             "waf.rules: a rule of '%s' needs waf.response: head or body", phase);
+    }
+    return 0;
+}
+
 static int read_limits(const json_t *part, struct waf_limits *limits, struct error *err)
 {
-    static const char *const names[] = {"bytes", "arguments", "depth", "budget", NULL};
+    static const char *const names[] = {"bytes", "arguments", "depth", "budget", "response", NULL};
     const json_t *member = json_object_get(part, "limits");
 
     if (member && fields_check(member, "waf.limits", names, err) < 0)
@@ -191,7 +228,8 @@ static int read_limits(const json_t *part, struct waf_limits *limits, struct err
     if (fields_int(member, "waf.limits", "bytes", 1, 8 << 20, &limits->bytes, err) < 0 ||
         fields_int(member, "waf.limits", "arguments", 1, 100000, &limits->arguments, err) < 0 ||
         fields_int(member, "waf.limits", "depth", 1, 500, &limits->depth, err) < 0 ||
-        fields_int(member, "waf.limits", "budget", 1, 60000, &limits->budget_ms, err) < 0)
+        fields_int(member, "waf.limits", "budget", 1, 60000, &limits->budget_ms, err) < 0 ||
+        fields_int(member, "waf.limits", "response", 1, 8 << 20, &limits->response, err) < 0)
         return -1;
     struct text oversize = TEXT("refuse");
     if (fields_text(part, "waf", "oversize", &oversize, err) < 0)
@@ -205,23 +243,20 @@ static int read_limits(const json_t *part, struct waf_limits *limits, struct err
 static int read_object(const json_t *part, struct waf_settings *ret, struct error *err)
 {
     static const char *const names[] = {"mode",    "paranoia", "threshold",   "outbound-threshold",
-                                        "exclude", "rules",    "rules-after", "response-body",
+                                        "exclude", "rules",    "rules-after", "response",
                                         "limits",  "oversize", NULL};
-    const json_t *mode = json_object_get(part, "mode"),
-                 *body = json_object_get(part, "response-body");
+    const json_t *mode = json_object_get(part, "mode");
 
     if (fields_check(part, "waf", names, err) < 0 || (mode && read_mode(mode, &ret->mode, err) < 0))
         return -1;
-    if (body && !json_is_boolean(body))
-        return error_set(err, ERROR_INVALID, "waf.response-body must be true or false");
-    ret->reads_answers = json_is_true(body);
-    if (fields_int(part, "waf", "paranoia", 1, 4, &ret->paranoia, err) < 0 ||
+    if (read_response(part, ret, err) < 0 ||
+        fields_int(part, "waf", "paranoia", 1, 4, &ret->paranoia, err) < 0 ||
         fields_int(part, "waf", "threshold", 1, 100000, &ret->threshold, err) < 0 ||
         fields_int(part, "waf", "outbound-threshold", 1, 100000, &ret->outbound_threshold, err) <
             0 ||
         read_limits(part, &ret->limits, err) < 0 ||
         read_rules(part, "rules", &ret->before, err) < 0 ||
-        read_rules(part, "rules-after", &ret->after, err) < 0)
+        read_rules(part, "rules-after", &ret->after, err) < 0 || check_response(part, ret, err) < 0)
         return -1;
     return read_exclusions(part, &ret->after, err);
 }
@@ -233,7 +268,11 @@ int waf_settings_read(const json_t *part, struct waf_settings *ret, struct error
         .paranoia = 1,
         .threshold = 5,
         .outbound_threshold = 4,
-        .limits = {.bytes = 128 << 10, .arguments = 1000, .depth = 32, .budget_ms = 20},
+        .limits = {.bytes = 128 << 10,
+                   .arguments = 1000,
+                   .depth = 32,
+                   .budget_ms = 20,
+                   .response = 128 << 10},
     };
     if (!json_is_object(part))
         return read_mode(part, &ret->mode, err);

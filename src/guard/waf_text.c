@@ -26,7 +26,7 @@ static const char base_text[] =
     "SecArgumentSeparator &\n"
     "SecCookieFormat 0\n"
     "SecResponseBodyMimeType text/plain text/html text/xml application/json\n"
-    "SecResponseBodyLimit 1048576\n"
+    "SecResponseBodyLimit 16777216\n"
     "SecResponseBodyLimitAction ProcessPartial\n"
     "SecRule REQUEST_HEADERS:Content-Type \"^(?:application(?:/soap\\+|/)|text/)xml\" "
     "\"id:200000,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=XML\"\n"
@@ -160,7 +160,7 @@ int waf_text_write(const struct waf_settings *settings, const char *folder, stru
         return -1;
     buffer_add_format(out, "SecRuleEngine %s\nSecResponseBodyAccess %s\n",
                       settings->mode == WAF_BLOCK ? "On" : "DetectionOnly",
-                      settings->reads_answers ? "On" : "Off");
+                      settings->response == WAF_RESPONSE_BODY ? "On" : "Off");
     buffer_add_text(out, text_of(base_text));
     write_setup(folder, out);
     write_settings(settings, out);

@@ -131,7 +131,7 @@ def judge(log, ids):
 
 class Player:
     def __init__(self, folder):
-        settings = {"mode": "detect", "paranoia": 4, "response-body": True, "rules": SETUP}
+        settings = {"mode": "detect", "paranoia": 4, "response": "body", "rules": SETUP}
         settings["limits"] = {"arguments": 100000, "bytes": 8 << 20, "depth": 500, "budget": 60000}
         self.process = subprocess.Popen([PLAY, folder, json.dumps(settings)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)

@@ -46,8 +46,8 @@ static void on_done(struct waf_check *check)
         struct text body = decode(answer, "body", &answer_body);
         int status = (int)json_int(answer, "status", 200);
         answer = NULL;
-        if (waf_check_answer(check, status, fields, count, body))
-            return;
+        waf_check_answer(check, status, fields, count, body);
+        return;
     }
     loop_stop(loop_current());
 }
@@ -75,7 +75,10 @@ static void play(struct waf *waf, const struct waf_rules *rules, const json_t *l
     struct waf_cost cost;
 
     buffer_add_text(&target, head.path);
-    buffer_add_text(&target, head.query);
+    if (text_is_set(head.query)) {
+        buffer_add_char(&target, '?');
+        buffer_add_text(&target, head.query);
+    }
     head.target = buffer_text(&target);
     head.field_count = read_fields(json_object_get(line, "headers"), fields, HTTP_FIELDS_MAX);
     const struct waf_request request = {.head = &head,
