@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/scoped.h"
 #include "base/text.h"
-#include "guard/ranges.h"
+#include "base/ranges.h"
 
 /*
  * Lists that stand in files: networks to refuse, user agents of bots, countries of networks.

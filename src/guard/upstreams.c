@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "guard/ranges.h"
+#include "base/ranges.h"
 
 #define OWN_MAX 8
 

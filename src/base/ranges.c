@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "guard/ranges.h"
+#include "base/ranges.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -165,6 +165,20 @@ void ranges_build(struct ranges *ranges)
     ranges->count = ranges->room = 0;
     ranges->starts = mem_realloc(ranges->starts, (ranges->places + 1) * sizeof *ranges->starts);
     ranges->values = mem_realloc(ranges->values, (ranges->places + 1) * sizeof *ranges->values);
+}
+
+struct ranges *ranges_of_list(struct text networks, struct error *err)
+{
+    scoped(ranges_free) struct ranges *ranges = ranges_new();
+    struct text piece;
+
+    while (text_split(&networks, ',', &piece)) {
+        piece = text_trim(piece);
+        if (piece.len > 0 && ranges_add(ranges, piece, 1, err) < 0)
+            return NULL;
+    }
+    ranges_build(ranges);
+    return take(ranges);
 }
 
 uint16_t ranges_find(const struct ranges *ranges, address_number address)

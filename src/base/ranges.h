@@ -25,6 +25,8 @@ DEFINE_SCOPED(struct ranges *, ranges_free)
 /* "192.0.2.0/24", "2001:db8::/32" or an address alone; value is not 0. Of the same network said
  * twice the later counts. Fails when it is none, or has bits set behind its prefix. */
 int ranges_add(struct ranges *ranges, struct text network, uint16_t value, struct error *err);
+/* Built, of "192.0.2.0/24,10.0.0.1"; what is said of each is 1. */
+struct ranges *ranges_of_list(struct text networks, struct error *err);
 /* Nothing is added afterwards. */
 void ranges_build(struct ranges *ranges);
 
