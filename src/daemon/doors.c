@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/ranges.h"
 #include "gateway/gateway.h"
 #include "loop/broadcast.h"
 
@@ -19,6 +20,7 @@ struct certificates {
 struct doors {
     const struct settings *settings;
     struct endpoint endpoints[DOORS];
+    struct ranges *proxies;  /* NULL: none is trusted */
     struct http_door *doors; /* DOORS for each shard, each of its shard's loop */
     int shards;
     struct certificates certificates; /* the latest; a reference each for every shard's door */
@@ -88,13 +90,21 @@ static int bind_all(struct doors *doors, struct error *err)
 struct doors *doors_open(const struct settings *settings, struct error *err)
 {
     struct doors *doors = mem_new(struct doors);
+    struct error why;
 
     doors->settings = settings;
     doors->shards = (int)settings->shards;
     doors->doors = mem_zalloc((size_t)doors->shards * DOORS * sizeof *doors->doors);
-    if ((has_tls(settings) && load(settings, &doors->certificates, err) < 0) ||
+    if (settings->trusted_proxies) {
+        doors->proxies = ranges_of_list(text_of(settings->trusted_proxies), &why);
+        if (!doors->proxies)
+            (void)error_set(err, ERROR_INVALID, "'trusted-proxies': %s", why.text);
+    }
+    if ((settings->trusted_proxies && !doors->proxies) ||
+        (has_tls(settings) && load(settings, &doors->certificates, err) < 0) ||
         bind_all(doors, err) < 0) {
         certificates_done(&doors->certificates);
+        ranges_free(doors->proxies);
         free(doors->doors);
         free(doors);
         return NULL;
@@ -107,6 +117,11 @@ const struct endpoint *doors_endpoint(const struct doors *doors, enum door door)
     const struct endpoint *endpoint = &doors->endpoints[door];
 
     return endpoint->address_count > 0 ? endpoint : NULL;
+}
+
+const struct ranges *doors_proxies(const struct doors *doors)
+{
+    return doors->proxies;
 }
 
 static struct http_door *door_of(const struct doors *doors, int shard, enum door door)
@@ -122,7 +137,10 @@ void doors_listen(struct doors *doors, int shard, enum door door, struct http_se
 
     if (!endpoint)
         return;
-    *own = (struct http_door){.app = app, .context = context};
+    *own = (struct http_door){.app = app, .context = context, .port = endpoint->port};
+    if ((door == DOOR_GATEWAY && doors->settings->gateway_proxied) ||
+        (door == DOOR_GATEWAY_TLS && doors->settings->gateway_tls_proxied))
+        own->proxies = doors->proxies;
     if (door == DOOR_API_TLS)
         own->tls = tls_ref(doors->certificates.api);
     else if (door == DOOR_GATEWAY_TLS) {

@@ -19,6 +19,8 @@ enum door { DOOR_API, DOOR_GATEWAY, DOOR_API_TLS, DOOR_GATEWAY_TLS, DOORS };
 struct doors *doors_open(const struct settings *settings, struct error *err);
 /* NULL for a TLS listener that was not asked for. */
 const struct endpoint *doors_endpoint(const struct doors *doors, enum door door);
+/* Of trusted-proxies, or NULL. */
+const struct ranges *doors_proxies(const struct doors *doors);
 /* Before the shard's loop runs: its server serves these listeners. */
 void doors_listen(struct doors *doors, int shard, enum door door, struct http_server *server,
                   const struct http_app *app, void *context);

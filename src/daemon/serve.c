@@ -242,6 +242,9 @@ static void build_place(struct daemon *daemon, int index)
         .port = daemon->gateway_endpoint->port,
         .data_folder = daemon->settings->access_log ? daemon->settings->data : NULL,
         .access_format = daemon->access_format,
+        .forwarding = {.trusted = doors_proxies(daemon->doors),
+                       .by_forwarded =
+                           strcmp(daemon->settings->forwarded_header, "forwarded") == 0},
         .compresses = daemon->settings->gateway_compression,
         .meter = meters_of(daemon->meters, index),
     };

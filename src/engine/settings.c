@@ -57,6 +57,14 @@ const struct option settings_options[] = {
      "events that may wait to be delivered, together; more are refused with 503"},
     {"cpu-min", OPTION_INT, AT(cpu_min_percent), "100", 1, 1000, "PERCENT",
      "share of one core that an instance of the smallest memory size may use"},
+    {"trusted-proxies", OPTION_STRING, AT(trusted_proxies), NULL, 0, 0, "NETWORKS",
+     "proxies before the gateway that are believed who the client is: 10.0.0.0/8,192.0.2.7"},
+    {"forwarded-header", OPTION_STRING, AT(forwarded_header), "x-forwarded-for", 0, 0,
+     "x-forwarded-for|forwarded", "the header in which they say so"},
+    {"gateway-proxy-protocol", OPTION_BOOL, AT(gateway_proxied), "false", 0, 0, NULL,
+     "connections to gateway begin with a header of the PROXY protocol, from trusted-proxies only"},
+    {"gateway-tls-proxy-protocol", OPTION_BOOL, AT(gateway_tls_proxied), "false", 0, 0, NULL,
+     "likewise those to gateway-tls, before the TLS handshake"},
     {"gateway-compression", OPTION_BOOL, AT(gateway_compression), "false", 0, 0, NULL,
      "compress answers (br, gzip) for clients that accept it, where a route does not say otherwise"},
     {"websocket-idle", OPTION_INT, AT(websocket_idle_s), "600", 1, 7200, "SECONDS",
@@ -107,6 +115,7 @@ int settings_check(const struct settings *settings, struct error *err)
     static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
     static const char *const formats[] = {"text", "json", NULL};
     static const char *const client_auths[] = {"required", "optional", NULL};
+    static const char *const forwarded_headers[] = {"x-forwarded-for", "forwarded", NULL};
     int64_t number;
 
     if (strlen(settings->account) != 12 ||
@@ -127,5 +136,16 @@ int settings_check(const struct settings *settings, struct error *err)
         return error_set(err, ERROR_INVALID, "'tls-client-ca' is for 'gateway-tls', which is unset");
     if (!is_one_of(settings->tls_client_auth, client_auths))
         return error_set(err, ERROR_INVALID, "'tls-client-auth' must be required or optional");
+    if (!is_one_of(settings->forwarded_header, forwarded_headers))
+        return error_set(err, ERROR_INVALID,
+                         "'forwarded-header' must be x-forwarded-for or forwarded");
+    if ((settings->gateway_proxied || settings->gateway_tls_proxied) && !settings->trusted_proxies)
+        return error_set(err, ERROR_INVALID,
+                         "'%s' needs 'trusted-proxies', the networks that such headers come from",
+                         settings->gateway_proxied ? "gateway-proxy-protocol"
+                                                   : "gateway-tls-proxy-protocol");
+    if (settings->gateway_tls_proxied && !settings->gateway_tls)
+        return error_set(err, ERROR_INVALID,
+                         "'gateway-tls-proxy-protocol' is for 'gateway-tls', which is unset");
     return 0;
 }

@@ -36,6 +36,9 @@ struct settings {
     char *waf_rules;         /* folder of its rule set; NULL: Debian's */
     char *upstream_networks; /* that HTTP integrations may call; NULL: public ones only */
     char *upstream_ca;       /* file of authorities for them; NULL: the system's */
+    char *trusted_proxies;   /* NULL: none */
+    char *forwarded_header;  /* that they write */
+    bool gateway_proxied, gateway_tls_proxied; /* by the PROXY protocol */
     bool gateway_compression; /* where no route says otherwise */
     bool access_log;         /* one line a request in DIR/access.log */
     char *access_log_format; /* NULL: combined */

@@ -62,7 +62,7 @@ static void add_headers(struct buffer *out, const struct request_event *event, s
         buffer_add_literal(out, "\",");
     }
     event_add_member(out, TEXT("\"host\":"), request->host);
-    event_add_member(out, TEXT(",\"x-forwarded-for\":"), event->source_ip);
+    event_add_member(out, TEXT(",\"x-forwarded-for\":"), event->forwarded_for);
     buffer_add_literal(out, ",\"x-forwarded-port\":\"");
     buffer_add_int(out, event->port);
     event_add_member(out, TEXT("\",\"x-forwarded-proto\":"),

@@ -36,7 +36,7 @@ static size_t own_headers(const struct request_event *event, struct arena *arena
             (struct http_field){TEXT("content-length"),
                                 text_of(arena_format(arena, "%zu", event->body.len))};
     own[count++] = (struct http_field){TEXT("host"), request->host};
-    own[count++] = (struct http_field){TEXT("x-forwarded-for"), event->source_ip};
+    own[count++] = (struct http_field){TEXT("x-forwarded-for"), event->forwarded_for};
     own[count++] = (struct http_field){TEXT("x-forwarded-port"),
                                        text_of(arena_format(arena, "%d", event->port))};
     own[count++] = (struct http_field){TEXT("x-forwarded-proto"),

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
-
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "gateway/events.h"
@@ -38,33 +36,6 @@ static const char *time_now(struct gateway *gateway, int64_t now_ms)
         clock_format_clf(now_ms, gateway->time);
     }
     return gateway->time;
-}
-
-static char *put_number(char *at, unsigned number)
-{
-    if (number >= 100)
-        *at++ = (char)('0' + number / 100);
-    if (number >= 10)
-        *at++ = (char)('0' + number / 10 % 10);
-    *at++ = (char)('0' + number % 10);
-    return at;
-}
-
-/* A socket that is not TCP is on this machine. */
-static void format_peer(const struct sockaddr_storage *peer, char ret[static INET6_ADDRSTRLEN])
-{
-    uint8_t parts[4] = {127, 0, 0, 1};
-
-    if (peer->ss_family == AF_INET6) {
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)peer)->sin6_addr, ret, INET6_ADDRSTRLEN);
-        return;
-    }
-    if (peer->ss_family == AF_INET)
-        memcpy(parts, &((const struct sockaddr_in *)peer)->sin_addr, sizeof parts);
-    for (int i = 0; i < 4; i++) {
-        ret = put_number(ret, parts[i]);
-        *ret++ = i < 3 ? '.' : '\0';
-    }
 }
 
 const char *exchange_time(const struct exchange *exchange)
@@ -154,7 +125,9 @@ static void on_request(struct http_stream *stream)
     exchange->now_ms = clock_now_ms();
     exchange->content_max = LIMIT_PAYLOAD;
     exchange->integration_us = -1;
-    format_peer(&stream->peer, exchange->source_ip);
+    exchange->from.address = exchange->source_ip;
+    exchange->from.port = stream->port ? stream->port : gateway->options.port;
+    forwarded_read(&gateway->options.forwarding, stream, &exchange->from);
     stream->owner = exchange;
     stream->body_max = BODY_MAX;
     (void)run(exchange);
@@ -223,7 +196,7 @@ static void on_refused(const struct http_stream *stream, const char *reason)
 
     if (!gateway->log)
         return;
-    format_peer(&stream->peer, peer);
+    forwarded_format(&stream->peer, peer);
     const struct access_entry entry = {
         .peer = text_of(peer),
         .time = text_of(time_now(gateway, clock_now_ms())),

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "base/scoped.h"
+#include "gateway/forwarded.h"
 #include "http/http.h"
 #include "model/directory.h"
 #include "model/invocation.h"
@@ -50,6 +51,7 @@ struct gateway_options {
     uint16_t port;                /* where clients reach it, for forwarded headers */
     const char *data_folder;      /* of access.log, copied; NULL: no access log */
     const struct access_format *access_format; /* NULL: the combined one */
+    struct forwarding forwarding; /* whom requests are for, where proxies stand before it */
     bool compresses;                           /* answers, where no route says otherwise */
     struct meter *meter;                       /* of the shard; NULL: nothing is counted */
 };

@@ -144,9 +144,9 @@ struct request_event {
     const struct route *route;
     const struct caller *caller; /* who signed; NULL: nobody had to */
     struct text authorizer;      /* of an API: the value of requestContext.authorizer; or none */
-    struct text account, source_ip;
+    struct text account, source_ip, forwarded_for;
     uint16_t port;
-    bool is_secure;                  /* it came by TLS */
+    bool is_secure;                  /* it came by TLS, to the first proxy */
     const struct tls_client *client; /* with this certificate; NULL: none */
     const char *request_id, *trace;
     const struct trace_context *context; /* NULL: no W3C headers */
@@ -321,7 +321,8 @@ struct exchange {
 
     int64_t now_ms;
     int hops;
-    char source_ip[INET6_ADDRSTRLEN];
+    char source_ip[INET6_ADDRSTRLEN]; /* of the client */
+    struct forwarded from;            /* what proxies say of it; its address is source_ip */
     char url_id[sizeof(((struct function_url *)0)->id)];
     char request_id[UUID_LEN + 1]; /* of an API's request, or of an answer without an invocation */
     struct invocation *invocation; /* once the invoker has it */

@@ -111,7 +111,7 @@ static void add_forwarded(const struct exchange *exchange, struct client_call *c
         call, TEXT("Forwarded"),
         text_of(arena_format(&exchange->stream->arena, "by=_evoke;for=%s%s%s;host=\"%.*s\";proto=%s",
                              is_v6 ? "\"[" : "", exchange->source_ip, is_v6 ? "]\"" : "",
-                             TEXT_ARG(stream->request.host), stream->tls ? "https" : "http")));
+                             TEXT_ARG(stream->request.host), exchange->from.is_secure ? "https" : "http")));
     client_append_header(call, TEXT("Via"), TEXT("HTTP/1.1 AmazonAPIGateway"));
 }
 

@@ -64,7 +64,9 @@ void socket_event_connect(const struct socket *socket, struct buffer *out)
         .request = &exchange->stream->request,
         .route = &exchange->route,
         .source_ip = text_of(exchange->source_ip),
-        .port = exchange->gateway->options.port,
+        .forwarded_for = exchange->from.chain,
+        .port = exchange->from.port,
+        .is_secure = exchange->from.is_secure,
         .trace = "",
     };
     struct event_query query = event_read_query(event.request->query, arena);

@@ -12,7 +12,7 @@ enum stage_verdict stage_address(struct exchange *exchange)
     if (!guard || !guard->addresses)
         return STAGE_PASS;
     struct text agent = http_header(&stream->request, TEXT("user-agent"));
-    if (addresses_check(guard->addresses, &stream->peer, agent) == ADDRESS_PASS)
+    if (addresses_check(guard->addresses, exchange->from.client, agent) == ADDRESS_PASS)
         return STAGE_PASS;
     reply_refuse_message(exchange, 403, "Forbidden", 0);
     return STAGE_ANSWERED;

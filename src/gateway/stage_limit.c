@@ -72,7 +72,7 @@ static enum limit_verdict take_rates(struct exchange *exchange, const struct lim
 
     if (limits->client.rate.is_set)
         verdict = limit_take(table, LIMIT_OF_CLIENT,
-                             scope_of(exchange, limits_client(&exchange->stream->peer, client)),
+                             scope_of(exchange, limits_client(exchange->from.client, client)),
                              &limits->client.rate, now_us, ret_retry_ms);
     if (verdict == LIMIT_PASS && limits->route.rate.is_set)
         verdict = limit_take(table, LIMIT_OF_ROUTE, scope_of(exchange, TEXT("")),
@@ -125,7 +125,7 @@ static enum limit_verdict take_quotas(struct exchange *exchange, const struct li
     if (limits->client.daily.is_set)
         verdict =
             limit_take_quota(table, LIMIT_OF_CLIENT,
-                             scope_of(exchange, limits_client(&exchange->stream->peer, client)),
+                             scope_of(exchange, limits_client(exchange->from.client, client)),
                              &limits->client.daily, now_ms, ret_retry_ms);
     if (verdict == LIMIT_PASS && limits->key.daily.is_set && exchange->key_id.len)
         verdict = limit_take_quota(table, LIMIT_OF_KEY, scope_of(exchange, exchange->key_id),

@@ -102,7 +102,7 @@ static enum stage_verdict begin(struct exchange *exchange, const struct waf_rule
         .version = stream->request.http_1_0 ? "1.0" : "1.1",
         .client = exchange->source_ip,
         .client_port = port_of(&stream->peer),
-        .port = exchange->gateway->options.port,
+        .port = exchange->from.port,
         .body = exchange->content,
         .is_body_skipped = extent == EXTENT_HEAD,
     };

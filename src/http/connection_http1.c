@@ -68,6 +68,7 @@ static void on_closed(struct loop_io *io)
         http_pool_give_block(server->pool, c->block);
     buffer_done(&c->out);
     arena_done(&c->stream.arena);
+    free(c->proxy);
     free(c);
     server_closed_one(server, true);
 }
@@ -148,7 +149,7 @@ static int64_t read_deadline(const struct connection *c)
 {
     const struct http_limits *limits = &c->server->limits;
 
-    if (is_shaking(c))
+    if (c->proxy || is_shaking(c))
         return limit(c->opened_us, limits->head_ms);
     switch (c->reading) {
     case READ_HEAD:
@@ -275,7 +276,9 @@ static void on_ready(struct loop_io *io, int events)
     struct connection *c = container_of(io, struct connection, io);
 
     c->entered = true;
-    if (is_shaking(c)) {
+    if (c->proxy) {
+        connection_proxy_read(c);
+    } else if (is_shaking(c)) {
         shake(c);
     } else {
         if (events & LOOP_WRITE)
@@ -303,7 +306,9 @@ static void on_task(struct loop_task *task)
 
 static void expire_read(struct connection *c)
 {
-    if (!is_shaking(c) && c->reading == READ_HEAD && c->start < c->end)
+    if (c->proxy)
+        connection_proxy_fail(c, "it did not come in time");
+    else if (!is_shaking(c) && c->reading == READ_HEAD && c->start < c->end)
         connection_refuse(c, 408, "The request did not come in time.");
     else if (c->reading == READ_BODY && c->live)
         connection_refuse(c, 408, "The body did not come in time.");
@@ -342,6 +347,7 @@ void connection_open(struct http_server *server, int fd, const struct sockaddr_s
     c->stream.context = door->context;
     c->stream.loop = c->server->loop;
     c->stream.peer = *peer;
+    c->stream.port = door->port;
     c->io.ready = on_ready;
     c->io.closed = on_closed;
     c->timer.fire = on_timer;
@@ -349,7 +355,10 @@ void connection_open(struct http_server *server, int fd, const struct sockaddr_s
     c->opened_us = c->received_us = c->sent_us = connection_now_us(c);
     list_push(&c->server->connections, &c->link);
     loop_io_start(c->server->loop, &c->io, fd, LOOP_READ);
-    arm(c);
+    if (door->proxies)
+        connection_proxy_begin(c, door);
+    if (!c->closed)
+        arm(c);
 }
 
 void connection_close(struct list *link)

@@ -63,7 +63,8 @@ struct connection {
     int64_t body_left;     /* of a known length */
     int64_t body_received; /* or dropped */
 
-    struct h2 *h2; /* once it speaks HTTP/2: then all from here but `out` is unused */
+    struct proxy_reader *proxy; /* while the header of the PROXY protocol is awaited */
+    struct h2 *h2;              /* once it speaks HTTP/2: then all from here but `out` is unused */
     struct buffer out;
     enum writing writing;
     int64_t write_left; /* of a known length */
@@ -101,6 +102,14 @@ void connection_end_stream(struct connection *c, bool reset);
 void connection_close_now(struct connection *c);
 /* `out` is empty: its memory to the pool. */
 void connection_give_up_output(struct connection *c);
+
+/* --- connection_proxy.c --- */
+
+/* Before the connection says anything of its own. It may be closed when this returns. */
+void connection_proxy_begin(struct connection *c, const struct http_door *door);
+/* Reads of the header what is there. */
+void connection_proxy_read(struct connection *c);
+void connection_proxy_fail(struct connection *c, const char *reason); /* closes and tells */
 
 /* --- connection_h2.c --- */
 

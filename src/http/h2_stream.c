@@ -60,6 +60,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
         .context = c->stream.context,
         .loop = c->stream.loop,
         .peer = c->stream.peer,
+        .port = c->stream.port,
         .tls = c->stream.tls,
         .began_us = h2->head_us,
         .body_max = c->server->limits.body_max,

@@ -114,6 +114,7 @@ struct http_stream {
     struct arena arena;           /* freed when the stream is gone */
     bool is_half_closed;          /* no more input comes: the client may be gone */
     struct sockaddr_storage peer; /* AF_UNSPEC for what is not TCP */
+    uint16_t port;                /* that the client came to, 0: not TCP, or unknown */
     struct compress *compress;    /* private to compress.c */
     const struct ssl_st *tls;     /* for tls_version() and others of tls.h; NULL: plain */
     int64_t began_us;             /* monotonic: first byte of the head */

@@ -48,6 +48,7 @@ struct http_server {
     int connection_count;
     int open_count; /* listeners and connections whose descriptors are not closed yet */
     bool draining, closing, full;
+    int64_t warned_us; /* when a connection without its PROXY header was last told of */
     struct loop_task drained_task;
     void (*drained)(void *arg);
     void *drained_arg;

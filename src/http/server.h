@@ -50,6 +50,10 @@ struct http_door {
     /* Of a name that a client asks for: NULL, unless it has clients of its own. Optional; borrowed
      * for the call. */
     const struct tls_clients *(*clients)(void *context, struct text name);
+    uint16_t port; /* becomes stream->port */
+    /* Not NULL: connections begin with a header of the PROXY protocol, which says peer and port,
+     * and come from these networks. All others are closed. */
+    const struct ranges *proxies;
 };
 /* The same with a door, which must live as long as the server. */
 void http_listen_door(struct http_server *server, int fd, const struct http_door *door);

@@ -25,6 +25,7 @@ static struct text write_event(const char *head, struct text body, const struct 
         .route = &route,
         .caller = caller,
         .source_ip = TEXT("192.0.2.7"),
+        .forwarded_for = TEXT("192.0.2.7"),
         .port = 8080,
         .request_id = "11111111-2222-4333-8444-555555555555",
         .trace = "Root=1-67891233-abcdef012345678912345678",
