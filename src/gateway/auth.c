@@ -127,6 +127,19 @@ int auth_verify(const struct gateway_options *options, struct http_stream *strea
     return verify(options, stream, caller, body_sha256, refusal);
 }
 
+int auth_verify_body(const struct gateway_options *options, struct http_stream *stream,
+                     const struct caller *caller, struct text body, struct sigv4_refusal *refusal)
+{
+    uint8_t digest[SHA256_LEN];
+    char hex[2 * SHA256_LEN + 1] = "";
+
+    if (auth_needs_hash(&stream->request)) {
+        crypto_sha256(body, digest);
+        crypto_hex(digest, sizeof digest, hex);
+    }
+    return verify(options, stream, caller, hex[0] ? text_of(hex) : TEXT_NONE, refusal);
+}
+
 static bool is_listed(const struct gateway_options *options, const struct origin *origin,
                       const struct caller *caller, const struct function *function)
 {

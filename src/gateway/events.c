@@ -250,20 +250,12 @@ static void dispatch_one(struct posting *posting, const struct cloud_event *even
 
 static bool is_signed_right(struct posting *posting, struct text body)
 {
-    uint8_t digest[SHA256_LEN];
-    char hex[2 * SHA256_LEN + 1] = "";
     struct sigv4_refusal refusal;
 
-    if (!posting->caller)
-        return true;
-    if (auth_needs_hash(&posting->stream->request)) {
-        crypto_sha256(body, digest);
-        crypto_hex(digest, sizeof digest, hex);
-    }
-    if (auth_verify(&posting->gateway->options, posting->stream, posting->caller,
-                    hex[0] ? text_of(hex) : TEXT_NONE, &refusal) == 0)
-        return true;
-    return refuse(posting, 403, refusal.code, refusal.message);
+    return !posting->caller ||
+           auth_verify_body(&posting->gateway->options, posting->stream, posting->caller, body,
+                            &refusal) == 0 ||
+           refuse(posting, 403, refusal.code, refusal.message);
 }
 
 static void submit(struct posting *posting, struct text body)

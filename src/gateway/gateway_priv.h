@@ -115,6 +115,10 @@ bool auth_needs_hash(const struct http_request *request);
 int auth_verify(const struct gateway_options *options, struct http_stream *stream,
                 const struct caller *caller, struct text body_sha256,
                 struct sigv4_refusal *refusal);
+/* The same of a body that is there as a whole. */
+int auth_verify_body(const struct gateway_options *options, struct http_stream *stream,
+                     const struct caller *caller, struct text body,
+                     struct sigv4_refusal *refusal);
 /* Whether a caller who is who it says may call that function: an instance may if its function's
  * file lists it, or if the policy of the one that is called names its role or session. */
 bool caller_may_call(const struct gateway_options *options, const struct origin *origin,

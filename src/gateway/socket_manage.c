@@ -212,18 +212,11 @@ void socket_manage_begin(struct gateway *gateway, struct http_stream *stream)
 
 static bool is_signed_right(struct manage *manage)
 {
-    uint8_t digest[SHA256_LEN];
-    char hex[2 * SHA256_LEN + 1] = "";
     struct sigv4_refusal refusal;
 
-    if (auth_needs_hash(&manage->stream->request)) {
-        crypto_sha256(buffer_text(&manage->body), digest);
-        crypto_hex(digest, sizeof digest, hex);
-    }
-    if (auth_verify(&manage->gateway->options, manage->stream, manage->caller,
-                    hex[0] ? text_of(hex) : TEXT_NONE, &refusal) == 0)
-        return true;
-    return refuse(manage, 403, "ForbiddenException", refusal.message);
+    return auth_verify_body(&manage->gateway->options, manage->stream, manage->caller,
+                            buffer_text(&manage->body), &refusal) == 0 ||
+           refuse(manage, 403, "ForbiddenException", refusal.message);
 }
 
 /* The account may, and the functions behind the API's routes. */

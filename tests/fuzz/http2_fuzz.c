@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include "base/buffer.h"
-#include "base/mem.h"
-#include "http/server.h"
+#include "talk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -57,59 +53,6 @@ static void on_close(struct http_stream *stream, bool reset)
 
 static const struct http_app http_app = {on_request, on_body, on_end, NULL, on_close};
 
-/* The client: sends the input in pieces, ends it, and reads to the end. */
-struct client {
-    struct loop_io io;
-    struct loop *loop;
-    struct http_server *server;
-    struct text left;
-    size_t step;
-};
-
-static void finish(struct client *client)
-{
-    loop_io_stop(&client->io);
-    http_server_close(client->server);
-    loop_stop(client->loop);
-}
-
-static void on_ready(struct loop_io *io, int events)
-{
-    struct client *client = container_of(io, struct client, io);
-    char answer[4096];
-
-    if (events & LOOP_READ && recv(io->fd, answer, sizeof answer, MSG_DONTWAIT) == 0) {
-        finish(client);
-        return;
-    }
-    if (!(events & LOOP_WRITE))
-        return;
-    struct text piece = text_slice(client->left, 0, client->step);
-    ssize_t sent = send(io->fd, piece.at, piece.len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent >= 0)
-        client->left = text_skip(client->left, (size_t)sent);
-    if (sent < 0 || client->left.len == 0) {
-        shutdown(io->fd, SHUT_WR);
-        loop_io_watch(io, LOOP_READ);
-    }
-}
-
-static int connect_to(struct http_server *server)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    socklen_t len = sizeof address;
-    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    /* A name the kernel picks. */
-    assert(bind(listener, (struct sockaddr *)&address, sizeof address.sun_family) == 0);
-    assert(listen(listener, 1) == 0);
-    assert(getsockname(listener, (struct sockaddr *)&address, &len) == 0);
-    assert(connect(fd, (struct sockaddr *)&address, len) == 0);
-    http_listen(server, listener, &http_app, NULL);
-    return fd;
-}
-
 /* Input: the size of pieces, frames behind the preface. Every stream must be closed, and the
  * connection must come to an end. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -121,14 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     buffer_add_literal(&input, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0");
     buffer_add(&input, data + 1, size - 1);
-    struct client client = {.loop = loop_new("fuzz"), .step = (size_t)data[0] * 8 + 1};
-    client.io.ready = on_ready;
-    client.left = buffer_text(&input);
-    client.server = http_server_new(client.loop, &limits);
-    scoped(close) int fd = connect_to(client.server);
-    loop_io_start(client.loop, &client.io, fd, LOOP_READ | LOOP_WRITE);
-    loop_run(client.loop);
-    loop_free(client.loop);
+    talk(&http_app, &limits, buffer_text(&input), (size_t)data[0] * 8 + 1);
     assert(open_count == 0);
     return 0;
 }
