@@ -2,6 +2,7 @@
 #include "base/mem.h"
 
 #include <stdarg.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* Logging could need memory itself, so this is written as it is. */
@@ -33,7 +34,13 @@ void *mem_zalloc(size_t size)
 
 void *mem_lines(size_t size)
 {
-    return checked(aligned_alloc(MEM_LINE, (size + MEM_LINE) & ~(size_t)(MEM_LINE - 1)));
+    const size_t large = (size_t)2 << 20;
+    size_t step = size < large ? MEM_LINE : large;
+    void *memory = checked(aligned_alloc(step, (size + step) & ~(step - 1)));
+
+    if (step == large)
+        (void)madvise(memory, size, MADV_HUGEPAGE);
+    return memory;
 }
 
 void *mem_realloc(void *old, size_t size)

@@ -8,7 +8,7 @@
  * no memory. A size that comes from outside is bounded by a named limit first. */
 void *mem_alloc(size_t size);
 void *mem_zalloc(size_t size);
-/* From the beginning of a cache line. */
+/* From the beginning of a cache line; large sizes in large pages, if the kernel has them. */
 #define MEM_LINE 64
 void *mem_lines(size_t size);
 void *mem_realloc(void *old, size_t size);

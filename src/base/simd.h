@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -37,6 +38,11 @@ struct simd_pairs {
     uint8_t low[2][16], high[2][16]; /* by half byte: bit g for group g */
     uint8_t groups[2][128];          /* by the lower 7 bits */
 };
+
+static inline bool simd_is_pair(const struct simd_pairs *pairs, char first, char second)
+{
+    return pairs->groups[0][(uint8_t)first & 127] & pairs->groups[1][(uint8_t)second & 127];
+}
 
 #if defined(__AVX512VBMI__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 
@@ -238,9 +244,7 @@ static inline uint64_t simd_find_pairs(uint64_t where, const char *at, size_t le
 #endif
     for (uint64_t left = where; left; left &= left - 1) {
         size_t i = (size_t)__builtin_ctzll(left);
-        uint8_t first = i + 1 < len ? (uint8_t)at[i + 1] : 0;
-        uint8_t second = i + 2 < len ? (uint8_t)at[i + 2] : 0;
-        if (pairs->groups[0][first & 127] & pairs->groups[1][second & 127])
+        if (simd_is_pair(pairs, i + 1 < len ? at[i + 1] : 0, i + 2 < len ? at[i + 2] : 0))
             found |= left & -left;
     }
     return found;

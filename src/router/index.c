@@ -84,12 +84,9 @@ const struct index_needle *index_find_needle(const struct index *index, uint32_t
     if ((index->filter[hash >> 32 & index->filter_mask] & bits) != bits)
         return NULL;
     for (uint64_t i = hash >> 12;; i++) {
-        const struct index_slot *slot = &index->slots[i & index->slot_mask];
-        if (slot->item == 0)
+        const struct index_needle *needle = &index->needles[i & index->needle_mask];
+        if (!needle->is_there)
             return NULL;
-        if (slot->tag != (uint32_t)hash)
-            continue;
-        const struct index_needle *needle = &index->needles[slot->item - 1];
         if (needle->hash == hash && needle->field == field && needle->kind == kind &&
             needle->len == text.len && same_text(needle, text))
             return needle;
@@ -128,7 +125,6 @@ void index_unref(struct index *index)
                             index->child_slots,
                             index->fields,
                             index->needles,
-                            index->slots,
                             index->filter,
                             index->targets,
                             index->ranges,

@@ -88,6 +88,7 @@ struct index_needle {
     uint64_t rule_id;
     uint32_t rule; /* or INDEX_NONE */
     uint8_t kind;
+    bool is_there; /* and no gap in the table */
 };
 
 _Static_assert(sizeof(struct index_needle) == MEM_LINE, "a needle fills a cache line");
@@ -124,10 +125,6 @@ struct index_clause {
     bool has_absent;
 };
 
-struct index_slot {
-    uint32_t tag, item; /* item + 1; 0: free */
-};
-
 struct index {
     atomic_uint references;
     uint64_t seed;
@@ -137,11 +134,10 @@ struct index {
     struct index_child *children;
     uint32_t *child_slots; /* child + 1 */
     struct index_field *fields;
-    struct index_needle *needles;
-    struct index_slot *slots;
-    uint64_t slot_mask;
+    struct index_needle *needles; /* a hash table */
+    uint64_t needle_mask;
     /* Two bits of one word for each needle's hash: small enough to stay in a cache when the
-     * slots do not, and most values are no needle. */
+     * needles do not, and most values are no needle. */
     uint64_t *filter;
     uint64_t filter_mask;
     struct index_target *targets;

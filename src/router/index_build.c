@@ -560,28 +560,33 @@ static void lay_out_nodes(struct builder *builder)
     free(take_array(&builder->children));
 }
 
-#define FILTER_SLOTS 8 /* for each of its words: one value in a hundred passes for nothing */
+#define FILTER_NEEDLES 8 /* for each of its words: one value in a hundred passes for nothing */
 
-static void fill_slots(struct index *index, uint32_t needles)
+/* From the list of them, which is freed. */
+static void lay_out_needles(struct index *index, uint32_t count)
 {
+    struct index_needle *list = index->needles;
     uint64_t capacity = 8;
 
-    while (capacity < (uint64_t)needles * 2)
+    while (capacity < (uint64_t)count * 2)
         capacity *= 2;
-    index->slot_mask = capacity - 1;
-    index->slots = mem_zalloc(capacity * sizeof *index->slots);
-    index->filter = mem_zalloc(capacity / FILTER_SLOTS * sizeof *index->filter);
-    index->filter_mask = capacity / FILTER_SLOTS - 1;
-    for (uint32_t i = 0; i < needles; i++) {
-        struct index_needle *needle = &index->needles[i];
+    index->needle_mask = capacity - 1;
+    index->needles = mem_lines(capacity * sizeof *index->needles);
+    memset(index->needles, 0, capacity * sizeof *index->needles);
+    index->filter = mem_zalloc(capacity / FILTER_NEEDLES * sizeof *index->filter);
+    index->filter_mask = capacity / FILTER_NEEDLES - 1;
+    for (uint32_t i = 0; i < count; i++) {
+        struct index_needle *needle = &list[i];
+        needle->is_there = true;
         needle->hash = index_hash(index->seed, needle->field, needle->kind,
                                   text_from(needle->at, needle->len));
         uint64_t at = needle->hash >> 12;
         index->filter[needle->hash >> 32 & index->filter_mask] |= index_filter_bits(needle->hash);
-        while (index->slots[at & index->slot_mask].item)
+        while (index->needles[at & index->needle_mask].is_there)
             at++;
-        index->slots[at & index->slot_mask] = (struct index_slot){(uint32_t)needle->hash, i + 1};
+        index->needles[at & index->needle_mask] = *needle;
     }
+    free(list);
 }
 
 static bool has_lengths(unsigned kind)
@@ -653,10 +658,7 @@ static void lay_out_targets(struct builder *builder)
         index->targets[by_needle_count + i] = targets[by_field[i]];
     for (uint32_t i = 0; i < index->field_count; i++)
         index->fields[i].checks.start += by_needle_count;
-    index->needles = mem_lines(needle_count * sizeof *needles);
-    memcpy(index->needles, needles, needle_count * sizeof *needles);
-    free(needles);
-    fill_slots(index, needle_count);
+    index->needles = needles;
     free(take_array(&builder->targets));
 }
 
@@ -813,6 +815,7 @@ struct index *index_new(const struct matcher_rule *rules, size_t count)
     lay_out_clauses(&builder);
     lay_out_fields(&builder);
     find_direct_rules(&builder, needle_count);
+    lay_out_needles(index, needle_count);
     lay_out_nodes(&builder);
     free(builder.uses.at);
     free(builder.weights.at);

@@ -217,6 +217,28 @@ static inline bool same_rest(const struct index_child *child, struct text name)
            (name.len <= 16 || memcmp(child->name + 8, name.at + 8, name.len - 16) == 0);
 }
 
+/* The child whose name stands there as it is, up to its closing quote. */
+static inline const struct index_child *find_written(const struct index *index,
+                                                     const struct index_node *node, const char *at,
+                                                     const char *end)
+{
+    const struct index_child *child = &index->children[node->children.start];
+    uint64_t head;
+
+    if (end - at < 8)
+        return NULL;
+    memcpy(&head, at, 8);
+    for (uint32_t i = 0; i < node->children.count; i++, child++) {
+        uint64_t differing = head ^ child->head;
+        if (child->len < 8)
+            differing &= ~(UINT64_MAX << 8 * child->len);
+        if (differing == 0 && end - at > child->len && at[child->len] == '"' &&
+            (child->len <= 8 || same_rest(child, text_from(at, child->len))))
+            return child;
+    }
+    return NULL;
+}
+
 static inline uint32_t find_child(const struct index *index, uint32_t number, struct text name,
                                   uint64_t head)
 {
@@ -327,36 +349,77 @@ static bool is_name(const char *at)
     return *at != ':';
 }
 
+/* Steps to the name that stands there, behind its quote, without escapes or dots. False: it is
+ * not so simple, or not used. Other than reading it up to its quote and then looking for it, this
+ * lets the processor go on before it knows. */
+static inline bool step_at_once(const struct scan *scan, const char *at, struct place place,
+                                struct place *ret, uint32_t *ret_len)
+{
+    bool found = false;
+
+    for (int i = 0; i < EVALUATION_LAYERS; i++) {
+        ret->nodes[i] = INDEX_NONE;
+        if (place.nodes[i] == INDEX_NONE)
+            continue;
+        const struct index *index = scan->scratch->layers[i].index;
+        const struct index_node *node = &index->nodes[place.nodes[i]];
+        if (node->slot_mask)
+            return false;
+        const struct index_child *child = find_written(index, node, at, scan->end);
+        if (child) {
+            ret->nodes[i] = child->node;
+            *ret_len = child->len;
+            found = true;
+        }
+    }
+    return found;
+}
+
 /* A string that may be a used name: behind it and, when it is one, its value. */
 static inline const char *try_member(struct scan *scan, const char *at, struct place place,
                                      uint32_t member)
 {
+    const char *behind;
+    struct place next;
     struct name name;
-    const char *behind = is_name(at) ? read_string(scan, at + 1, &name) : NULL;
+    uint32_t len;
 
-    if (!behind)
-        return skip_string(at + 1, scan->end);
-    place = name.is_plain ? step(scan, place, name.text) : step_by_dots(scan, place, name.text);
-    if (!is_used(place))
-        return behind;
+    if (step_at_once(scan, at + 1, place, &next, &len)) {
+        behind = at + len + 2;
+    } else {
+        behind = read_string(scan, at + 1, &name);
+        if (!behind)
+            return skip_string(at + 1, scan->end);
+        next = name.is_plain ? step(scan, place, name.text) : step_by_dots(scan, place, name.text);
+        if (!is_used(next))
+            return behind;
+    }
     at = skip_blanks(behind, scan->end);
     if (at == scan->end || *at != ':')
         return NULL;
-    return scan_value(scan, skip_blanks(at + 1, scan->end), place, member);
+    return scan_value(scan, skip_blanks(at + 1, scan->end), next, member);
 }
 
-/* Only what may be used is looked at; the rest is skipped together. at: behind its brace. */
+/* Only what may be used is looked at; the rest is skipped together. at: behind its brace. What
+ * comes next is often wanted, and then no block is looked at for it. */
 static const char *seek_members(struct scan *scan, const char *at, struct place place,
                                 uint32_t member, const struct simd_pairs *pairs)
 {
-    for (;;) {
-        at = skip_to(at, scan->end, pairs);
+    while (at) {
+        at = skip_blanks(at, scan->end);
+        if (at < scan->end && *at == ',')
+            at = skip_blanks(at + 1, scan->end);
+        if (scan->end - at > 2 && *at == '"' && simd_is_pair(pairs, at[1], at[2])) {
+            at = try_member(scan, at, place, member);
+            continue;
+        }
+        if (at == scan->end || *at != '}')
+            at = skip_to(at, scan->end, pairs);
         if (!at || *at != '"')
             return at && *at == '}' ? at + 1 : NULL;
-        at = try_member(scan, at, place, member);
-        if (!at)
-            return NULL;
+        at = is_name(at) ? try_member(scan, at, place, member) : skip_string(at + 1, scan->end);
     }
+    return NULL;
 }
 
 /* at: behind its brace. */
