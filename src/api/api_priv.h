@@ -114,7 +114,8 @@ extern const struct action apigateway_response_actions[], apigateway_model_actio
 extern const struct action apigateway_stage_actions[], apigateway_deployment_actions[];
 extern const struct action apigateway_domain_actions[], apigateway_tag_actions[];
 extern const struct action apigateway_import_actions[], apigateway_key_actions[];
-extern const struct action apigateway_plan_actions[], apigateway_unserved_actions[];
+extern const struct action apigateway_plan_actions[], apigateway_usage_actions[];
+extern const struct action apigateway_unserved_actions[];
 extern const struct action admin_event_actions[], admin_api_actions[];
 
 struct call {

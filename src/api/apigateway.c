@@ -12,6 +12,7 @@ struct apigateway {
     struct loop *control;
     struct http_apis *http_apis;
     struct truststores *truststores;
+    struct usages *usages;
     char *data_folder;
     /* the start */
     struct http_apis_change first;
@@ -97,6 +98,7 @@ struct apigateway *apigateway_open(const struct apigateway_options *options, str
 
     apigateway->control = options->control;
     apigateway->http_apis = options->http_apis;
+    apigateway->usages = options->usages;
     apigateway->data_folder = mem_strdup(options->data_folder);
     apigateway->truststores = truststores_new(options->control, options->data_folder);
     for (int i = 0; i < APIGATEWAY_KINDS; i++) {
@@ -131,6 +133,11 @@ struct http_apis *apigateway_http_apis(const struct apigateway *apigateway)
 struct truststores *apigateway_truststores(const struct apigateway *apigateway)
 {
     return apigateway->truststores;
+}
+
+struct usages *apigateway_usages(const struct apigateway *apigateway)
+{
+    return apigateway->usages;
 }
 
 const char *apigateway_data_folder(const struct apigateway *apigateway)

@@ -12,12 +12,14 @@
 struct apigateway;
 struct http_apis;
 struct loop;
+struct usages;
 struct store;
 
 struct apigateway_options {
     struct store *store;
     struct loop *control;
     struct http_apis *http_apis; /* where they are served */
+    struct usages *usages;       /* of API keys */
     const char *data_folder;     /* below which truststores named as S3 objects are */
     const char *account, *region;
 };

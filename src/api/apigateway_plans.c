@@ -70,6 +70,129 @@ static bool add_stage(struct call *call, json_t *plan, struct text api, struct t
     return true;
 }
 
+/* --- throttles of single methods --- */
+
+static json_t *find_stage(const json_t *plan, struct text api, struct text stage)
+{
+    const json_t *stages = json_object_get(plan, "apiStages");
+    json_t *one;
+    size_t index;
+
+    json_array_foreach(stages, index, one)
+    {
+        if (text_equal(json_text(one, "apiId"), api) && text_equal(json_text(one, "stage"), stage))
+            return one;
+    }
+    return NULL;
+}
+
+static bool check_throttle(struct call *call, struct text method, const json_t *throttle)
+{
+    const json_t *rate = json_object_get(throttle, "rateLimit");
+    const json_t *burst = json_object_get(throttle, "burstLimit");
+
+    if (json_is_object(throttle) && (!rate || json_number_value(rate) >= 0) &&
+        (!burst || json_integer_value(burst) >= 0))
+        return true;
+    apigateway_fail(call, "throttle of '%.*s': rateLimit and burstLimit are numbers of at least 0",
+                    TEXT_ARG(method));
+    return false;
+}
+
+/* {"/pets/GET": {"rateLimit": 1, "burstLimit": 2}} */
+static bool take_throttles(struct call *call, json_t *plan, const json_t *given)
+{
+    json_t *throttles = json_object_get(given, "throttle"), *throttle;
+    const char *method;
+
+    if (json_object_size(throttles) == 0)
+        return true;
+    json_object_foreach(throttles, method, throttle)
+    {
+        if (!check_throttle(call, text_of(method), throttle))
+            return false;
+    }
+    json_object_set(find_stage(plan, json_text(given, "apiId"), json_text(given, "stage")),
+                    "throttle", throttles);
+    return true;
+}
+
+static int set_throttle(struct call *call, json_t *stage, struct text method, struct text member,
+                        struct text value)
+{
+    json_t *throttles = json_object_get(stage, "throttle");
+    const char *digits = arena_string(&call->arena, value);
+    bool is_rate = text_equal(member, TEXT("rateLimit"));
+    char *end;
+    double number = strtod(digits, &end);
+
+    if (value.len == 0 || *end || !(number >= 0 && number <= 1e9)) {
+        apigateway_fail(call, "Invalid value '%s' of a throttle", digits);
+        return -1;
+    }
+    if (!throttles) {
+        throttles = json_object();
+        json_object_set_new(stage, "throttle", throttles);
+    }
+    json_t *throttle = json_object_getn(throttles, method.at, method.len);
+    if (!throttle) {
+        throttle = json_object();
+        json_object_setn_new(throttles, method.at, method.len, throttle);
+    }
+    json_object_set_new(throttle, is_rate ? "rateLimit" : "burstLimit",
+                        is_rate ? json_real(number) : json_integer((json_int_t)number));
+    return 1;
+}
+
+static void remove_throttle(json_t *stage, struct text method, struct text member)
+{
+    json_t *throttles = json_object_get(stage, "throttle");
+    json_t *throttle = json_object_getn(throttles, method.at, method.len);
+
+    if (member.len > 0)
+        json_object_deln(throttle, member.at, member.len);
+    if (member.len == 0 || json_object_size(throttle) == 0)
+        json_object_deln(throttles, method.at, method.len);
+    if (json_object_size(throttles) == 0)
+        json_object_del(stage, "throttle");
+}
+
+/* "/apiStages/API:STAGE/throttle", then nothing, "/PATH/METHOD", or that and "/rateLimit". */
+static int patch_throttle(struct call *call, json_t *plan, struct text op, struct text path,
+                          struct text value)
+{
+    const struct text limits[] = {TEXT("rateLimit"), TEXT("burstLimit")};
+    struct text stage = text_slice(path, 0, text_find(path, '/')), api, member = TEXT_NONE;
+    struct text method = text_skip(path, stage.len);
+    bool removes = text_equal(op, TEXT("remove"));
+
+    (void)text_split(&stage, ':', &api);
+    json_t *found = find_stage(plan, api, stage);
+    if (!found || !text_starts(method, TEXT("/throttle")))
+        return 0;
+    method = text_skip(method, sizeof "/throttle" - 1);
+    if (removes && method.len == 0) {
+        json_object_del(found, "throttle");
+        return 1;
+    }
+    if (text_starts(method, TEXT("//")))
+        method = text_skip(method, 1);
+    for (size_t i = 0; i < COUNT_OF(limits); i++)
+        if (text_ends(method, limits[i]) && method.len > limits[i].len + 1 &&
+            method.at[method.len - limits[i].len - 1] == '/') {
+            member = limits[i];
+            method.len -= limits[i].len + 1;
+            break;
+        }
+    if (text_equal(method, TEXT("/$default")))
+        method = text_skip(method, 1);
+    if (removes)
+        remove_throttle(found, method, member);
+    return removes                ? 1
+           : member.len == 0      ? 0
+                                  : set_throttle(call, found, method, member, value);
+}
+
 static bool take_stages(struct call *call, json_t *plan)
 {
     const json_t *given = json_object_get(call->input, "apiStages"), *one;
@@ -77,12 +200,8 @@ static bool take_stages(struct call *call, json_t *plan)
 
     json_array_foreach(given, index, one)
     {
-        if (json_object_size(json_object_get(one, "throttle")) > 0) {
-            apigateway_fail(call, "Throttling of single methods in a usage plan is not there: "
-                                  "set limits in the guard of the route");
-            return false;
-        }
-        if (!add_stage(call, plan, json_text(one, "apiId"), json_text(one, "stage")))
+        if (!add_stage(call, plan, json_text(one, "apiId"), json_text(one, "stage")) ||
+            !take_throttles(call, plan, one))
             return false;
     }
     return true;
@@ -96,6 +215,8 @@ static int patch_stages(struct call *call, json_t *plan, struct text op, struct 
     struct text stage = value, api;
     size_t index;
 
+    if (text_starts(path, TEXT("/apiStages/")))
+        return patch_throttle(call, plan, op, text_skip(path, 11), value);
     if (!text_equal(path, TEXT("/apiStages")))
         return 0;
     (void)text_split(&stage, ':', &api);

@@ -28,6 +28,7 @@
 #define APIGATEWAY_PAGE_MAX 500
 
 struct truststores;
+struct usages;
 
 enum apigateway_kind {
     APIGATEWAY_API,
@@ -43,6 +44,7 @@ enum apigateway_kind {
 const struct registry *apigateway_registry(const struct apigateway *apigateway,
                                            enum apigateway_kind kind);
 struct truststores *apigateway_truststores(const struct apigateway *apigateway);
+struct usages *apigateway_usages(const struct apigateway *apigateway);
 const char *apigateway_data_folder(const struct apigateway *apigateway);
 struct text apigateway_truststore_uri(const json_t *domain); /* none: no mutual TLS */
 /* "ACCOUNT/REGION/NAME", in the arena. */

@@ -48,6 +48,7 @@ static const struct action *const tables[] = {
     apigateway_import_actions,
     apigateway_key_actions,
     apigateway_plan_actions,
+    apigateway_usage_actions,
     apigateway_unserved_actions,
     lambda_unserved_actions,
 };

@@ -30,6 +30,7 @@
 #include "guard/guard.h"
 #include "guard/limit_file.h"
 #include "guard/upstreams.h"
+#include "guard/usage.h"
 #include "guard/waf.h"
 #include "router/bus_inbox.h"
 #include "router/buses.h"
@@ -94,6 +95,7 @@ struct daemon {
     struct address_files *address_files;
     struct waf *waf; /* NULL: there is none */
     struct upstreams *upstreams;
+    struct usages *usages;
     struct http_apis *http_apis;
     struct sockets *web_sockets;
     struct keyring *keyring;
@@ -232,6 +234,7 @@ static void build_place(struct daemon *daemon, int index)
         .upstreams = daemon->upstreams,
         .logs = shard_log_writer(place->shard),
         .services = api_shard_services(place->api),
+        .usage = usages_of(daemon->usages, index),
         .upstream_ca = daemon->settings->upstream_ca,
         .keyring = daemon->keyring,
         .account = daemon->settings->account,
@@ -370,6 +373,19 @@ static void build_guards(struct daemon *daemon)
     guard_serve(daemon->address_files, daemon->waf);
 }
 
+static void build_usages(struct daemon *daemon)
+{
+    scoped(free) char *path = path_join(daemon->settings->data, "usage");
+    const struct usages_options options = {
+        .control = daemon->control,
+        .loops = daemon->loops,
+        .loop_count = daemon->shards,
+        .path = path,
+    };
+
+    daemon->usages = usages_new(&options);
+}
+
 static int build_upstreams(struct daemon *daemon, struct error *err)
 {
     daemon->upstreams = upstreams_compile(daemon->settings->upstream_networks, err);
@@ -427,6 +443,7 @@ static int build_apigateway(struct daemon *daemon, struct error *err)
         .store = daemon->store,
         .control = daemon->control,
         .http_apis = daemon->http_apis,
+        .usages = daemon->usages,
         .data_folder = daemon->settings->data,
         .account = daemon->settings->account,
         .region = daemon->settings->region,
@@ -471,6 +488,7 @@ static int build(struct daemon *daemon, struct error *err)
     if (!daemon->engine)
         return -1;
     build_http_apis(daemon);
+    build_usages(daemon);
     if (build_upstreams(daemon, err) < 0 || build_queues(daemon, err) < 0 || build_buses(daemon, err) < 0 ||
         build_mappings(daemon, err) < 0 || build_schedules(daemon, err) < 0 ||
         build_apigateway(daemon, err) < 0)
@@ -540,6 +558,7 @@ static void on_ready(void *arg)
     schedules_start(daemon->schedules);
     timer_start(daemon->timer);
     mappings_start(daemon->mappings);
+    usages_start(daemon->usages);
     apigateway_start(daemon->apigateway, on_served, daemon);
 }
 
@@ -679,6 +698,7 @@ static void take_down(struct daemon *daemon)
     for (int i = 0; i < daemon->shards; i++)
         loop_join(daemon->loops[i]);
     limit_file_close(daemon->limit_file);
+    usages_close(daemon->usages);
     event_store_close(daemon->events);
     store_close(daemon->store);
     scoped(free) char *path = path_join(daemon->settings->data, "daemon.json");

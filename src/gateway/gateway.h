@@ -29,6 +29,7 @@ struct upstreams;
 struct services;
 struct tls_clients;
 struct log_writer;
+struct usage;
 
 struct gateway_options {
     struct loop *loop;
@@ -41,6 +42,7 @@ struct gateway_options {
     struct waf *waf;                  /* NULL: there is no firewall */
     const struct upstreams *upstreams; /* what HTTP integrations may call; NULL: everything */
     const char *upstream_ca;           /* file of PEM that they trust; NULL: the system's */
+    struct usage *usage;               /* of API keys, on the shard; NULL: it is not counted */
     struct log_writer *logs;           /* of the shard, for stages' access logs; NULL: none */
     struct services *services;         /* for integrations with them; NULL: there are none */
     const struct keyring *keyring;

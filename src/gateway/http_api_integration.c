@@ -8,8 +8,7 @@
 #define TIMEOUT_MS_MAX 30000 /* API Gateway: of an HTTP API's integration; also when not given */
 #define VARIABLE TEXT("${stageVariables.")
 
-/* "${stageVariables.NAME}" becomes the stage's value; unknown ones become nothing. */
-static char *fill_in(struct text text, const struct api_stage *stage)
+char *api_stage_fill_in(const struct api_stage *stage, struct text text)
 {
     struct buffer out = {0};
 
@@ -133,7 +132,7 @@ int api_integration_compile(struct api_integration *integration, const struct ht
 
     integration->document = json_incref((json_t *)(uintptr_t)document);
     integration->id = text_dup(json_text(document, "integrationId"));
-    integration->uri = fill_in(json_text(document, "integrationUri"), stage);
+    integration->uri = api_stage_fill_in(stage, json_text(document, "integrationUri"));
     integration->method = text_dup(json_text(document, "integrationMethod"));
     integration->payload_version =
         text_equal(json_text(document, "payloadFormatVersion"), TEXT("1.0")) ? 1 : 2;

@@ -13,6 +13,9 @@ int api_stage_compile(struct api_stage *stage, const struct http_api *api, const
                       struct error *err);
 void api_stage_done(struct api_stage *stage);
 
+/* "${stageVariables.NAME}" becomes the stage's value, an unknown one nothing. The caller frees. */
+char *api_stage_fill_in(const struct api_stage *stage, struct text text);
+
 /* http_api_integration.c, likewise. */
 int api_integration_compile(struct api_integration *integration, const struct http_api *api,
                             const struct api_stage *stage, const json_t *document,

@@ -194,6 +194,18 @@ static int compile_integrations(struct api_stage *stage, const struct http_api *
     return 0;
 }
 
+/* The stage's variables in its URI. */
+static json_t *fill_in_authorizer(const struct api_stage *stage, const json_t *document)
+{
+    json_t *filled = json_copy((json_t *)(uintptr_t)document);
+    struct text uri = json_text(document, "authorizerUri");
+    scoped(free) char *text = api_stage_fill_in(stage, uri);
+
+    if (text_is_set(uri))
+        json_object_set_new(filled, "authorizerUri", json_from_text(text_of(text)));
+    return filled;
+}
+
 static int compile_authorizers(struct api_stage *stage, const struct http_api *api,
                                const json_t *list, struct error *err)
 {
@@ -211,8 +223,9 @@ static int compile_authorizers(struct api_stage *stage, const struct http_api *a
     json_array_foreach(list, index, document)
     {
         struct api_authorizer *authorizer = &stage->authorizers[stage->authorizer_count++];
+        scoped(json_decref) json_t *filled = fill_in_authorizer(stage, document);
         authorizer->id = text_dup(json_text(document, "authorizerId"));
-        authorizer->compiled = authorizer_compile(document, &place, err);
+        authorizer->compiled = authorizer_compile(filled, &place, err);
         if (!authorizer->compiled)
             return -1;
     }

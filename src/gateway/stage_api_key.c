@@ -1,18 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/gateway_priv.h"
 #include "guard/api_key.h"
+#include "guard/usage.h"
 
-/* A key's share of its plan, which is its own whatever other keys of the plan take. */
+/* "/pets/{id}/GET", as usage plans name what they throttle by itself; "$default". */
+static struct text method_name(const struct exchange *exchange)
+{
+    const struct api_route *matched = exchange->route.matched;
+
+    return matched->path.len == 0
+               ? text_of(matched->key)
+               : text_of(arena_format(&exchange->stream->arena, "%.*s/%.*s",
+                                      TEXT_ARG(matched->path), TEXT_ARG(matched->method)));
+}
+
+/* A key's share of its plan, which is its own whatever other keys of the plan take; of a method
+ * that has a throttle by itself, apart from the others. */
 static enum limit_verdict take_plan(struct exchange *exchange, const struct api_plan *plan,
-                                    int64_t *ret_retry_ms)
+                                    const struct limit_rate *method, int64_t *ret_retry_ms)
 {
     struct limit_table *table = exchange->gateway->options.limits;
+    struct arena *arena = &exchange->stream->arena;
+    const struct limit_rate *throttle = method ? method : &plan->throttle;
     enum limit_verdict verdict = LIMIT_PASS;
-    struct text key = text_of(arena_format(&exchange->stream->arena, "plan %s %.*s", plan->id,
-                                           TEXT_ARG(exchange->key_id)));
+    struct text key =
+        text_of(arena_format(arena, "plan %s %.*s", plan->id, TEXT_ARG(exchange->key_id)));
+    struct text bucket =
+        method ? text_of(arena_format(arena, "%.*s %s %s %.*s", TEXT_ARG(key),
+                                      exchange->route.api->id, exchange->route.stage->name,
+                                      TEXT_ARG(method_name(exchange))))
+               : key;
 
-    if (table && plan->throttle.is_set)
-        verdict = limit_take(table, LIMIT_OF_KEY, key, &plan->throttle,
+    if (table && throttle->is_set)
+        verdict = limit_take(table, LIMIT_OF_KEY, bucket, throttle,
                              loop_now_us(exchange->stream->loop), ret_retry_ms);
     if (table && verdict == LIMIT_PASS && plan->quota.is_set)
         verdict = limit_take_quota(table, LIMIT_OF_KEY, key, &plan->quota, exchange->now_ms,
@@ -31,17 +51,24 @@ enum stage_verdict stage_api_key(struct exchange *exchange)
     const struct api_key *key =
         api_keys_find(http_api_view_keys(exchange->gateway->options.apis),
                       http_header(&exchange->stream->request, API_KEY_HEADER));
+    const struct limit_rate *method = NULL;
     const struct api_plan *plan =
-        key ? api_key_plan(key, text_of(route->api->id), text_of(route->stage->name)) : NULL;
+        key ? api_key_plan(key, text_of(route->api->id), text_of(route->stage->name),
+                           method_name(exchange), &method)
+            : NULL;
     if (!plan) {
         reply_refuse(exchange, REFUSE_FORBIDDEN);
         return STAGE_ANSWERED;
     }
     exchange->key_id = arena_copy(&exchange->stream->arena, api_key_id(key));
     int64_t retry_ms = 0;
-    enum limit_verdict verdict = take_plan(exchange, plan, &retry_ms);
-    if (verdict == LIMIT_PASS)
+    enum limit_verdict verdict = take_plan(exchange, plan, method, &retry_ms);
+    if (verdict == LIMIT_PASS) {
+        if (exchange->gateway->options.usage)
+            usage_add(exchange->gateway->options.usage, text_of(plan->id), exchange->key_id,
+                      exchange->now_ms);
         return STAGE_PASS;
+    }
     reply_refuse_message(exchange, 429,
                          verdict == LIMIT_QUOTA ? "Limit Exceeded" : "Too Many Requests", retry_ms);
     return STAGE_ANSWERED;

@@ -10,6 +10,11 @@
 /* One stage of an API that a plan is for. */
 struct plan_stage {
     char *api_id, *stage;
+    struct plan_method {
+        char *name; /* "/pets/GET" */
+        struct limit_rate throttle;
+    } * methods;
+    size_t method_count;
 };
 
 struct plan {
@@ -32,7 +37,23 @@ struct api_keys {
     struct map by_hash; /* of values */
 };
 
-static int read_stages(struct plan *plan, const json_t *list)
+static int read_methods(struct plan_stage *stage, const json_t *throttles, struct error *err)
+{
+    const char *name;
+    json_t *throttle;
+
+    stage->methods = mem_zalloc((json_object_size(throttles) + 1) * sizeof *stage->methods);
+    json_object_foreach((json_t *)(uintptr_t)throttles, name, throttle)
+    {
+        struct plan_method *method = &stage->methods[stage->method_count++];
+        method->name = mem_strdup(name);
+        if (limits_of_throttle(throttle, &method->throttle, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int read_stages(struct plan *plan, const json_t *list, struct error *err)
 {
     size_t index;
     json_t *item;
@@ -40,8 +61,11 @@ static int read_stages(struct plan *plan, const json_t *list)
     plan->stages = mem_zalloc((json_array_size(list) + 1) * sizeof *plan->stages);
     json_array_foreach(list, index, item)
     {
-        plan->stages[plan->stage_count++] = (struct plan_stage){text_dup(json_text(item, "apiId")),
-                                                                text_dup(json_text(item, "stage"))};
+        struct plan_stage *stage = &plan->stages[plan->stage_count++];
+        stage->api_id = text_dup(json_text(item, "apiId"));
+        stage->stage = text_dup(json_text(item, "stage"));
+        if (read_methods(stage, json_object_get(item, "throttle"), err) < 0)
+            return -1;
     }
     return 0;
 }
@@ -56,7 +80,7 @@ static int read_plan(struct plan *plan, const json_t *json, struct error *err)
         return -1;
     if (json_is_object(quota) && limits_of_quota(quota, &plan->plan.quota, err) < 0)
         return -1;
-    return read_stages(plan, json_object_get(json, "apiStages"));
+    return read_stages(plan, json_object_get(json, "apiStages"), err);
 }
 
 static const struct plan *find_plan(const struct api_keys *keys, struct text id)
@@ -118,6 +142,9 @@ static void done_plan(struct plan *plan)
     for (size_t i = 0; i < plan->stage_count; i++) {
         free(plan->stages[i].api_id);
         free(plan->stages[i].stage);
+        for (size_t j = 0; j < plan->stages[i].method_count; j++)
+            free(plan->stages[i].methods[j].name);
+        free(plan->stages[i].methods);
     }
     free(plan->stages);
     free(plan->plan.id);
@@ -154,15 +181,36 @@ struct text api_key_id(const struct api_key *key)
     return text_of(key->id);
 }
 
-const struct api_plan *api_key_plan(const struct api_key *key, struct text api_id,
-                                    struct text stage)
+static const struct limit_rate *find_method(const struct plan_stage *stage, struct text method)
 {
+    for (size_t i = 0; i < stage->method_count; i++)
+        if (text_equal(text_of(stage->methods[i].name), method) &&
+            stage->methods[i].throttle.is_set)
+            return &stage->methods[i].throttle;
+    return NULL;
+}
+
+static const struct plan_stage *find_stage(const struct plan *plan, struct text api_id,
+                                           struct text stage)
+{
+    for (size_t i = 0; i < plan->stage_count; i++)
+        if (text_equal(text_of(plan->stages[i].api_id), api_id) &&
+            text_equal(text_of(plan->stages[i].stage), stage))
+            return &plan->stages[i];
+    return NULL;
+}
+
+const struct api_plan *api_key_plan(const struct api_key *key, struct text api_id,
+                                    struct text stage, struct text method,
+                                    const struct limit_rate **ret_method)
+{
+    *ret_method = NULL;
     for (size_t i = 0; i < key->plan_count; i++) {
-        const struct plan *plan = key->plans[i];
-        for (size_t j = 0; j < plan->stage_count; j++)
-            if (text_equal(text_of(plan->stages[j].api_id), api_id) &&
-                text_equal(text_of(plan->stages[j].stage), stage))
-                return &plan->plan;
+        const struct plan_stage *found = find_stage(key->plans[i], api_id, stage);
+        if (!found)
+            continue;
+        *ret_method = find_method(found, method);
+        return &key->plans[i]->plan;
     }
     return NULL;
 }

@@ -14,7 +14,7 @@
  *
  *     {"keys": [{"id", "value", "enabled", "plans": ["PLAN"]}],
  *      "plans": [{"id", "throttle": {"rateLimit", "burstLimit"}, "quota": {...},
- *                 "apiStages": [{"apiId", "stage"}]}]}
+ *                 "apiStages": [{"apiId", "stage", "throttle": {"/pets/GET": {...}}}]}]}
  *
  * Values are secrets: a key is found by its value's hash, and the value itself is not kept.
  */
@@ -38,6 +38,8 @@ struct api_key;
 /* NULL: there is none, or it is not enabled. keys may be NULL. */
 const struct api_key *api_keys_find(const struct api_keys *keys, struct text value);
 struct text api_key_id(const struct api_key *key);
-/* By which plan the key may use a stage of an API; NULL: it may not. */
+/* By which plan the key may use a stage of an API; NULL: it may not. *ret_method: how fast a
+ * method ("/pets/GET") may be used, in place of the plan's throttle; NULL: as the plan says. */
 const struct api_plan *api_key_plan(const struct api_key *key, struct text api_id,
-                                    struct text stage);
+                                    struct text stage, struct text method,
+                                    const struct limit_rate **ret_method);

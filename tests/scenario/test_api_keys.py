@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """API keys and usage plans, by the older API that has them."""
+import datetime
+
 import botocore.exceptions
 import pytest
 
@@ -119,3 +121,78 @@ def test_a_plan_says_how_much_a_key_may(daemon, client, stage, plan, passed, mes
         answers = [daemon.get(path, headers={"x-api-key": key["value"]}) for _ in range(passed + 2)]
         assert [status for status, _, _ in answers] == [503] * passed + [429] * 2
         assert message in answers[-1][2] and int(answers[-1][1]["retry-after"]) >= 1
+
+
+def test_a_method_may_have_a_throttle_of_its_own(daemon, client, stage):
+    http = daemon.boto("apigatewayv2")
+    [integration] = http.get_integrations(ApiId=stage["apiId"])["Items"]
+    for key in ("GET /slow/{id}", "GET /quick"):
+        http.create_route(ApiId=stage["apiId"], RouteKey=key, ApiKeyRequired=True,
+                          Target="integrations/" + integration["IntegrationId"])
+    slow = {"rateLimit": 0.01, "burstLimit": 1}
+    plan = client.create_usage_plan(name="p", throttle={"rateLimit": 0.01, "burstLimit": 4},
+                                    apiStages=[{**stage, "throttle": {"/slow/{id}/GET": slow}}])
+    assert plan["apiStages"][0]["throttle"] == {"/slow/{id}/GET": slow}
+    key = client.create_api_key(name="k", enabled=True)
+    client.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
+
+    def statuses(path, count):
+        return [daemon.get(f"/apis/{stage['apiId']}{path}", headers={"x-api-key": key["value"]})[0]
+                for _ in range(count)]
+
+    assert statuses("/slow/1", 2) == [503, 429] and statuses("/quick", 5) == [503] * 4 + [429]
+    path = f"/apiStages/{stage['apiId']}:{stage['stage']}/throttle"
+    changed = client.update_usage_plan(usagePlanId=plan["id"], patchOperations=[
+        {"op": "replace", "path": path + "//slow/{id}/GET/burstLimit", "value": "3"},
+        {"op": "add", "path": path + "/$default/rateLimit", "value": "1.5"}])
+    assert changed["apiStages"][0]["throttle"] == {
+        "/slow/{id}/GET": {"rateLimit": 0.01, "burstLimit": 3}, "$default": {"rateLimit": 1.5}}
+    assert statuses("/slow/1", 3) == [503, 503, 429]
+    changed = client.update_usage_plan(usagePlanId=plan["id"], patchOperations=[
+        {"op": "remove", "path": path + "/slow/{id}/GET"}, {"op": "remove", "path": path}])
+    assert "throttle" not in changed["apiStages"][0]
+    assert refused(client.update_usage_plan, usagePlanId=plan["id"], patchOperations=[
+        {"op": "replace", "path": path + "/x/GET/rateLimit", "value": "soon"}])[0] == "BadRequestException"
+    assert refused(client.create_usage_plan, name="x", apiStages=[
+        {**stage, "throttle": {"/x/GET": {"rateLimit": -1}}}])[0] == "BadRequestException"
+
+
+def test_usage_is_told_by_key_and_day_and_survives_a_restart(make_daemon):
+    daemon = make_daemon()
+    client, http = daemon.boto("apigateway"), daemon.boto("apigatewayv2")
+    made = http.create_api(Name="keyed", ProtocolType="HTTP", Target="http://127.0.0.1:1/")["ApiId"]
+    [route] = http.get_routes(ApiId=made)["Items"]
+    http.update_route(ApiId=made, RouteId=route["RouteId"], ApiKeyRequired=True)
+    plan = client.create_usage_plan(name="p", quota={"limit": 5, "period": "DAY"},
+                                    apiStages=[{"apiId": made, "stage": "$default"}])["id"]
+    keys = [client.create_api_key(name=f"k{i}", enabled=True) for i in range(3)]
+    for key in keys:
+        client.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
+    for key, count in zip(keys, (3, 7, 0)):
+        for _ in range(count):
+            daemon.get(f"/apis/{made}/x", headers={"x-api-key": key["value"]})
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    dates = {"startDate": str(today - datetime.timedelta(days=1)), "endDate": str(today)}
+    usage = client.get_usage(usagePlanId=plan, **dates)
+    want = {keys[0]["id"]: [[0, 5], [3, 2]], keys[1]["id"]: [[0, 5], [5, 0]],
+            keys[2]["id"]: [[0, 5], [0, 5]]}
+    assert usage["items"] == want and usage["usagePlanId"] == plan
+    assert (usage["startDate"], usage["endDate"]) == tuple(dates.values())
+    assert client.get_usage(usagePlanId=plan, keyId=keys[1]["id"], **dates)["items"] == {
+        keys[1]["id"]: want[keys[1]["id"]]}
+    seen = {}
+    for page in client.get_paginator("get_usage").paginate(
+            usagePlanId=plan, PaginationConfig={"PageSize": 2}, **dates):
+        assert len(page["items"]) <= 2
+        seen |= page["items"]
+    assert seen == want
+    daemon.stop()
+    daemon.start()
+    client = daemon.boto("apigateway")
+    assert client.get_usage(usagePlanId=plan, **dates)["items"] == want
+    client.update_usage_plan(usagePlanId=plan, patchOperations=[{"op": "remove", "path": "/quota"}])
+    assert client.get_usage(usagePlanId=plan, **dates)["items"][keys[0]["id"]] == [[0, -1], [3, -1]]
+    for wrong in ({"startDate": "yesterday"}, {"startDate": "2026-01-02", "endDate": "2026-01-01"},
+                  {"startDate": "2020-01-01"}):
+        assert refused(client.get_usage, usagePlanId=plan, **{**dates, **wrong})[0] == "BadRequestException"
+    assert refused(client.get_usage, usagePlanId="none", **dates)[0] == "NotFoundException"

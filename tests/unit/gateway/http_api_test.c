@@ -337,3 +337,28 @@ TEST(a_bundle_that_does_not_fit_together_is_refused)
     CHECK(!http_api_compile(json, TEXT("0"), TEXT("r"), &err));
     CHECK_MSG(strstr(err.text, "unheard"), "%s", err.text);
 }
+
+TEST(a_stages_variables_name_the_functions_of_authorizers)
+{
+    static const struct {
+        const char *variables;
+        bool is_good;
+    } cases[] = {{"\"f\":\"check\"", true}, {"\"g\":\"check\"", false}};
+    struct error err;
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        scoped(free) char *bundle = mem_format(
+            "{\"api\":{\"apiId\":\"a\",\"protocolType\":\"HTTP\"},\"stages\":[{\"stageName\":"
+            "\"dev\",\"stageVariables\":{%s},\"deployed\":{\"routes\":[{\"routeKey\":\"GET /\","
+            "\"authorizationType\":\"CUSTOM\",\"authorizerId\":\"z\"}],\"authorizers\":[{"
+            "\"authorizerId\":\"z\",\"authorizerType\":\"REQUEST\",\"identitySource\":["
+            "\"$request.header.a\"],\"authorizerUri\":\"arn:aws:apigateway:us-east-1:lambda:path/"
+            "2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:"
+            "${stageVariables.f}/invocations\"}]}}]}",
+            cases[i].variables);
+        scoped(json_decref) json_t *json = apis_json(bundle);
+        scoped(http_api_unref) struct http_api *api =
+            http_api_compile(json, TEXT("000000000000"), TEXT("us-east-1"), &err);
+        CHECK_MSG((api != NULL) == cases[i].is_good, "%s: %s", cases[i].variables, err.text);
+    }
+}
