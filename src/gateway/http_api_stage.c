@@ -90,6 +90,15 @@ static int read_authorizer(struct api_stage *stage, struct api_route *route, con
                      TEXT_ARG(id), route->key);
 }
 
+static size_t count_braces(struct text path)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < path.len; i++)
+        count += path.at[i] == '{';
+    return count;
+}
+
 static int read_key(struct api_stage *stage, struct api_route *route, struct error *err)
 {
     struct text key = text_of(route->key), segment;
@@ -104,7 +113,7 @@ static int read_key(struct api_stage *stage, struct api_route *route, struct err
     route->path = text_skip(key, blank + 1);
     if (route_path_check(route->path, err) < 0)
         return -1;
-    route->parameters = mem_zalloc(ROUTE_PARAMETERS_MAX * sizeof *route->parameters);
+    route->parameters = mem_zalloc((count_braces(route->path) + 1) * sizeof *route->parameters);
     for (struct text rest = route->path; text_split(&rest, '/', &segment);) {
         struct text name = route_parameter(segment, &is_greedy);
         if (text_is_set(name))

@@ -9,21 +9,41 @@
  * A node for each segment that a route has at that place. Looking up follows the literal
  * child and the parameter child, so it visits no node twice and, of a tree that is not
  * made to be slow, two or three for each segment.
+ *
+ * Of many routes most are not in the processor's caches, so what a look-up reads is kept
+ * together: a child's segment stands in its node, beside what the look-up needs next, and
+ * the only method that most places have stands in the node, too.
  */
+
+struct method_value {
+    struct text method; /* one of known[], or the tree's own copy */
+    void *value;
+};
 
 /* What is there for each method; a handful at most. */
 struct methods {
-    struct method_value {
-        char *method;
-        void *value;
-    } * list;
-    size_t count;
+    struct method_value first;
+    struct method_value *more;
+    size_t count; /* of both */
+};
+
+/* By the hash of their segments: linear probing, at most three quarters used, and what follows
+ * moves up when one goes. */
+struct children {
+    struct child {
+        uint64_t hash;
+        struct route_node *node; /* NULL: free */
+    } * slots;
+    uint32_t count, capacity;
 };
 
 struct route_node {
-    struct map literals; /* segment -> struct route_node */
+    struct methods here;
     struct route_node *parameter;
-    struct methods here, greedy;
+    struct methods *greedy; /* NULL: none */
+    struct children literals;
+    size_t len;
+    char segment[]; /* of a literal */
 };
 
 /* --- paths --- */
@@ -123,11 +143,35 @@ int route_path_check(struct text path, struct error *err)
 
 /* --- methods --- */
 
+static const struct text known[] = {TEXT("GET"),  TEXT("POST"),  TEXT("ANY"),    TEXT("PUT"),
+                                    TEXT("HEAD"), TEXT("PATCH"), TEXT("DELETE"), TEXT("OPTIONS")};
+
+static struct text keep_method(struct text method)
+{
+    for (size_t i = 0; i < COUNT_OF(known); i++)
+        if (text_equal(known[i], method))
+            return known[i];
+    return text_from(text_dup(method), method.len);
+}
+
+static void free_method(struct text method)
+{
+    for (size_t i = 0; i < COUNT_OF(known); i++)
+        if (known[i].at == method.at)
+            return;
+    free((char *)(uintptr_t)method.at);
+}
+
+static struct method_value *method_at(const struct methods *methods, size_t i)
+{
+    return i == 0 ? (struct method_value *)(uintptr_t)&methods->first : &methods->more[i - 1];
+}
+
 static struct method_value *find_method(const struct methods *methods, struct text method)
 {
     for (size_t i = 0; i < methods->count; i++)
-        if (text_equal(text_of(methods->list[i].method), method))
-            return &methods->list[i];
+        if (text_equal(method_at(methods, i)->method, method))
+            return method_at(methods, i);
     return NULL;
 }
 
@@ -140,8 +184,9 @@ static void *put_method(struct methods *methods, struct text method, void *value
         there->value = value;
         return before;
     }
-    methods->list = mem_realloc(methods->list, (methods->count + 1) * sizeof *methods->list);
-    methods->list[methods->count++] = (struct method_value){text_dup(method), value};
+    if (methods->count > 0)
+        methods->more = mem_realloc(methods->more, methods->count * sizeof *methods->more);
+    *method_at(methods, methods->count++) = (struct method_value){keep_method(method), value};
     return NULL;
 }
 
@@ -152,16 +197,95 @@ static void *remove_method(struct methods *methods, struct text method)
     if (!there)
         return NULL;
     void *value = there->value;
-    free(there->method);
-    *there = methods->list[--methods->count];
+    free_method(there->method);
+    *there = *method_at(methods, --methods->count);
     return value;
 }
 
 static void free_methods(struct methods *methods)
 {
     for (size_t i = 0; i < methods->count; i++)
-        free(methods->list[i].method);
-    free(methods->list);
+        free_method(method_at(methods, i)->method);
+    free(methods->more);
+}
+
+/* --- children --- */
+
+static struct route_node *new_node(struct text segment)
+{
+    struct route_node *node = mem_zalloc(sizeof *node + segment.len);
+
+    node->len = segment.len;
+    if (segment.len)
+        memcpy(node->segment, segment.at, segment.len);
+    return node;
+}
+
+/* Where the segment is, or would be. */
+static struct child *slot_of(const struct children *children, struct text segment, uint64_t hash)
+{
+    const uint32_t mask = children->capacity - 1;
+
+    for (uint32_t i = (uint32_t)hash & mask;; i = (i + 1) & mask) {
+        struct child *child = &children->slots[i];
+        if (!child->node ||
+            (child->hash == hash &&
+             text_equal(text_from(child->node->segment, child->node->len), segment)))
+            return child;
+    }
+}
+
+static struct route_node *find_child(const struct route_node *node, struct text segment)
+{
+    if (node->literals.count == 0)
+        return NULL;
+    return slot_of(&node->literals, segment, map_hash(segment))->node;
+}
+
+static void grow(struct children *children)
+{
+    struct children old = *children;
+
+    children->capacity = old.capacity ? 2 * old.capacity : 4;
+    children->slots = mem_zalloc(children->capacity * sizeof *children->slots);
+    for (uint32_t i = 0; i < old.capacity; i++) {
+        const struct route_node *node = old.slots[i].node;
+        if (node)
+            *slot_of(children, text_from(node->segment, node->len), old.slots[i].hash) =
+                old.slots[i];
+    }
+    free(old.slots);
+}
+
+static struct route_node *add_child(struct route_node *node, struct text segment)
+{
+    struct children *children = &node->literals;
+    uint64_t hash = map_hash(segment);
+
+    if (children->count >= children->capacity / 4 * 3)
+        grow(children);
+    struct child *child = slot_of(children, segment, hash);
+    *child = (struct child){hash, new_node(segment)};
+    children->count++;
+    return child->node;
+}
+
+static void remove_child(struct route_node *node, struct text segment)
+{
+    struct children *children = &node->literals;
+    const uint32_t mask = children->capacity - 1;
+    uint32_t hole = (uint32_t)(slot_of(children, segment, map_hash(segment)) - children->slots);
+
+    children->count--;
+    children->slots[hole].node = NULL;
+    for (uint32_t i = (hole + 1) & mask; children->slots[i].node; i = (i + 1) & mask) {
+        uint32_t home = (uint32_t)children->slots[i].hash & mask;
+        if (((i - home) & mask) < ((i - hole) & mask))
+            continue; /* it would come to stand before its home */
+        children->slots[hole] = children->slots[i];
+        children->slots[i].node = NULL;
+        hole = i;
+    }
 }
 
 /* --- the tree --- */
@@ -172,15 +296,11 @@ static struct route_node *child_of(struct route_node *node, struct text segment)
 
     if (text_is_set(route_parameter(segment, &is_greedy))) {
         if (!node->parameter)
-            node->parameter = mem_new(struct route_node);
+            node->parameter = new_node(TEXT_NONE);
         return node->parameter;
     }
-    struct route_node *child = map_find(&node->literals, segment);
-    if (!child) {
-        child = mem_new(struct route_node);
-        map_put(&node->literals, segment, child);
-    }
-    return child;
+    struct route_node *child = find_child(node, segment);
+    return child ? child : add_child(node, segment);
 }
 
 void *route_tree_put(struct route_tree *tree, struct text method, struct text path, void *value)
@@ -189,14 +309,16 @@ void *route_tree_put(struct route_tree *tree, struct text method, struct text pa
     bool is_greedy = false;
 
     if (!tree->root)
-        tree->root = mem_new(struct route_node);
+        tree->root = new_node(TEXT_NONE);
     struct route_node *node = tree->root;
     while (!is_greedy && next_segment(&rest, &segment)) {
         (void)route_parameter(segment, &is_greedy);
         if (!is_greedy)
             node = child_of(node, segment);
     }
-    void *before = put_method(is_greedy ? &node->greedy : &node->here, method, value);
+    if (is_greedy && !node->greedy)
+        node->greedy = mem_new(struct methods);
+    void *before = put_method(is_greedy ? node->greedy : &node->here, method, value);
     tree->count += !before;
     return before;
 }
@@ -211,32 +333,46 @@ void *route_tree_at(const struct route_tree *tree, struct text method, struct te
         struct text name = route_parameter(segment, &is_greedy);
         if (is_greedy)
             break;
-        node = text_is_set(name) ? node->parameter : map_find(&node->literals, segment);
+        node = text_is_set(name) ? node->parameter : find_child(node, segment);
     }
-    const struct method_value *found =
-        node ? find_method(is_greedy ? &node->greedy : &node->here, method) : NULL;
+    const struct methods *methods = !node ? NULL : is_greedy ? node->greedy : &node->here;
+    const struct method_value *found = methods ? find_method(methods, method) : NULL;
     return found ? found->value : NULL;
 }
 
 static bool is_empty(const struct route_node *node)
 {
-    return node->literals.count == 0 && !node->parameter && node->here.count == 0 &&
-           node->greedy.count == 0;
+    return node->literals.count == 0 && !node->parameter && node->here.count == 0 && !node->greedy;
+}
+
+static void free_greedy(struct route_node *node)
+{
+    if (node->greedy)
+        free_methods(node->greedy);
+    free(node->greedy);
+    node->greedy = NULL;
 }
 
 static void free_node(struct route_node *node)
 {
-    struct map_cursor cursor = {0};
-
     if (!node)
         return;
-    while (map_next(&node->literals, &cursor))
-        free_node(cursor.value);
-    map_done(&node->literals);
+    for (uint32_t i = 0; i < node->literals.capacity; i++)
+        free_node(node->literals.slots[i].node);
+    free(node->literals.slots);
     free_node(node->parameter);
     free_methods(&node->here);
-    free_methods(&node->greedy);
+    free_greedy(node);
     free(node);
+}
+
+static void *remove_greedy(struct route_node *node, struct text method)
+{
+    void *value = node->greedy ? remove_method(node->greedy, method) : NULL;
+
+    if (value && node->greedy->count == 0)
+        free_greedy(node);
+    return value;
 }
 
 static void *remove_below(struct route_node *node, struct text method, struct text rest)
@@ -248,16 +384,15 @@ static void *remove_below(struct route_node *node, struct text method, struct te
         return remove_method(&node->here, method);
     struct text name = route_parameter(segment, &is_greedy);
     if (is_greedy)
-        return remove_method(&node->greedy, method);
-    struct route_node *child =
-        text_is_set(name) ? node->parameter : map_find(&node->literals, segment);
+        return remove_greedy(node, method);
+    struct route_node *child = text_is_set(name) ? node->parameter : find_child(node, segment);
     void *value = child ? remove_below(child, method, rest) : NULL;
     if (!value || !is_empty(child))
         return value;
     if (text_is_set(name))
         node->parameter = NULL;
     else
-        map_remove(&node->literals, segment);
+        remove_child(node, segment);
     free_node(child);
     return value;
 }
@@ -311,15 +446,15 @@ static void walk(struct search *search, const struct route_node *node, struct te
 {
     struct text segment;
 
-    if (node->greedy.count > 0 && rest.len > 1) {
+    if (node->greedy && rest.len > 1) {
         search->values[count] = text_skip(rest, 1);
-        consider(search, &node->greedy, rank_of(false, literals, depth, false), count + 1);
+        consider(search, node->greedy, rank_of(false, literals, depth, false), count + 1);
     }
     if (!next_segment(&rest, &segment)) {
         consider(search, &node->here, rank_of(true, literals, depth, false), count);
         return;
     }
-    const struct route_node *literal = map_find(&node->literals, segment);
+    const struct route_node *literal = find_child(node, segment);
     if (literal)
         walk(search, literal, rest, literals + 1, depth + 1, count);
     if (node->parameter && segment.len > 0) {

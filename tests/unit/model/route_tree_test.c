@@ -28,10 +28,20 @@ static const char *find(const struct route_tree *tree, const char *request,
 TEST(the_better_route_is_chosen_as_aws_does)
 {
     static const char *const keys[] = {
-        "GET /pets/dog/1",     "GET /pets/dog/{id}", "GET /pets/{proxy+}", "ANY /{proxy+}",
-        "ANY /a/b",            "GET /a/{x}/c",       "GET /{x}/b/c",       "POST /{all+}",
-        "ANY /m",              "GET /m",             "GET /",              "GET /deep/{a}/{rest+}",
-        "GET /deep/{rest+}",   "PUT /only",
+        "GET /pets/dog/1",
+        "GET /pets/dog/{id}",
+        "GET /pets/{proxy+}",
+        "ANY /{proxy+}",
+        "ANY /a/b",
+        "GET /a/{x}/c",
+        "GET /{x}/b/c",
+        "POST /{all+}",
+        "ANY /m",
+        "GET /m",
+        "GET /",
+        "GET /deep/{a}/{rest+}",
+        "GET /deep/{rest+}",
+        "PUT /only",
     };
     static const struct {
         const char *request, *key;
@@ -99,11 +109,38 @@ TEST(a_removed_route_is_not_found_and_leaves_the_others)
     route_tree_done(&tree);
 }
 
+/* Removing moves others of the same parent about. */
+TEST(of_many_routes_each_is_found_until_it_is_removed)
+{
+    enum { MANY = 3000 };
+    static char paths[MANY][24];
+    static const struct text methods[] = {TEXT("GET"), TEXT("PROPFIND"), TEXT("ANY")};
+    struct route_tree tree = {0};
+    struct route_match match;
+
+    for (int i = 0; i < MANY; i++) {
+        snprintf(paths[i], sizeof paths[i], i % 2 ? "/p%d" : "/p%d/{x+}", i * 7919 % MANY);
+        CHECK(!route_tree_put(&tree, methods[i % 3], text_of(paths[i]), paths[i]));
+    }
+    CHECK(tree.count == MANY);
+    for (int gone = 0; gone <= MANY; gone++) {
+        for (int i = gone > 10 ? gone - 10 : 0; i < MANY && i < gone + 10; i++) {
+            bool found = route_tree_at(&tree, methods[i % 3], text_of(paths[i])) == paths[i];
+            CHECK_MSG(found == (i >= gone), "%s with %d gone", paths[i], gone);
+        }
+        if (gone < MANY)
+            CHECK(route_tree_remove(&tree, methods[gone % 3], text_of(paths[gone])) == paths[gone]);
+        CHECK(gone == MANY || tree.count == (size_t)(MANY - gone - 1));
+    }
+    CHECK(!route_tree_find(&tree, TEXT("GET"), TEXT("/p1"), &match));
+    route_tree_done(&tree);
+}
+
 TEST(a_path_that_is_none_is_refused)
 {
     static const char *const wrong[] = {
-        "",          "a",           "/{a}b",    "/{a+}/b", "/{a}/{a}", "/{}",
-        "/a?b",      "/a#b",        "/{a b}",   "/b{a}",   "/{+}",     "/{a",
+        "",     "a",    "/{a}b",  "/{a+}/b", "/{a}/{a}", "/{}",
+        "/a?b", "/a#b", "/{a b}", "/b{a}",   "/{+}",     "/{a",
     };
     struct error err;
 
