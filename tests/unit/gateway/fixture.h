@@ -294,13 +294,13 @@ static inline void fixture_begin(struct fixture *f, const char *head)
 static inline void fixture_body(struct fixture *f, struct text chunk)
 {
     if (!f->closed)
-        CHECK(gateway_app.on_body(&f->stream, chunk));
+        CHECK(f->stream.app->on_body(&f->stream, chunk));
 }
 
 static inline void fixture_end(struct fixture *f)
 {
     if (!f->closed)
-        gateway_app.on_end(&f->stream);
+        f->stream.app->on_end(&f->stream);
 }
 
 /* A whole request; content-length is in head, if there is a body. */
