@@ -283,6 +283,7 @@ enum refusal {
     REFUSE_RECURSION,
     REFUSE_METHOD,
     REFUSE_TOO_LARGE,
+    REFUSE_HEAD,        /* of an API: it is too long */
     REFUSE_TOO_MANY,    /* of an API */
     REFUSE_UPGRADE,     /* of a WebSocket API */
     REFUSE_BAD_GATEWAY, /* likewise: what is behind it failed */

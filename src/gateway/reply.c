@@ -53,6 +53,7 @@ static const struct {
                                     "stopped your function's invocation.\"}")},
     [REFUSE_METHOD] = {405, TEXT("{\"message\":\"Method Not Allowed\"}")},
     [REFUSE_TOO_LARGE] = {413, TEXT("{\"message\":\"Request Entity Too Large\"}")},
+    [REFUSE_HEAD] = {431, TEXT("{\"message\":\"Request Header Fields Too Large\"}")},
     [REFUSE_TOO_MANY] = {429, TEXT("{\"message\":\"Too Many Requests\"}")},
     [REFUSE_FAILED] = {500, TEXT("{\"message\":\"Internal Server Error\"}")},
     [REFUSE_UNAVAILABLE] = {503, TEXT("{\"message\":\"Service Unavailable\"}")},

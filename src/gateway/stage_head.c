@@ -69,6 +69,16 @@ static void attach_compression(struct exchange *exchange)
         compress_attach(&gateway->compressing, exchange->stream);
 }
 
+/* As HTTP/1.1 writes it, whatever it came by. */
+static bool is_head_too_long(const struct http_request *request)
+{
+    size_t sum = request->method_text.len + request->target.len + strlen("  HTTP/1.1");
+
+    for (size_t i = 0; i < request->field_count; i++)
+        sum += request->fields[i].value.len;
+    return sum > LIMIT_API_HEAD;
+}
+
 /* Whether a domain that names its clients' authorities is asked by one of them. By another name, or
  * without TLS, nobody had to show a certificate. */
 static bool is_let_in(const struct exchange *exchange)
@@ -92,6 +102,8 @@ enum stage_verdict stage_route(struct exchange *exchange)
         exchange->content_max = LIMIT_API_PAYLOAD;
         stream->body_max = LIMIT_API_PAYLOAD + (1 << 20);
     }
+    if (route->api && is_head_too_long(&stream->request))
+        return refuse(exchange, REFUSE_HEAD);
     if (!is_let_in(exchange))
         return refuse(exchange, REFUSE_FORBIDDEN);
     if (status == 0 && route->function && !use_guard(exchange))

@@ -12,6 +12,7 @@
 #define LIMIT_TRANSFORMED 1048576   /* what an input transformation makes; as asynchronous events */
 #define LIMIT_STREAM_RESPONSE (200ll << 20) /* Lambda: a streamed response */
 #define LIMIT_API_PAYLOAD 10485760  /* API Gateway: 10 MB, of a request to an HTTP API */
+#define LIMIT_API_HEAD 10240        /* API Gateway: request line and values of headers */
 #define LIMIT_API_BODY (70ll << 20) /* a 50 MB ZIP in base64 within JSON */
 #define LIMIT_LOG_TAIL 4096         /* Lambda: LogType=Tail gives the last 4 KB */
 #define LIMIT_CLIENT_CONTEXT 3583   /* Lambda: bytes of X-Amz-Client-Context */

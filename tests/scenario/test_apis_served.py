@@ -46,6 +46,15 @@ def test_each_change_is_served_when_it_is_answered(daemon, client, function):
     assert ask(daemon, api, "/x")[0] in (403, 404)
 
 
+def test_a_head_has_its_quota(daemon, client, function):
+    api = client.create_api(Name="heads", ProtocolType="HTTP", Target=function)["ApiId"]
+    for bytes_, status in ((9000, 200), (10_240, 431)):
+        answer = daemon.get("/x", headers={"host": f"{api}.localhost", "x-long": "a" * bytes_})
+        assert answer[0] == status
+    assert json.loads(answer[-1]) == {"message": "Request Header Fields Too Large"}
+    client.delete_api(ApiId=api)
+
+
 def test_a_stage_serves_its_deployment(daemon, client, function):
     api = client.create_api(Name="staged", ProtocolType="HTTP")["ApiId"]
     integration = client.create_integration(

@@ -214,6 +214,29 @@ TEST(an_event_of_format_1_is_as_aws_makes_it)
     finish(&f, apis);
 }
 
+TEST(the_head_of_a_request_has_its_quota)
+{
+    static char head[2 * LIMIT_API_HEAD];
+    struct fixture f;
+    struct http_apis *apis = start(&f, "2.0");
+    /* "GET /dev/pets/7 HTTP/1.1" and the host: names of headers do not count */
+    size_t most = LIMIT_API_HEAD - strlen("GET /dev/pets/7 HTTP/1.1" "api1.localhost");
+
+    for (size_t len = most; len <= most + 1; len++) {
+        int used = snprintf(head, sizeof head, "GET /dev/pets/7\nhost: api1.localhost\nx-long: ");
+        memset(head + used, 'a', len);
+        head[(size_t)used + len] = '\0';
+        fixture_request(&f, head, "");
+        if (len == most) {
+            fixture_return(&f, "{}");
+            CHECK(f.status == 200);
+        }
+    }
+    CHECK(f.answered && f.status == 431);
+    CHECK_TEXT(buffer_text(&f.body), "{\"message\":\"Request Header Fields Too Large\"}");
+    finish(&f, apis);
+}
+
 TEST(what_leads_nowhere_gets_awss_error)
 {
     static const struct {
