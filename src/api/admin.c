@@ -196,6 +196,35 @@ static void get_code(struct call *call)
     call_work(call, work_read, after_read);
 }
 
+/* --- reading anew --- */
+
+struct renewal {
+    struct reload reload;
+    struct call *call;
+};
+
+static void on_reloaded(struct reload *reload, const json_t *report)
+{
+    struct call *call = container_of(reload, struct renewal, reload)->call;
+    scoped(free) char *text = json_dumps(report, JSON_COMPACT);
+
+    buffer_add_text(&call->answer, text_of(text));
+    call_reply(call, 200);
+}
+
+static void reload(struct call *call)
+{
+    struct renewal *renewal = arena_zalloc(&call->arena, sizeof *renewal);
+
+    if (!call->api->reloader) {
+        call_fail(call, "ResourceNotFoundException", "Nothing is read from files here.");
+        return;
+    }
+    renewal->reload.done = on_reloaded;
+    renewal->call = call;
+    call->api->reloader->start(call->api->reloader, &renewal->reload);
+}
+
 /* --- the table --- */
 
 #define EVOKE PROTOCOL_REST_JSON, "lambda", METHOD_GET
@@ -209,6 +238,8 @@ const struct action admin_actions[] = {
      get_status, NULL},
     {"GetTraffic", EVOKE, "/_evoke/gateway/top", BODY_NONE, 0, ACCESS_SIGNED, PLACE_SHARD, NULL,
      get_traffic, NULL},
+    {"Reload", PROTOCOL_REST_JSON, "lambda", METHOD_POST, "/_evoke/gateway/reload", BODY_NONE, 0,
+     ACCESS_SIGNED, PLACE_CONTROL, NULL, reload, NULL},
     {"ListRuntimes", EVOKE, "/_evoke/runtimes", BODY_NONE, 0, ACCESS_SIGNED, PLACE_SHARD, NULL,
      get_runtimes, NULL},
     {"GetDetails", EVOKE, "/_evoke/functions/{FunctionName}", BODY_NONE, 0, ACCESS_SIGNED,

@@ -65,6 +65,11 @@ void api_set_meters(struct api *api, struct meters *meters)
     api->meters = meters;
 }
 
+void api_set_reloader(struct api *api, struct reloader *reloader)
+{
+    api->reloader = reloader;
+}
+
 void api_set_apigateway(struct api *api, struct apigateway *apigateway)
 {
     api->apigateway = apigateway;

@@ -22,6 +22,16 @@ struct meters;
 struct services;
 struct api_shard; /* one a shard, used on its loop only */
 
+/* What reads anew what the gateway has from files. On the control loop. */
+struct reload {
+    /* report: {"certificates": n, "lists": n, "ruleSets": n, "errors": [sentence]}, borrowed. */
+    void (*done)(struct reload *reload, const json_t *report);
+    struct list link; /* private */
+};
+struct reloader {
+    void (*start)(struct reloader *reloader, struct reload *reload);
+};
+
 struct api *api_new(struct engine *engine);
 /* How clients outside reach the daemon: "http://127.0.0.1:9000", "http://127.0.0.1:8080".
  * Known once the listeners are bound; to be told before the loops run. */
@@ -33,6 +43,7 @@ void api_set_buses(struct api *api, struct buses *buses);
 void api_set_schedules(struct api *api, struct schedules *schedules);
 void api_set_mappings(struct api *api, struct mappings *mappings);
 void api_set_meters(struct api *api, struct meters *meters);
+void api_set_reloader(struct api *api, struct reloader *reloader);
 void api_set_apigateway(struct api *api, struct apigateway *apigateway);
 void api_free(struct api *api); /* after the loops have ended; its shards go with it */
 DEFINE_SCOPED(struct api *, api_free)

@@ -36,6 +36,7 @@ struct api {
     struct engine *engine;
     struct queues *queues;
     struct mappings *mappings;
+    struct reloader *reloader; /* NULL: nothing is read anew */
     struct meters *meters; /* of the gateway; any thread */
     struct map deleted_queues; /* struct deleted_name by key; control thread */
     struct buses *buses;

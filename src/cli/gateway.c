@@ -208,6 +208,36 @@ static int guard(struct session *session, const struct arguments *arguments,
     return answer ? 0 : -1;
 }
 
+/* --- evoke gateway reload --- */
+
+static int reload(struct session *session, struct error *err)
+{
+    static const struct {
+        const char *key, *what;
+    } rows[] = {
+        {"certificates", "certificates"},
+        {"lists", "lists of addresses"},
+        {"ruleSets", "rule sets of the firewall"},
+    };
+    const struct call call = {
+        .method = "POST", .path = "/_evoke/gateway/reload", .service = "lambda"};
+    scoped(json_decref) json_t *report = call_json(session, &call, err);
+    const json_t *errors = json_object_get(report, "errors");
+
+    if (!report)
+        return -1;
+    if (session->json)
+        output_json(report);
+    for (size_t i = 0; i < COUNT_OF(rows) && !session->json && !session->quiet; i++)
+        printf("%s: %lld\n", rows[i].what,
+               (long long)json_integer_value(json_object_get(report, rows[i].key)));
+    if (json_array_size(errors) == 0)
+        return 0;
+    return error_set(err, ERROR_INVALID, "what cannot be read stays as it was: %s%s",
+                     json_string_value(json_array_get(errors, 0)),
+                     json_array_size(errors) > 1 ? " (and more, see --json)" : "");
+}
+
 /* --- the command --- */
 
 static int run_gateway(struct session *session, int argc, char **argv, struct error *err)
@@ -225,8 +255,11 @@ static int run_gateway(struct session *session, int argc, char **argv, struct er
         failed = guard(session, &arguments, &wishes, err);
     } else if (strcmp(arguments.words[0], "top") == 0 && arguments.word_count == 1) {
         failed = gateway_top(session, wishes.once, wishes.every_ms, err);
+    } else if (strcmp(arguments.words[0], "reload") == 0 && arguments.word_count == 1) {
+        failed = reload(session, err);
     } else {
-        (void)error_set(err, ERROR_INVALID, "say 'routes', 'top', or 'guard' and the id of an API");
+        (void)error_set(err, ERROR_INVALID,
+                        "say 'routes', 'top', 'reload', or 'guard' and the id of an API");
         return EXIT_USAGE;
     }
     return failed ? session_exit(session) : EXIT_OK;
@@ -234,7 +267,7 @@ static int run_gateway(struct session *session, int argc, char **argv, struct er
 
 const struct command command_gateway = {
     .name = "gateway",
-    .usage = "routes|top|guard [API] [FILE]",
+    .usage = "routes|top|reload|guard [API] [FILE]",
     .summary = "show the routes that are served, and set what stands before them",
     .help = "`routes` prints every route that the running daemon serves: those of APIs, stage by\n"
             "stage, those of function.yaml, function URLs and buses; with --json all that is known of\n"
@@ -245,6 +278,9 @@ const struct command command_gateway = {
             "quantiles of how long they took, errors (5xx), 429 and 403 by route, and the clients\n"
             "that ask most. With --once, --json or in a pipe it prints all since the daemon's\n"
             "start and ends.\n"
+            "`reload` has the daemon read certificates, lists of addresses and the firewall's rules\n"
+            "again and prints how many of each are in use. What cannot be read stays as it was, and\n"
+            "the command fails with the reason.\n"
             "\n"
             "    evoke gateway guard a1b2c3d4e5 guard.yaml --route 'POST /orders'\n",
     .run = run_gateway,

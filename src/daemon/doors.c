@@ -33,6 +33,8 @@ struct doors {
     struct loop_job job;
     struct certificates loaded; /* of the job; api NULL: refused with load_error */
     struct error load_error;
+    struct list reloads; /* to be told at the end of the next loading */
+    struct list told;    /* of this one */
     bool loading, again, stopped;
 };
 
@@ -93,6 +95,8 @@ struct doors *doors_open(const struct settings *settings, struct error *err)
     struct error why;
 
     doors->settings = settings;
+    list_init(&doors->reloads);
+    list_init(&doors->told);
     doors->shards = (int)settings->shards;
     doors->doors = mem_zalloc((size_t)doors->shards * DOORS * sizeof *doors->doors);
     if (settings->trusted_proxies) {
@@ -171,8 +175,22 @@ static void on_shard(void *arg, int shard)
 
 static void start_loading(struct doors *doors);
 
-static void finish_loading(struct doors *doors)
+static size_t count_certificates(const struct doors *doors)
 {
+    return doors->certificates.gateway ? tls_certificate_count(doors->certificates.gateway) : 0;
+}
+
+static void tell(struct doors *doors, const struct error *err)
+{
+    for (struct list *node; (node = list_pop(&doors->told));) {
+        struct doors_reload *reload = container_of(node, struct doors_reload, link);
+        reload->done(reload, count_certificates(doors), err);
+    }
+}
+
+static void finish_loading(struct doors *doors, const struct error *err)
+{
+    tell(doors, err);
     doors->loading = false;
     if (doors->again && !doors->stopped)
         start_loading(doors);
@@ -183,8 +201,8 @@ static void on_shards_done(void *arg)
     struct doors *doors = arg;
 
     log_info("certificates read",
-             LOG_NUM("count", (int64_t)tls_certificate_count(doors->certificates.gateway)));
-    finish_loading(doors);
+             LOG_NUM("count", (int64_t)count_certificates(doors)));
+    finish_loading(doors, NULL);
 }
 
 static void on_loaded(struct loop_job *job)
@@ -194,7 +212,7 @@ static void on_loaded(struct loop_job *job)
     if (!doors->loaded.api) {
         log_warn("certificates are not read anew, the old ones stay",
                  LOG_ERROR(&doors->load_error));
-        finish_loading(doors);
+        finish_loading(doors, &doors->load_error);
         return;
     }
     certificates_done(&doors->certificates);
@@ -216,6 +234,8 @@ static void start_loading(struct doors *doors)
     if (doors->loading)
         return;
     doors->loading = true;
+    for (struct list *node; (node = list_pop(&doors->reloads));)
+        list_push(&doors->told, node);
     doors->job.work = load_in_pool;
     doors->job.done = on_loaded;
     loop_work(doors->control, &doors->job);
@@ -227,6 +247,16 @@ static void on_hang_up(struct loop_signal *caught, int number)
 
     if (has_tls(doors->settings) && !doors->stopped)
         start_loading(doors);
+}
+
+void doors_reload(struct doors *doors, struct doors_reload *reload)
+{
+    if (!has_tls(doors->settings) || doors->stopped) {
+        reload->done(reload, 0, NULL);
+        return;
+    }
+    list_push(&doors->reloads, &reload->link);
+    start_loading(doors);
 }
 
 static void on_settled(struct loop_timer *timer)

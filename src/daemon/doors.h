@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "base/list.h"
 #include "daemon/endpoint.h"
 #include "engine/settings.h"
 #include "http/server.h"
@@ -26,4 +27,11 @@ void doors_listen(struct doors *doors, int shard, enum door door, struct http_se
                   const struct http_app *app, void *context);
 /* From now on certificates are watched; on the running control loop. */
 void doors_watch(struct doors *doors, struct loop *control, struct loop *const *shards);
+/* Embedded in what wants certificates read now; {0} but for done. */
+struct doors_reload {
+    /* count: of certificates, 0 without TLS. err NULL: they are served by every shard. */
+    void (*done)(struct doors_reload *reload, size_t count, const struct error *err);
+    struct list link; /* private */
+};
+void doors_reload(struct doors *doors, struct doors_reload *reload);
 void doors_unwatch(struct doors *doors);

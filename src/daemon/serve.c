@@ -19,6 +19,7 @@
 #include "base/path.h"
 #include "daemon/config.h"
 #include "daemon/doors.h"
+#include "daemon/reload.h"
 #include "engine/engine.h"
 #include "engine/package.h"
 #include "gateway/access_format.h"
@@ -93,6 +94,7 @@ struct daemon {
     struct limit_table *limits;
     struct limit_file *limit_file;
     struct address_files *address_files;
+    struct reloading *reloading;
     struct waf *waf; /* NULL: there is none */
     struct upstreams *upstreams;
     struct usages *usages;
@@ -497,6 +499,9 @@ static int build(struct daemon *daemon, struct error *err)
     daemon->api = api_new(daemon->engine);
     daemon->meters = meters_new(daemon->shards);
     api_set_meters(daemon->api, daemon->meters);
+    daemon->reloading =
+        reloading_new(daemon->control, daemon->doors, daemon->address_files, daemon->waf);
+    api_set_reloader(daemon->api, reloading_reloader(daemon->reloading));
     api_set_queues(daemon->api, daemon->queues);
     api_set_buses(daemon->api, daemon->buses);
     api_set_mappings(daemon->api, daemon->mappings);

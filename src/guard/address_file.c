@@ -234,33 +234,43 @@ static bool is_changed(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_sec != b->st_mtim.tv_sec || a->st_mtim.tv_nsec != b->st_mtim.tv_nsec;
 }
 
-static void reload(struct address_file *file)
+static int reload(struct address_file *file, struct error *err)
 {
     struct stat now;
-    struct error err;
 
     if (stat(file->path, &now) == 0 && !is_changed(&now, &file->seen))
-        return;
-    struct address_list *list = list_load(file->kind, file->path, &now, &err);
+        return 0;
+    struct address_list *list = list_load(file->kind, file->path, &now, err);
     if (!list) {
         log_warn("a list was not read again; the old one stays", LOG_TEXT("file", file->path),
-                 LOG_ERROR(&err));
-        return;
+                 LOG_ERROR(err));
+        return -1;
     }
     file->seen = now;
     replace(file, list);
     log_info("a list was read again", LOG_TEXT("file", file->path));
+    return 0;
 }
 
-/* In the pool. The lock is held while files are read: opening another waits as long. */
-static void reload_all(struct loop_job *job)
+/* The lock is held while files are read: opening another waits as long. */
+int address_files_reload(struct address_files *files, json_t *faults)
 {
-    struct address_files *files = container_of(job, struct address_files, job);
+    struct error err;
+    int count = 0;
 
     pthread_mutex_lock(&files->lock);
-    list_each (node, &files->list)
-        reload(container_of(node, struct address_file, link));
+    list_each (node, &files->list) {
+        count++;
+        if (reload(container_of(node, struct address_file, link), &err) < 0 && faults)
+            json_array_append_new(faults, json_string(err.text));
+    }
     pthread_mutex_unlock(&files->lock);
+    return count;
+}
+
+static void reload_all(struct loop_job *job)
+{
+    (void)address_files_reload(container_of(job, struct address_files, job), NULL);
 }
 
 static void free_all(struct address_files *files)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -33,6 +34,10 @@ struct address_files *address_files_new(struct loop *loop);
 /* On its loop, when every file has been closed. */
 void address_files_free(struct address_files *files);
 DEFINE_SCOPED(struct address_files *, address_files_free)
+
+/* Reads every file in use that has changed again, now. Blocks; any thread. The number of files, and
+ * each fault as a sentence into faults, if it is not NULL. */
+int address_files_reload(struct address_files *files, json_t *faults);
 
 /* Reads the file unless somebody has it open already; may block. Any thread; the path is
  * absolute. Errors name the line. */

@@ -292,6 +292,15 @@ static void copy_fields(struct check *check, const struct http_field *fields, si
                                                arena_copy(&check->arena, fields[i].value)};
 }
 
+static struct waf_rules *take_newest(struct waf *waf, struct waf_rules *rules)
+{
+    pthread_mutex_lock(&waf->lock);
+    struct waf_rules *newest = rules->newer ? rules->newer : rules;
+    atomic_fetch_add(&newest->refs, 1);
+    pthread_mutex_unlock(&waf->lock);
+    return newest;
+}
+
 struct waf_check *waf_check_request(struct waf *waf, const struct waf_rules *rules,
                                     const struct waf_request *request, struct loop *loop,
                                     void (*done)(struct waf_check *check))
@@ -299,8 +308,7 @@ struct waf_check *waf_check_request(struct waf *waf, const struct waf_rules *rul
     struct check *check = mem_new(struct check);
 
     check->waf = waf;
-    check->rules = (struct waf_rules *)(uintptr_t)rules;
-    atomic_fetch_add(&check->rules->refs, 1);
+    check->rules = take_newest(waf, (struct waf_rules *)(uintptr_t)rules);
     check->loop = loop;
     check->done = done;
     check->message.run = on_done;
@@ -354,6 +362,8 @@ static void rules_free(struct waf_rules *rules)
     if (rules->set)
         msc_rules_cleanup(rules->set);
     free(rules->key_copy);
+    free(rules->part);
+    waf_rules_unref(rules->newer);
     free(rules);
 }
 
@@ -384,6 +394,7 @@ static int load(struct waf_rules *rules, const char *text, struct error *err)
     return -1;
 }
 
+/* What a file says may change, so two settings that name different ones stay apart. */
 static void make_key(const struct waf_settings *settings, struct text text, char ret[static 65])
 {
     scoped(buffer_done) struct buffer key = {0};
@@ -394,6 +405,7 @@ static void make_key(const struct waf_settings *settings, struct text text, char
                       (long long)settings->paranoia, (long long)settings->limits.bytes,
                       (long long)settings->limits.arguments, (long long)settings->limits.depth,
                       (long long)settings->limits.budget_ms, settings->limits.is_skipping);
+    buffer_add_text(&key, buffer_text(&settings->files));
     buffer_add_text(&key, text);
     crypto_sha256(buffer_text(&key), hash);
     crypto_hex(hash, sizeof hash, ret);
@@ -401,7 +413,8 @@ static void make_key(const struct waf_settings *settings, struct text text, char
 
 /* With the lock. */
 static struct waf_rules *find_or_load(struct waf *waf, const struct waf_settings *settings,
-                                      const struct buffer *text, struct error *err)
+                                      const char *part, const struct buffer *text,
+                                      struct error *err)
 {
     char key[65];
 
@@ -416,6 +429,7 @@ static struct waf_rules *find_or_load(struct waf *waf, const struct waf_settings
         rules_free(rules);
         return NULL;
     }
+    rules->part = mem_strdup(part);
     rules->key_copy = mem_strdup(key);
     rules->key = text_of(rules->key_copy);
     (void)map_put(&waf->rules, rules->key, rules);
@@ -435,8 +449,9 @@ struct waf_rules *waf_rules_compile(struct waf *waf, const json_t *part, struct 
     } else if (!waf) {
         (void)error_set(err, ERROR_INVALID, "waf: this daemon runs without its firewall");
     } else if (waf_text_write(&settings, waf->folder, &text, err) == 0) {
+        scoped(free) char *source = json_dumps(part, JSON_SORT_KEYS | JSON_ENCODE_ANY);
         pthread_mutex_lock(&waf->lock);
-        rules = find_or_load(waf, &settings, &text, err);
+        rules = find_or_load(waf, &settings, source, &text, err);
         pthread_mutex_unlock(&waf->lock);
     }
     waf_settings_done(&settings);
@@ -460,11 +475,78 @@ void waf_rules_unref(struct waf_rules *rules)
     }
     pthread_mutex_lock(&waf->lock);
     bool is_last = atomic_fetch_sub(&rules->refs, 1) == 1;
-    if (is_last)
+    if (is_last && rules->part)
         (void)map_remove(&waf->rules, rules->key);
     pthread_mutex_unlock(&waf->lock);
     if (is_last)
         rules_free(rules);
+}
+
+/* --- reading again --- */
+
+static struct waf_rules *load_again(struct waf *waf, const char *part, struct error *err)
+{
+    scoped(json_decref) json_t *json = json_loads(part, JSON_DECODE_ANY, NULL);
+    scoped(buffer_done) struct buffer text = {0};
+    struct waf_settings settings;
+    struct waf_rules *rules = NULL;
+
+    if (waf_settings_read(json, &settings, err) < 0)
+        return NULL;
+    if (waf_text_write(&settings, waf->folder, &text, err) == 0) {
+        rules = rules_new(waf, &settings);
+        if (load(rules, text.at, err) < 0) {
+            rules_free(rules);
+            rules = NULL;
+        }
+    }
+    waf_settings_done(&settings);
+    return rules;
+}
+
+static int reload_one(struct waf *waf, struct waf_rules *rules, struct error *err)
+{
+    struct waf_rules *newer = load_again(waf, rules->part, err);
+
+    if (!newer)
+        return -1;
+    pthread_mutex_lock(&waf->lock);
+    struct waf_rules *old = rules->newer;
+    rules->newer = newer;
+    pthread_mutex_unlock(&waf->lock);
+    waf_rules_unref(old);
+    return 0;
+}
+
+/* All in use, counted. */
+static struct waf_rules **take_all(struct waf *waf, size_t *ret_count)
+{
+    struct map_cursor cursor = {0};
+    size_t count = 0;
+
+    pthread_mutex_lock(&waf->lock);
+    struct waf_rules **all = mem_zalloc((waf->rules.count + 1) * sizeof *all);
+    while (map_next(&waf->rules, &cursor)) {
+        all[count] = cursor.value;
+        atomic_fetch_add(&all[count++]->refs, 1);
+    }
+    pthread_mutex_unlock(&waf->lock);
+    *ret_count = count;
+    return all;
+}
+
+int waf_reload(struct waf *waf, json_t *faults)
+{
+    size_t count;
+    scoped(free) struct waf_rules **all = take_all(waf, &count);
+    struct error err;
+
+    for (size_t i = 0; i < count; i++) {
+        if (reload_one(waf, all[i], &err) < 0)
+            json_array_append_new(faults, json_string(err.text));
+        waf_rules_unref(all[i]);
+    }
+    return (int)count;
 }
 
 /* --- the whole --- */

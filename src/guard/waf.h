@@ -94,5 +94,10 @@ void waf_check_answer(struct waf_check *check, int status, const struct http_fie
                       size_t count, struct text body);
 void waf_check_close(struct waf_check *check); /* NULL is fine */
 
+/* Reads the rule set's files and those of routes again, for every setting in use: requests that come
+ * later are inspected by what is in them now. What cannot be loaded changes nothing. Blocks for
+ * long; any thread. The number of settings, and each fault as a sentence into faults. */
+int waf_reload(struct waf *waf, json_t *faults);
+
 /* "waf-rules": what the rule set says of itself ("OWASP_CRS/3.3.4"); for logs and tests. */
 const char *waf_version(const struct waf *waf);

@@ -20,6 +20,7 @@ struct waf_settings {
     enum waf_response response;
     struct waf_limits limits;
     struct buffer before, after; /* rules around the rule set's, as text */
+    struct buffer files;         /* the names of those that they came from */
 };
 int waf_settings_read(const json_t *part, struct waf_settings *ret, struct error *err);
 void waf_settings_done(struct waf_settings *settings);
@@ -39,6 +40,8 @@ struct waf_rules {
     atomic_int refs;
     struct text key; /* in the map of the WAF */
     char *key_copy;
+    char *part;              /* the setting it was compiled from, JSON; NULL: not in the map */
+    struct waf_rules *newer; /* of the same setting, read again; with the lock. Or NULL */
     enum waf_mode mode;
     int paranoia;
     enum waf_response response;

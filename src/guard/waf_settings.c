@@ -75,7 +75,8 @@ int waf_settings_check_rules(struct text rules, const char *at, struct error *er
     return check_words(rules, at, err);
 }
 
-static int read_rules(const json_t *part, const char *name, struct buffer *out, struct error *err)
+static int read_rules(const json_t *part, const char *name, struct buffer *files,
+                      struct buffer *out, struct error *err)
 {
     scoped(buffer_done) struct buffer content = {0};
     struct text rules = TEXT_NONE;
@@ -87,6 +88,7 @@ static int read_rules(const json_t *part, const char *name, struct buffer *out, 
         struct error why;
         if (path_read(path, WAF_RULES_BYTES_MAX, &content, &why) < 0)
             return error_set(err, why.code, "waf.%s: %s", name, why.text);
+        buffer_add_format(files, "%s\n", path);
         rules = buffer_text(&content);
     }
     if (waf_settings_check_rules(rules, name, err) < 0)
@@ -255,8 +257,9 @@ static int read_object(const json_t *part, struct waf_settings *ret, struct erro
         fields_int(part, "waf", "outbound-threshold", 1, 100000, &ret->outbound_threshold, err) <
             0 ||
         read_limits(part, &ret->limits, err) < 0 ||
-        read_rules(part, "rules", &ret->before, err) < 0 ||
-        read_rules(part, "rules-after", &ret->after, err) < 0 || check_response(part, ret, err) < 0)
+        read_rules(part, "rules", &ret->files, &ret->before, err) < 0 ||
+        read_rules(part, "rules-after", &ret->files, &ret->after, err) < 0 ||
+        check_response(part, ret, err) < 0)
         return -1;
     return read_exclusions(part, &ret->after, err);
 }
@@ -286,4 +289,5 @@ void waf_settings_done(struct waf_settings *settings)
 {
     buffer_done(&settings->before);
     buffer_done(&settings->after);
+    buffer_done(&settings->files);
 }
