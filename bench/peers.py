@@ -58,33 +58,49 @@ def evoke(*options):
 
 
 @contextlib.contextmanager
-def server(command, port, **keywords):
-    """A peer on the servers' core."""
+def pinned(command, port, **keywords):
+    """A peer on the servers' core: its process."""
     process = subprocess.Popen(PIN + [str(word) for word in command], stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, **keywords)
     try:
         wait_for(port)
-        yield f"http://127.0.0.1:{port}/"
+        yield process
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
 
 
 @contextlib.contextmanager
-def nginx(body):
-    """nginx that answers `return 200` with body."""
-    port = free_port()
+def server(command, port, **keywords):
+    """The same: its URL."""
+    with pinned(command, port, **keywords):
+        yield f"http://127.0.0.1:{port}/"
+
+
+@contextlib.contextmanager
+def nginx_of(*servers):
+    """nginx with server blocks: (port, directives) each. Yields its process."""
+    blocks = "\n".join(f"server {{ {directives} }}" for _, directives in servers)
     with tempfile.TemporaryDirectory(prefix="evoke-nginx-") as folder:
         config = pathlib.Path(folder) / "nginx.conf"
         config.write_text(f"""worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 1024; }}
+events {{ worker_connections 16384; }}
 http {{ access_log off; keepalive_requests 1000000000;
   client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  server {{ listen 127.0.0.1:{port}; location / {{ default_type application/json; return 200 '{body}'; }} }} }}
+  {blocks} }}
 """)
-        with server(["/usr/sbin/nginx", "-c", config], port) as url:
-            yield url
+        with pinned(["/usr/sbin/nginx", "-c", config], servers[0][0]) as process:
+            yield process
+
+
+@contextlib.contextmanager
+def nginx(body):
+    """nginx that answers `return 200` with body."""
+    port = free_port()
+    answer = f"location / {{ default_type application/json; return 200 '{body}'; }}"
+    with nginx_of((port, f"listen 127.0.0.1:{port}; {answer}")):
+        yield f"http://127.0.0.1:{port}/"
 
 
 def wrk(url, connections, script=None):
@@ -99,6 +115,16 @@ def wrk(url, connections, script=None):
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])
     value, unit = re.search(r"50%\s+([\d.]+)(us|ms|s)", out).groups()
     return rate, float(value) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
+
+
+def h2load(url, connections, *options):
+    """Requests a second. Ends the benchmark when answers are not 2xx."""
+    command = ["taskset", "-c", LOAD_CORE, "h2load", "-t1", f"-c{connections}", "-D", SECONDS,
+               "--warm-up-time", "200ms", *options, url]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    if not re.search(r" 0 failed, 0 errored", out) or ", 0 3xx, 0 4xx, 0 5xx" not in out:
+        raise SystemExit(f"h2load {url}: {out}")
+    return float(re.search(r"finished in .*, ([\d.]+) req/s", out)[1])
 
 
 def compare(name, ours, theirs, connections, goals, peer="nginx", script=None):
@@ -129,9 +155,9 @@ def show(name, ratio, sides, peer, goal, more_is_better):
           flush=True)
 
 
-def show_value(name, value, unit, goal):
-    met = "met" if value <= goal else "MISSED"
-    print(f"{name}: {value:,.1f} {unit}  goal <= {goal:g}: {met}", flush=True)
+def show_value(name, value, unit, goal=None):
+    verdict = "" if goal is None else f"  goal <= {goal:g}: {'met' if value <= goal else 'MISSED'}"
+    print(f"{name}: {value:,.1f} {unit}{verdict}", flush=True)
 
 
 def c_function(source, ring=True):
