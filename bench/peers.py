@@ -22,6 +22,7 @@ import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests" / "support"))
+from c_function import bootstrap  # noqa: E402
 from evoke_daemon import BUILD, Daemon, make_zip  # noqa: E402,F401
 
 SERVER_CORE, LOAD_CORE = "0", "1"
@@ -163,14 +164,7 @@ def show_value(name, value, unit, goal=None):
 def c_function(source, ring=True):
     """A static bootstrap of runtimes/c from C source; without the ring it speaks the
     Runtime API as any client would."""
-    with tempfile.TemporaryDirectory(prefix="evoke-c-") as folder:
-        main = pathlib.Path(folder) / "main.c"
-        main.write_text(source)
-        runtime = BUILD / "runtimes" / "c"
-        flags = [] if ring else ["-DWITHOUT_RING"]
-        subprocess.run(["cc", "-O2", "-static", *flags, f"-I{runtime}", str(main),
-                        str(runtime / "libevoke.a"), "-o", f"{folder}/bootstrap"], check=True)
-        return pathlib.Path(folder, "bootstrap").read_bytes()
+    return bootstrap(source, *([] if ring else ["-DWITHOUT_RING"]))
 
 
 def ask(url, body=None):

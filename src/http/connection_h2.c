@@ -5,7 +5,6 @@
 #include "http/h2_priv.h"
 
 #define TICK_MS 1000 /* how exact the deadlines of streams are */
-#define RATE_GRACE_US 10000000
 
 /* --- what a client may cause --- */
 
@@ -117,8 +116,8 @@ static bool body_is_late(const struct h2_stream *s, const struct http_limits *li
         return true;
     int64_t worth_us =
         limits->body_rate_min > 0 ? s->received * 1000000 / limits->body_rate_min : INT64_MAX / 2;
-    int64_t grace_us = worth_us > RATE_GRACE_US ? worth_us : RATE_GRACE_US;
-    return now_us >= s->body_began_us + grace_us;
+    int64_t grace_us = limits->rate_grace_ms * 1000;
+    return now_us >= s->body_began_us + (worth_us > grace_us ? worth_us : grace_us);
 }
 
 static void check_stream(struct h2_stream *s, const struct http_limits *limits, int64_t now_us)
@@ -138,7 +137,7 @@ static bool is_expired(struct h2 *h2, int64_t now_us)
     struct connection *c = h2->connection;
     const struct http_limits *limits = &c->server->limits;
 
-    if (c->out.len > 0 && is_late(now_us, c->sent_us, limits->write_idle_ms))
+    if (now_us >= connection_take_deadline(c) && connection_takes_little(c))
         return true;
     if (h2->head_us && is_late(now_us, h2->head_us, limits->head_ms))
         return true;
@@ -193,6 +192,9 @@ void h2_settle(struct connection *c)
     }
     if (c->out.len == 0 && c->out.capacity)
         connection_give_up_output(c);
+    connection_note_unsent(c, (int64_t)c->out.len + h2->unsent);
+    if (c->closed)
+        return;
     bool wanted = c->out.len < OUT_HIGH && !c->ended;
     loop_io_watch(&c->io, (wanted ? LOOP_READ : 0) |
                               (c->out.len > 0 || c->wire.wants_write ? LOOP_WRITE : 0));

@@ -7,7 +7,6 @@
 
 #define OUT_KEPT_MAX (256 << 10) /* an empty buffer above this is freed */
 #define LINGER_MS 2000           /* for a client to read the answer that ends it */
-#define RATE_GRACE_US 10000000
 
 void connection_end_stream(struct connection *c, bool reset)
 {
@@ -40,6 +39,7 @@ void connection_close_now(struct connection *c)
     if (c->closed)
         return;
     c->closed = true;
+    c->server->unsent -= c->unsent;
     list_remove(&c->link);
     loop_timer_clear(&c->timer);
     loop_cancel(&c->task);
@@ -122,6 +122,11 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* INT64_MAX without a limit. */
 static int64_t limit(int64_t since_us, int64_t limit_ms)
 {
@@ -136,8 +141,8 @@ static int64_t body_deadline(const struct connection *c)
     if (limits->body_rate_min == 0)
         return idle;
     int64_t worth_us = c->body_received * 1000000 / limits->body_rate_min;
-    int64_t grace_us = worth_us > RATE_GRACE_US ? worth_us : RATE_GRACE_US;
-    return earlier(idle, c->body_began_us + grace_us);
+    int64_t grace_us = limits->rate_grace_ms * 1000;
+    return earlier(idle, c->body_began_us + (worth_us > grace_us ? worth_us : grace_us));
 }
 
 static bool is_shaking(const struct connection *c)
@@ -153,8 +158,10 @@ static int64_t read_deadline(const struct connection *c)
         return limit(c->opened_us, limits->head_ms);
     switch (c->reading) {
     case READ_HEAD:
-        return c->start < c->end ? limit(c->stream.began_us, limits->head_ms)
-                                 : limit(c->received_us, limits->idle_ms);
+        if (c->start < c->end)
+            return limit(c->stream.began_us, limits->head_ms);
+        return c->out.len > 0 ? INT64_MAX
+                              : limit(later(c->received_us, c->sent_us), limits->idle_ms);
     case READ_BODY:
         return c->paused ? INT64_MAX : body_deadline(c);
     case READ_LINGER:
@@ -167,14 +174,9 @@ static int64_t read_deadline(const struct connection *c)
     return INT64_MAX;
 }
 
-static int64_t write_deadline(const struct connection *c)
-{
-    return c->out.len > 0 ? limit(c->sent_us, c->server->limits.write_idle_ms) : INT64_MAX;
-}
-
 static void arm(struct connection *c)
 {
-    int64_t due_us = earlier(read_deadline(c), write_deadline(c));
+    int64_t due_us = earlier(read_deadline(c), connection_take_deadline(c));
 
     if (due_us == INT64_MAX || (loop_timer_is_set(&c->timer) && c->timer_due_us <= due_us))
         return;
@@ -189,13 +191,6 @@ static void release_block(struct connection *c)
     http_pool_give_block(c->server->pool, c->block);
     c->block = NULL;
     c->start = c->end = c->floor = 0;
-}
-
-static void note_progress(struct connection *c)
-{
-    if (c->out.len > 0 && !c->stuck)
-        c->sent_us = connection_now_us(c); /* the client's time to take it begins */
-    c->stuck = c->out.len > 0;
 }
 
 static bool is_idle(const struct connection *c)
@@ -238,7 +233,9 @@ static void settle(struct connection *c)
 
     if (c->out.len == 0 && c->out.capacity)
         connection_give_up_output(c);
-    note_progress(c);
+    connection_note_unsent(c, (int64_t)c->out.len);
+    if (c->closed)
+        return;
     release_block(c);
     bool unsent = (c->out.len > 0 && !is_joined(c)) || c->wire.wants_write;
     bool wanted = connection_wants_input(c);
@@ -321,7 +318,7 @@ static void on_timer(struct loop_timer *timer)
     struct connection *c = container_of(timer, struct connection, timer);
 
     c->entered = true;
-    if (connection_now_us(c) >= write_deadline(c)) {
+    if (connection_now_us(c) >= connection_take_deadline(c) && connection_takes_little(c)) {
         c->reset = true;
         connection_close_now(c);
     } else if (connection_now_us(c) >= read_deadline(c)) {

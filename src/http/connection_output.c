@@ -41,6 +41,76 @@ void connection_flush(struct connection *c)
         buffer_consume(&c->out, count);
 }
 
+/* Who holds much and took nothing for longest. */
+static struct connection *find_slowest(struct http_server *server)
+{
+    struct connection *slowest = NULL;
+
+    list_each (link, &server->connections) {
+        struct connection *c = container_of(link, struct connection, link);
+        if (c->unsent > OUT_LOW && (!slowest || c->sent_us < slowest->sent_us))
+            slowest = c;
+    }
+    return slowest;
+}
+
+void connection_note_unsent(struct connection *c, int64_t unsent)
+{
+    struct http_server *server = c->server;
+    struct connection *slowest;
+
+    server->unsent += unsent - c->unsent;
+    c->unsent = unsent;
+    if (c->out.len > 0 && !c->stuck) {
+        c->sent_us = c->taken_us = connection_now_us(c);
+        c->taken = -1;
+    }
+    c->stuck = c->out.len > 0;
+    if (server->limits.unsent_max == 0 || server->unsent <= server->limits.unsent_max)
+        return;
+    slowest = find_slowest(server);
+    if (slowest) {
+        slowest->reset = true;
+        connection_close_now(slowest);
+    }
+}
+
+static int64_t rate_deadline(const struct connection *c)
+{
+    return c->server->limits.take_rate_min > 0 && c->writing != WRITE_TUNNEL
+               ? c->taken_us + c->server->limits.rate_grace_ms * 1000
+               : INT64_MAX;
+}
+
+int64_t connection_take_deadline(const struct connection *c)
+{
+    int64_t idle_ms = c->server->limits.write_idle_ms;
+    int64_t idle_us = idle_ms > 0 ? c->sent_us + idle_ms * 1000 : INT64_MAX;
+    int64_t rate_us = rate_deadline(c);
+
+    if (c->out.len == 0)
+        return INT64_MAX;
+    return idle_us < rate_us ? idle_us : rate_us;
+}
+
+/* A client that reads a few bytes now and then makes the socket take more each time. What it
+ * really took is asked of the kernel, and only here: the first time there is nothing to compare
+ * it with. */
+bool connection_takes_little(struct connection *c)
+{
+    int64_t now_us = connection_now_us(c), idle_ms = c->server->limits.write_idle_ms;
+    int64_t before = c->taken;
+
+    if (idle_ms > 0 && now_us >= c->sent_us + idle_ms * 1000)
+        return true;
+    if (now_us < rate_deadline(c))
+        return false;
+    c->taken = wire_taken(&c->wire);
+    int64_t due = c->server->limits.take_rate_min * (now_us - c->taken_us) / 1000000;
+    c->taken_us = now_us;
+    return before >= 0 && c->taken >= 0 && c->taken - before < due;
+}
+
 /* Gathered, or when it is large sent from where it is, as far as the socket takes it. */
 static void put_body(struct connection *c, struct text body)
 {

@@ -72,6 +72,8 @@ struct connection {
     int64_t opened_us; /* while it shakes hands */
     int64_t received_us, sent_us, body_began_us, paused_us, linger_us;
     int64_t timer_due_us;
+    int64_t unsent;          /* in the server's sum */
+    int64_t taken, taken_us; /* how much of `out` and before it the client had when; -1: unknown */
 
     bool has_served; /* a request: it cannot turn into HTTP/2 any more */
     bool live;       /* the application has the stream */
@@ -125,6 +127,14 @@ void h2_drain(struct h2 *h2);
 extern const struct http_transport connection_transport;
 struct buffer *connection_output(struct connection *c); /* what is gathered */
 void connection_flush(struct connection *c);
+/* At the end of a turn of the connection, of whose answers unsent bytes wait in all: the
+ * client's time to take them begins or goes on. When too many wait in the whole server, the
+ * connection that has waited longest is closed: perhaps this one. */
+void connection_note_unsent(struct connection *c, int64_t unsent);
+/* When the client has to have taken some of `out`; INT64_MAX: nothing waits for it. */
+int64_t connection_take_deadline(const struct connection *c);
+/* At that time: whether it takes too little. */
+bool connection_takes_little(struct connection *c);
 /* Answers for the application, which may have the stream already, and ends the
  * connection. Where an answer has begun, cutting it off is all that is left. */
 void connection_refuse(struct connection *c, int status, const char *reason);

@@ -82,7 +82,11 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
     buffer_add(out, s->out.at, len);
     buffer_consume(&s->out, len);
     h2->unsent -= (int64_t)len;
-    s->sent_us = connection_now_us(h2->connection);
+    s->sent_since += (int64_t)len;
+    if (s->sent_since >= H2_PROGRESS) {
+        s->sent_us = connection_now_us(h2->connection);
+        s->sent_since = 0;
+    }
     h2_earn(h2, 2);
     if (s->told_full && s->out.len <= OUT_LOW && !list_linked(&s->writable))
         list_push(&h2->writable, &s->writable);

@@ -21,6 +21,7 @@
 #define H2_CONNECTION_WINDOW (1 << 20)
 #define H2_REQUESTS_MAX 100000   /* then GOAWAY: what a connection holds is renewed */
 #define H2_UNSENT_MAX (16 << 20) /* answers a client did not take yet; no more requests above */
+#define H2_PROGRESS 4096         /* bytes of an answer; fewer do not put off its deadline */
 #define H2_ALLOWANCE 1000
 #define H2_STRANGE_MAX (1 << 20) /* bytes of unknown frames in a row; the library hides those */
 #define H2_ALLOWANCE_PER_S 50
@@ -60,7 +61,7 @@ struct h2_stream {
 
     struct buffer out;
     enum writing writing;
-    int64_t write_left, sent_us;
+    int64_t write_left, sent_us, sent_since;
     struct http_field *trailers;
     size_t trailer_count;
 

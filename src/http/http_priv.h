@@ -46,6 +46,7 @@ struct http_server {
     struct http_pool *pool;
     struct list listeners, connections;
     int connection_count;
+    int64_t unsent; /* bytes of answers in all connections, as of their last turn */
     int open_count; /* listeners and connections whose descriptors are not closed yet */
     bool draining, closing, full;
     int64_t warned_us; /* when a connection without its PROXY header was last told of */

@@ -15,6 +15,9 @@
 /* Out of descriptors or memory: how long to leave new connections in the backlog. */
 #define ACCEPT_RETRY_MS 100
 #define BACKLOG 4096
+/* Of an answer; what is under way to the client comes on top. Without it the kernel takes
+ * megabytes for a client that reads nothing, and the limits here see nothing wait. */
+#define KERNEL_UNSENT (128 << 10)
 
 const struct http_limits http_limits_public = {
     .head_ms = 10000,
@@ -23,7 +26,10 @@ const struct http_limits http_limits_public = {
     .write_idle_ms = 60000,
     .body_max = 10 << 20,
     .connections_max = 16384,
+    .rate_grace_ms = 10000,
     .body_rate_min = 500,
+    .take_rate_min = 500,
+    .unsent_max = 512 << 20,
 };
 
 /* The other end may be frozen at any point of what it sends, and harms only itself. */
@@ -162,7 +168,7 @@ static void on_listener_closed(struct loop_io *io)
 
 static void listen_at(struct http_server *server, int fd, struct listener *listener)
 {
-    int on = 1;
+    int on = 1, unsent = KERNEL_UNSENT;
 
     listener->server = server;
     listener->io.ready = on_connection;
@@ -172,6 +178,7 @@ static void listen_at(struct http_server *server, int fd, struct listener *liste
     server->open_count++;
     /* Accepted sockets inherit it. It fails for what is not TCP and does not need it. */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     loop_io_start(server->loop, &listener->io, fd, server->full ? 0 : LOOP_READ);
 }
 

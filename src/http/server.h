@@ -23,7 +23,10 @@ struct http_limits {
     int64_t write_idle_ms; /* a client that takes nothing for so long is dropped */
     int64_t body_max;      /* default of stream->body_max */
     int connections_max;   /* of this server; further ones wait in the backlog */
-    int64_t body_rate_min; /* bytes a second a body must come with after 10 s, 0: any */
+    int64_t rate_grace_ms; /* after which these rates hold, in bytes a second, 0: any */
+    int64_t body_rate_min; /* a body must come with */
+    int64_t take_rate_min; /* a client must take what waits for it with */
+    int64_t unsent_max;    /* bytes of answers that wait for their clients, 0: any */
 };
 extern const struct http_limits http_limits_public;   /* for the gateway and API ports */
 extern const struct http_limits http_limits_instance; /* Runtime API: no idle or write deadline */

@@ -32,6 +32,9 @@ ssize_t wire_receive(struct wire *wire, void *at, size_t max);
 /* Like writev() of both. After EAGAIN the same bytes have to come again, perhaps with more
  * behind them and from another place. */
 ssize_t wire_send(struct wire *wire, struct text first, struct text second);
+/* Bytes that have arrived at the other side so far; -1 when that is not known. What was sent may
+ * wait in the kernel for long. */
+int64_t wire_taken(const struct wire *wire);
 /* Whether a read may find bytes that the socket does not announce any more. */
 bool wire_has_input(const struct wire *wire);
 /* No more will be sent. */

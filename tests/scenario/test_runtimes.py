@@ -10,10 +10,10 @@ import json
 import os
 import re
 import shutil
-import subprocess
 
 import pytest
 
+import c_function
 import evoke_daemon
 
 NODE = next((p for p in ("/usr/bin/node", "/usr/local/bin/node") if os.access(p, os.X_OK)), None)
@@ -389,15 +389,10 @@ int main(void)
 
 
 @pytest.fixture(scope="module")
-def c_package(tmp_path_factory):
-    compiler = shutil.which("cc")
-    if not compiler:
+def c_package():
+    if not shutil.which("cc"):
         pytest.skip("no C compiler")
-    folder = tmp_path_factory.mktemp("c")
-    (folder / "main.c").write_text(C_CODE)
-    subprocess.run([compiler, "-O1", "-Wall", "-Werror", "-static", f"-I{RUNTIMES / 'c'}", folder / "main.c",
-                    RUNTIMES / "c" / "libevoke.a", "-o", folder / "bootstrap"], check=True)
-    return {"bootstrap": ((folder / "bootstrap").read_bytes(), 0o755)}
+    return {"bootstrap": (c_function.bootstrap(C_CODE), 0o755)}
 
 
 def test_a_c_function_answers_fails_and_logs(daemon, function, c_package):

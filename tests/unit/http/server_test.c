@@ -877,6 +877,48 @@ TEST(a_client_that_takes_nothing_is_dropped)
     stop(&fixture, requests, 1);
 }
 
+/* Each byte that it takes puts the deadline for nothing at all off. */
+TEST(a_client_that_takes_too_little_is_dropped)
+{
+    static const struct http_limits limits = {
+        .write_idle_ms = 10000,
+        .rate_grace_ms = 10,
+        .take_rate_min = INT64_C(1) << 40,
+        .connections_max = 10,
+    };
+    struct fixture fixture;
+    size_t count = 0;
+    char c;
+
+    start(&fixture, &limits);
+    int fd = dial(&fixture), little = 4096;
+    CHECK(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little) == 0);
+    say(fd, GET("/pieces"));
+    while (counts.resets == 0 && recv(fd, &c, 1, 0) == 1)
+        count++;
+    CHECK(count > 0 && count < (size_t)PIECE_BYTES * PIECES);
+    close(fd);
+    stop(&fixture, 1, 1);
+}
+
+TEST(when_too_much_waits_the_slowest_client_is_dropped)
+{
+    static const struct http_limits limits = {.unsent_max = 1, .connections_max = 10};
+    struct fixture fixture;
+
+    start(&fixture, &limits);
+    int fd = dial(&fixture), idle = dial(&fixture);
+    say(fd, GET("/pieces"));
+    while (counts.resets == 0) {
+        say(idle, GET("/hello"));
+        hear(idle, HELLO);
+    }
+    close(fd);
+    close(idle);
+    int requests = counts.requests;
+    stop(&fixture, requests, 1);
+}
+
 TEST(connections_beyond_the_limit_wait)
 {
     static const struct http_limits limits = {.connections_max = 1, .body_max = 1};
