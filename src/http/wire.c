@@ -2,8 +2,6 @@
 #include "http/wire.h"
 
 #include <errno.h>
-#include <linux/tcp.h>
-#include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
@@ -124,17 +122,6 @@ ssize_t wire_send(struct wire *wire, struct text first, struct text second)
     if (body < 0 && head > 0 && errno == EAGAIN)
         body = 0;
     return head < 0 || body < 0 ? -1 : head + body;
-}
-
-int64_t wire_taken(const struct wire *wire)
-{
-    struct tcp_info info = {0};
-    socklen_t len = sizeof info;
-
-    if (getsockopt(wire->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ||
-        len < offsetof(struct tcp_info, tcpi_bytes_received))
-        return -1;
-    return (int64_t)info.tcpi_bytes_acked;
 }
 
 bool wire_has_input(const struct wire *wire)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTTP/2: its specification, what floods it, what smuggles through it."""
+"""HTTP/2: its specification, what smuggles through it. Floods are in test_floods.py."""
 import json
 import os
 import re
@@ -12,8 +12,8 @@ import pytest
 
 import certificates
 import clients
-from h2_frames import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING,
-                       PRIORITY, RST, SETTINGS, WINDOW, Connection, field, frame, head, request)
+from h2_frames import (CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST, WINDOW,
+                       Connection, field, frame, head, request)
 
 HANDLER = """
 import json
@@ -152,47 +152,6 @@ def test_connect_is_not_served(h2):
     h2.send(frame(HEADERS, 1, field(":method", "CONNECT") + field(":authority", "a:1"),
                   END_HEADERS | END_STREAM))
     assert status(h2, 1) == 501
-
-
-def bomb(stream):
-    """One large entry of the dynamic table, referred to again and again."""
-    entry = b"\x40\x01a\x7f" + bytes([(3900 - 127) % 128 | 128, (3900 - 127) // 128]) + b"x" * 3900
-    return frame(HEADERS, stream, head() + entry + b"\xbe" * 8000, END_HEADERS | END_STREAM)
-
-
-FLOODS = {
-    "rapid reset": lambda n: request(2 * n + 1) + frame(RST, 2 * n + 1, struct.pack(">I", 8)),
-    "own resets": lambda n: request(2 * n + 1, flags=END_HEADERS) +
-                  frame(WINDOW, 2 * n + 1, struct.pack(">I", 0)),
-    "malformed": lambda n: request(2 * n + 1, "/", "GET", ("a", " x")),
-    "bombs": lambda n: bomb(2 * n + 1),
-    "settings": frame(SETTINGS) * 10,
-    "ping": frame(PING, 0, b"x" * 8) * 10,
-    "priority": frame(PRIORITY, 3, struct.pack(">IB", 0, 1)) * 10,
-    "window": frame(WINDOW, 0, struct.pack(">I", 1)) * 10,
-    "unknown": frame(77, 0, b"x") * 10,
-    "settings ack": frame(SETTINGS, 0, b"", ACK) * 10,
-}
-
-
-@pytest.mark.parametrize("name", FLOODS)
-def test_a_flood_ends_its_connection_and_harms_nobody(site, h2, name):
-    before = site.cost()["cpu_s"]
-    sent = h2.flood(FLOODS[name])
-    assert sent < 50000
-    assert site.cost()["cpu_s"] - before < 5
-    assert curl("--http2-prior-knowledge", "-o", "/dev/null", "-w", "%{http_code}",
-                site.gateway + "/") == b"404"
-
-
-def test_endless_continuation_ends_the_connection(h2):
-    h2.send(frame(HEADERS, 1, head(), END_STREAM))
-    assert h2.flood(frame(CONTINUATION, 1, b"")) < 50000
-
-
-def test_empty_data_ends_the_connection(site, h2):
-    h2.send(request(1, site.url, "POST", flags=END_HEADERS))
-    assert h2.flood(frame(DATA, 1) * 10) < 50000
 
 
 def test_a_client_that_takes_nothing_holds_little(site):

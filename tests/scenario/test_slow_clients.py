@@ -8,6 +8,7 @@ import threading
 import pytest
 
 import c_function
+import evoke_daemon
 
 COUNT = 2000
 # Quick, because two thousand ask at once; more than the sockets' buffers hold.
@@ -38,13 +39,17 @@ MODES = {
 
 
 @pytest.fixture(scope="module")
-def site(daemon):
-    """With a function for good clients and one for slow ones."""
+def site(tmp_path_factory):
+    """A daemon with a function for good clients and one for slow ones, whose calls do not use up
+    the concurrency that both share."""
+    daemon = evoke_daemon.Daemon(tmp_path_factory.mktemp("slow") / "data", "--concurrency", 2 * COUNT)
+    daemon.start()
     code = {"bootstrap": (c_function.bootstrap(SOURCE), 0o755)}
     for name in ("good", "slow"):
         daemon.create(name, code, runtime="provided.al2023", handler="bootstrap")
         setattr(daemon, name, daemon.open_url(name))
-    return daemon
+    yield daemon
+    daemon.stop()
 
 
 class GoodClient(threading.Thread):

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""testssl.sh finds nothing to complain of in the gateway's TLS.
+
+Two things it looks for are not the gateway's: headers as Strict-Transport-Security come from the
+function that answers, and what is in a certificate from who issues it. The function here sends
+them, and the certificate names a revocation list. CAA is a record of a public name's DNS, which
+localhost has not."""
+import json
+import os
+import subprocess
+import urllib.parse
+
+import pytest
+
+import certificates
+import evoke_daemon
+
+HANDLER = """
+def handler(event, context):
+    return {"statusCode": 200, "body": "hello", "headers": {
+        "content-type": "text/plain", "strict-transport-security": "max-age=31536000",
+        "content-security-policy": "default-src 'none'", "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY", "referrer-policy": "no-referrer"}}
+"""
+CHECKS = {
+    "protocols and ciphers": ["--protocols", "--std", "--pfs", "--server-preference"],
+    "certificates": ["--server-defaults"],
+    "headers": ["--headers"],
+    "vulnerabilities": ["--vulnerable"],
+}
+FINE = {"OK", "INFO"}
+NOT_OURS = {
+    "DNS_CAArecord",   # see above
+    "engine_problem",  # of the installed openssl(1), which has no GOST
+}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A daemon whose certificates have keys of both kinds."""
+    folder = tmp_path_factory.mktemp("audit")
+    ca = certificates.Authority(folder / "ca")
+    for name, kind in (("default", "ec"), ("default-rsa", "rsa")):
+        ca.issue(folder / "certificates", name, "localhost", kind=kind, days=90, revocation="http://ca.invalid/crl")
+    daemon = evoke_daemon.Daemon(folder / "data", "--gateway-tls", "127.0.0.1:0",
+                                 "--tls-certificates", folder / "certificates", "--shards", "1")
+    daemon.start()
+    daemon.ca = ca.crt
+    daemon.create("f", {"main.py": HANDLER})
+    port = urllib.parse.urlsplit(json.loads((daemon.data / "daemon.json").read_text())["gateway-tls"]).port
+    daemon.target = f"localhost:{port}{daemon.open_url('f')}"
+    yield daemon
+    daemon.stop()
+
+
+@pytest.mark.unsanitized
+@pytest.mark.skipif("EVOKE_SANITIZED" in os.environ, reason="built once is enough")
+@pytest.mark.parametrize("checks", CHECKS)
+def test_nothing_is_found(site, checks, tmp_path):
+    found = tmp_path / "found.json"
+    done = subprocess.run(
+        ["testssl", "--quiet", "--color", "0", "--warnings", "batch", "--nodns", "none", "--ip", "127.0.0.1",
+         "--add-ca", site.ca, "--jsonfile", found, *CHECKS[checks], site.target],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=115, check=False)
+    findings = json.loads(found.read_text())
+    assert len(findings) > 5, done.stdout
+    bad = [finding for finding in findings
+           if finding["severity"] not in FINE and finding["id"].split(" ")[0] not in NOT_OURS]
+    assert not bad, bad
