@@ -219,6 +219,9 @@ static void look_up_lengths(struct lookup *lookup, enum needle_kind kind, struct
 {
     const struct index_span span = lookup->field->lengths[kind];
 
+    if (text.len > 0 &&
+        !(lookup->field->edges[kind] >> (text.at[from_end ? text.len - 1 : 0] & 63) & 1))
+        return;
     for (uint32_t i = 0; i < span.count; i++) {
         uint32_t len = lookup->layer->index->lengths[span.start + i];
         if (len > text.len)

@@ -70,6 +70,9 @@ struct index_field {
     uint32_t kinds; /* bit of each needle_kind that occurs */
     /* The lengths in which needles of a kind occur, ascending; for addresses, their bits. */
     struct index_span lengths[NEEDLE_KINDS];
+    /* Of those with lengths, but for addresses: bit b % 64 of each first byte, or last one of
+     * suffixes. All bits when there is an empty needle. */
+    uint64_t edges[NEEDLE_KINDS];
     struct index_span checks; /* targets that no needle helps to find */
     struct index_span buts;   /* atoms that hold unless denied */
     struct index_span ranges;

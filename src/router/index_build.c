@@ -166,6 +166,13 @@ static uint32_t field_of(struct builder *builder, struct text path)
     return field;
 }
 
+static uint64_t edge_of(enum needle_kind kind, struct text text)
+{
+    bool is_suffix = kind == NEEDLE_SUFFIX || kind == NEEDLE_SUFFIX_FOLD;
+
+    return text.len == 0 ? UINT64_MAX : UINT64_C(1) << (text.at[is_suffix ? text.len - 1 : 0] & 63);
+}
+
 static void add_needle(struct builder *builder, uint32_t field, enum needle_kind kind,
                        struct text text, struct index_target target)
 {
@@ -184,6 +191,7 @@ static void add_needle(struct builder *builder, uint32_t field, enum needle_kind
                    text.len < sizeof added->head ? text.len : sizeof added->head);
         keep_number(&builder->needles, key, needle);
         AT(builder->fields, struct index_field, field)->kinds |= 1u << kind;
+        AT(builder->fields, struct index_field, field)->edges[kind] |= edge_of(kind, text);
     }
     *ADD(builder->targets, struct index_target) = target;
     add_pair(&builder->needle_targets, needle, builder->targets.count - 1);

@@ -78,6 +78,39 @@ TEST(strings_are_compared_as_their_operator_says)
     check_examples(examples, COUNT_OF(examples));
 }
 
+TEST(beginnings_and_ends_of_many_kinds_stand_beside_each_other)
+{
+#define MIXED                                                                                  \
+    "{\"a\":[{\"prefix\":\"ab\"},{\"prefix\":\"é\"},{\"prefix\":\"xyz\"},{\"suffix\":\"z\"}," \
+    "{\"suffix\":\"ö\"},{\"prefix\":{\"equals-ignore-case\":\"Q\"}},"                         \
+    "{\"suffix\":{\"equals-ignore-case\":\"RS\"}},{\"wildcard\":\"m*n\"}]}"
+    static const struct example examples[] = {
+        {MIXED, "{\"a\":\"ab\"}", true},
+        {MIXED, "{\"a\":\"a\"}", false},
+        {MIXED, "{\"a\":\"b\"}", false},
+        {MIXED, "{\"a\":\"éa\"}", true},
+        {MIXED, "{\"a\":\"ê\"}", false},
+        {MIXED, "{\"a\":\"xyza\"}", true},
+        {MIXED, "{\"a\":\"xy\"}", false},
+        {MIXED, "{\"a\":\"xyz\"}", true},
+        {MIXED, "{\"a\":\":\"}", false},
+        {MIXED, "{\"a\":\"aö\"}", true},
+        {MIXED, "{\"a\":\"qa\"}", true},
+        {MIXED, "{\"a\":\"Qa\"}", true},
+        {MIXED, "{\"a\":\"1rS\"}", true},
+        {MIXED, "{\"a\":\"S\"}", false},
+        {MIXED, "{\"a\":\"mn\"}", true},
+        {MIXED, "{\"a\":\"m n\"}", true},
+        {MIXED, "{\"a\":\"\"}", false},
+        {MIXED, "{\"a\":\"-\"}", false},
+        {"{\"a\":[{\"prefix\":\"\"},\"b\"]}", "{\"a\":\"x\"}", true},
+        {"{\"a\":[{\"anything-but\":{\"prefix\":[\"x\",\"yy\"]}}]}", "{\"a\":\"y\"}", true},
+        {"{\"a\":[{\"anything-but\":{\"prefix\":[\"x\",\"yy\"]}}]}", "{\"a\":\"xy\"}", false},
+    };
+
+    check_examples(examples, COUNT_OF(examples));
+}
+
 TEST(numbers_are_compared_by_value)
 {
     static const struct example examples[] = {
