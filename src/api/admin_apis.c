@@ -2,6 +2,7 @@
 #include "api/apigateway_guard.h"
 #include "api/apigateway_priv.h"
 
+#include "base/json.h"
 #include "model/directory.h"
 #include "openapi/yaml_json.h"
 #include "router/buses.h"
@@ -89,18 +90,6 @@ static void delete_guard(struct call *call)
 
 /* --- the route table --- */
 
-static void write_function_route(struct writer *writer, const struct function *function,
-                                 struct text method, struct text path)
-{
-    write_open(writer, NULL, '{');
-    write_string(writer, "kind", "function");
-    write_text(writer, "method", method);
-    write_text(writer, "path", path);
-    write_string(writer, "authorization", function->url.auth == URL_AUTH_IAM ? "AWS_IAM" : "NONE");
-    write_string(writer, "target", function->name);
-    write_close(writer, '}');
-}
-
 /* One of them is enough. */
 static void write_scopes(struct writer *writer, const json_t *scopes)
 {
@@ -114,34 +103,81 @@ static void write_scopes(struct writer *writer, const json_t *scopes)
     write_close(writer, ']');
 }
 
-/* A route of function.yaml; $default is its own path, of any method. */
-static void write_claimed_route(struct writer *writer, const struct function *function,
-                                struct text key)
+/* What a guard asks of who comes, where nothing else is asked. */
+static void write_authorization(struct writer *writer, struct text type, const json_t *guard)
+{
+    const json_t *tokens = json_object_get(guard, "authorizer");
+    json_t *scopes = json_object_get(tokens, "scopes");
+
+    if (!tokens || text_equal(type, TEXT("AWS_IAM"))) {
+        write_text(writer, "authorization", type);
+        return;
+    }
+    write_string(writer, "authorization", "JWT");
+    scoped(json_decref) json_t *list =
+        json_is_string(scopes) ? json_pack("[O]", scopes) : json_incref(scopes);
+    write_scopes(writer, list);
+}
+
+/* Routes of function.yaml, and URLs: with the guard they share. */
+struct function_routes {
+    struct writer *writer;
+    const struct function *function;
+    json_t *guard;
+};
+
+static void write_function_route(const struct function_routes *routes, struct text method,
+                                 struct text path)
+{
+    const struct function *function = routes->function;
+    struct writer *writer = routes->writer;
+
+    write_open(writer, NULL, '{');
+    write_string(writer, "kind", "function");
+    write_text(writer, "method", method);
+    write_text(writer, "path", path);
+    write_authorization(writer, function->url.auth == URL_AUTH_IAM ? TEXT("AWS_IAM") : TEXT("NONE"),
+                        routes->guard);
+    write_string(writer, "target", function->name);
+    write_close(writer, '}');
+}
+
+/* $default is its own path, of any method. */
+static void write_claimed_route(const struct function_routes *routes, struct text key)
 {
     struct text path = key, method = TEXT("ANY");
 
     if (text_contains(key, ' '))
         (void)text_split(&path, ' ', &method);
-    write_function_route(writer, function, method, path);
+    write_function_route(routes, method, path);
 }
 
-/* Routes of function.yaml, and URLs. On the shard. */
+static void write_function(struct call *call, struct writer *writer,
+                           const struct function *function)
+{
+    struct error ignored;
+    scoped(json_decref) json_t *guard =
+        function->guarded ? json_parse(text_of(function->guarded->source), &ignored) : NULL;
+    const struct function_routes routes = {writer, function, guard};
+
+    if (*function->url.id) {
+        const char *url = arena_format(&call->arena, "/urls/%s/{proxy+}", function->url.id);
+        const char *name = arena_format(&call->arena, "/functions/%s/{proxy+}", function->name);
+        write_function_route(&routes, TEXT("ANY"), text_of(url));
+        write_function_route(&routes, TEXT("ANY"), text_of(name));
+    }
+    for (size_t i = 0; i < function->route_count; i++)
+        write_claimed_route(&routes, text_of(function->routes[i]));
+}
+
+/* On the shard. */
 static void write_functions(struct call *call, struct writer *writer)
 {
     const struct directory *directory = shard_directory(call->shard->shard);
     struct map_cursor cursor = {0};
 
-    while (map_next(&directory->by_key, &cursor)) {
-        const struct function *function = cursor.value;
-        if (*function->url.id) {
-            const char *url = arena_format(&call->arena, "/urls/%s/{proxy+}", function->url.id);
-            const char *name = arena_format(&call->arena, "/functions/%s/{proxy+}", function->name);
-            write_function_route(writer, function, TEXT("ANY"), text_of(url));
-            write_function_route(writer, function, TEXT("ANY"), text_of(name));
-        }
-        for (size_t i = 0; i < function->route_count; i++)
-            write_claimed_route(writer, function, text_of(function->routes[i]));
-    }
+    while (map_next(&directory->by_key, &cursor))
+        write_function(call, writer, cursor.value);
 }
 
 static const char *target_id(const json_t *route)
@@ -175,6 +211,8 @@ static void write_route(struct writer *writer, const json_t *document, const jso
     const json_t *api = json_object_get(document, "api");
     struct text key = json_text(route, "routeKey"), path = key, method;
     bool has_path = text_contains(key, ' ') && text_split(&path, ' ', &method);
+    const json_t *own = apigateway_part(document, "guards", key);
+    const json_t *guard = own ? own : apigateway_part(document, "guards", TEXT(""));
 
     write_open(writer, NULL, '{');
     write_string(writer, "kind", apigateway_is_websocket(document) ? "websocket" : "http");
@@ -186,13 +224,13 @@ static void write_route(struct writer *writer, const json_t *document, const jso
             write_text(writer, members[i], json_text(route, members[i]));
     write_text(writer, "method", has_path ? method : TEXT("ANY"));
     write_text(writer, "path", path);
-    write_text(writer, "authorization", json_text(route, "authorizationType"));
+    struct text type = json_text(route, "authorizationType");
+    bool is_open = !text_is_set(type) || text_equal(type, TEXT("NONE"));
+    write_authorization(writer, type, is_open ? guard : NULL);
     write_scopes(writer, json_object_get(route, "authorizationScopes"));
     write_bool(writer, "apiKeyRequired", json_bool(route, "apiKeyRequired", false));
     write_target(writer, deployed, route);
-    write_bool(writer, "guarded",
-               apigateway_part(document, "guards", key) ||
-                   apigateway_part(document, "guards", TEXT("")));
+    write_bool(writer, "guarded", guard != NULL);
     write_close(writer, '}');
 }
 

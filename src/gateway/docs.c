@@ -198,13 +198,19 @@ static enum docs_scope scope_of(const struct guard *guard)
     return guard && guard->docs ? guard->docs->scope : DOCS_OPEN;
 }
 
+/* Whether it lets everybody pass. */
+static bool is_open(const struct guard *guard)
+{
+    return !guard || (!guard->signature && !guard->tokens);
+}
+
 /* Whether everybody may use the route, or is to know of it in any case. */
 static bool is_shown(const struct http_api *api, const struct api_route *route)
 {
     const struct guard *guard = route->guard ? route->guard : api->guard;
 
-    return scope_of(api->guard) == DOCS_ALL || (route->authorization == AUTHORIZATION_NONE &&
-                                                !route->needs_key && !(guard && guard->signature));
+    return scope_of(api->guard) == DOCS_ALL ||
+           (route->authorization == AUTHORIZATION_NONE && !route->needs_key && is_open(guard));
 }
 
 static void add_route(const struct exchange *exchange, json_t *paths, const struct api_route *route)
@@ -321,12 +327,12 @@ static bool is_asked_of_function(const struct exchange *exchange, struct text fi
 {
     const struct route *route = &exchange->route;
     const struct guard *guard = route->guard;
-    bool is_open = route->function && auth_is_public(route->function) && guard && !guard->signature;
+    bool is_public = route->function && auth_is_public(route->function) && is_open(guard);
 
     return route->function && guard && guard->types &&
            text_starts(exchange->stream->request.path, TEXT("/functions/")) &&
            text_equal(route->path, file) && scope_of(guard) != DOCS_OFF &&
-           (is_open || scope_of(guard) == DOCS_ALL);
+           (is_public || scope_of(guard) == DOCS_ALL);
 }
 
 /* By the prefix that only this gateway has. A function or an API whose own route has that path

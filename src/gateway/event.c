@@ -172,7 +172,12 @@ static void add_owner(struct buffer *out, const struct request_event *event, str
                      event->caller ? event->caller->account : TEXT("anonymous"));
     event_add_member(out, TEXT(",\"apiId\":"), id);
     add_certificate(out, event->client);
-    add_caller(out, event->caller, arena);
+    if (event->authorizer.len > 0) {
+        buffer_add_literal(out, ",\"authorizer\":");
+        buffer_add_text(out, event->authorizer);
+    } else {
+        add_caller(out, event->caller, arena);
+    }
     event_add_member(out, TEXT(",\"domainName\":"), domain);
     event_add_member(out, TEXT(",\"domainPrefix\":"), id);
 }

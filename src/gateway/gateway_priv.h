@@ -147,7 +147,7 @@ struct request_event {
     const struct http_request *request; /* as the client sent it, or as it was mapped */
     const struct route *route;
     const struct caller *caller; /* who signed; NULL: nobody had to */
-    struct text authorizer;      /* of an API: the value of requestContext.authorizer; or none */
+    struct text authorizer;      /* the value of requestContext.authorizer; or none */
     struct text account, source_ip, forwarded_for;
     uint16_t port;
     bool is_secure;                  /* it came by TLS, to the first proxy */
@@ -306,7 +306,7 @@ struct exchange {
     /* Who asks, as the stages found out */
     struct caller *caller; /* NULL: not of type AWS_IAM */
     struct asking *asking;  /* an authorizer, while it is asked; stage_authorize.c */
-    struct text authorizer; /* JSON: an event's requestContext.authorizer; none of a URL */
+    struct text authorizer; /* JSON: an event's requestContext.authorizer; or none */
     struct guarded *guarded; /* of a function: what route.guard belongs to. Counted; or NULL */
     struct text principal;  /* for logs and limits; may be none */
     struct text key_id;     /* of an API key; may be none */

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/gateway_priv.h"
 #include "guard/authorizer.h"
+#include "guard/guard.h"
+#include "guard/tokens.h"
 
-/* Who may use a route of an API: its authorizer is asked. */
+/* Who may use a route: its authorizer is asked, or (of a route that says nothing of who may) its
+ * guard's. */
 
 struct asking {
     struct authorization authorization;
     struct exchange *exchange;
+    const struct authorizer *authorizer;
     bool is_later; /* done() comes after stage_authorize() has returned */
     bool is_done;
 };
@@ -22,6 +26,8 @@ struct text exchange_route_arn(const struct exchange *exchange)
 {
     const struct http_api *api = exchange->route.api;
 
+    if (!api)
+        return TEXT_NONE;
     return text_of(arena_format(
         &exchange->stream->arena, "arn:aws:execute-api:%s:%s:%s/%s/%.*s%.*s", api->region,
         api->account, api->id, exchange->route.stage->name,
@@ -91,7 +97,7 @@ static void write_event(struct authorization *authorization, const struct text *
     struct exchange *exchange = exchange_of(authorization);
     scoped(buffer_done) struct buffer whole = {0};
     char trace[TRACE_BYTES];
-    const int version = authorizer_payload_version(exchange->route.matched->authorizer);
+    const int version = authorizer_payload_version(exchange->asking->authorizer);
     const struct text head =
         version == 1 ? TEXT("{\"version\":\"1.0\"") : TEXT("{\"version\":\"2.0\"");
     const struct request_event event = {
@@ -126,7 +132,7 @@ static void write_event(struct authorization *authorization, const struct text *
 /* {"jwt": ...} or {"lambda": ...}: as events of version 2.0 have it. */
 static void let_pass(struct exchange *exchange, const struct authorization *authorization)
 {
-    bool is_token = exchange->route.matched->authorization == AUTHORIZATION_JWT;
+    bool is_token = authorizer_takes_tokens(exchange->asking->authorizer);
 
     exchange->principal = authorization->principal;
     if (text_is_set(authorization->context))
@@ -170,16 +176,23 @@ static void cancel(struct exchange *exchange)
     authorization_cancel(&exchange->asking->authorization);
 }
 
-static struct asking *new_asking(struct exchange *exchange)
+/* What is asked for: a route's own, or of its guard. */
+struct wanted {
+    const struct authorizer *authorizer;
+    char *const *scopes;
+    size_t scope_count;
+};
+
+static struct asking *new_asking(struct exchange *exchange, const struct wanted *wanted)
 {
-    const struct api_route *matched = exchange->route.matched;
     struct arena *arena = &exchange->stream->arena;
     struct asking *asking = arena_zalloc(arena, sizeof *asking);
-    struct text *scopes = arena_alloc(arena, (matched->scope_count + 1) * sizeof *scopes);
+    struct text *scopes = arena_alloc(arena, (wanted->scope_count + 1) * sizeof *scopes);
 
-    for (size_t i = 0; i < matched->scope_count; i++)
-        scopes[i] = text_of(matched->scopes[i]);
+    for (size_t i = 0; i < wanted->scope_count; i++)
+        scopes[i] = text_of(wanted->scopes[i]);
     asking->exchange = exchange;
+    asking->authorizer = wanted->authorizer;
     asking->authorization = (struct authorization){
         .done = on_done,
         .request = &exchange->stream->request,
@@ -187,7 +200,7 @@ static struct asking *new_asking(struct exchange *exchange)
         .route_arn = exchange_route_arn(exchange),
         .source_ip = text_of(exchange->source_ip),
         .scopes = scopes,
-        .scope_count = matched->scope_count,
+        .scope_count = wanted->scope_count,
         .now_ms = exchange->now_ms,
         .hops = exchange->hops,
         .value = read_value,
@@ -196,12 +209,11 @@ static struct asking *new_asking(struct exchange *exchange)
     return asking;
 }
 
-static enum stage_verdict ask(struct exchange *exchange)
+static enum stage_verdict ask(struct exchange *exchange, const struct wanted *wanted)
 {
-    struct asking *asking = exchange->asking = new_asking(exchange);
+    struct asking *asking = exchange->asking = new_asking(exchange, wanted);
 
-    authorize(exchange->gateway->authorizing, exchange->route.matched->authorizer,
-              &asking->authorization);
+    authorize(exchange->gateway->authorizing, wanted->authorizer, &asking->authorization);
     if (!asking->is_done) {
         asking->is_later = true;
         exchange->cancel = cancel;
@@ -215,17 +227,31 @@ static enum stage_verdict ask(struct exchange *exchange)
     return STAGE_PASS;
 }
 
+static enum stage_verdict ask_guard(struct exchange *exchange)
+{
+    const struct guard *guard = exchange->route.guard;
+
+    if (!guard || !guard->tokens)
+        return STAGE_PASS;
+    return ask(exchange, &(struct wanted){guard->tokens->authorizer, guard->tokens->scopes,
+                                          guard->tokens->scope_count});
+}
+
 enum stage_verdict stage_authorize(struct exchange *exchange)
 {
+    const struct api_route *matched = exchange->route.matched;
+
     if (!exchange->route.api)
-        return STAGE_PASS;
-    switch (exchange->route.matched->authorization) {
+        return ask_guard(exchange);
+    switch (matched->authorization) {
     case AUTHORIZATION_NONE:
+        return ask_guard(exchange);
     case AUTHORIZATION_IAM: /* stage_caller, stage_signed */
         return STAGE_PASS;
     case AUTHORIZATION_JWT:
     case AUTHORIZATION_CUSTOM:
-        return ask(exchange);
+        return ask(exchange,
+                   &(struct wanted){matched->authorizer, matched->scopes, matched->scope_count});
     }
     reply_refuse(exchange, REFUSE_FAILED);
     return STAGE_ANSWERED;

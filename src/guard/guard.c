@@ -11,6 +11,7 @@
 #include "guard/filter.h"
 #include "guard/limits.h"
 #include "guard/signature.h"
+#include "guard/tokens.h"
 #include "guard/waf.h"
 
 /* One key of a guard. compile() gets the key's value, which is never null; NULL is failure. */
@@ -42,6 +43,7 @@ PART(docs)
 PART(filter)
 PART(limits)
 PART(signature)
+PART(tokens)
 
 static void *compile_types(const json_t *part, struct error *err)
 {
@@ -81,6 +83,7 @@ static void free_waf(void *part)
 
 static const struct part parts[] = {
     ROW("addresses", addresses),
+    ROW("authorizer", tokens),
     ROW("compression", compression),
     ROW("conversion", conversion),
     ROW("docs", docs),

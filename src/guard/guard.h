@@ -21,6 +21,7 @@ struct guard { /* each NULL when not set */
     struct compression *compression;
     struct docs *docs;
     struct signature *signature; /* of webhooks */
+    struct tokens *tokens;       /* "authorizer" */
     struct addresses *addresses;
     struct limits *limits;
     struct waf_rules *waf;

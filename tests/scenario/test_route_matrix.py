@@ -73,6 +73,10 @@ class World:
                 f"http:\n  auth: {auth}\n  methods: [POST, PUT]\n  routes:\n"
                 f"  - /methods-{auth}\n  - GET /methods-{auth}/{{id}}\n")})
 
+        self.daemon.create("filed-token", {"main.py": ECHO, "function.yaml": (
+            "http:\n  routes: [GET /filed-token, '/filed-token/{id}']\n  authorizer:\n"
+            f"    issuer: {self.issuer.url}\n    audience: pets\n    scopes: [read]\n")})
+
     def make_buses(self):
         events = self.daemon.boto("events")
         events.create_event_bus(Name="closed")
@@ -250,7 +254,7 @@ def by_nothing(_door, _who, _method):
 
 
 JUDGES = {"NONE": by_nothing, "JWT": by_token, "CUSTOM": by_function, "AWS_IAM": by_signature}
-URL_JUDGES = {"NONE": by_nothing, "AWS_IAM": by_url_signature}
+URL_JUDGES = {"NONE": by_nothing, "AWS_IAM": by_url_signature, "JWT": by_token}
 
 
 # Who of the functions lists the buses of that kind.
