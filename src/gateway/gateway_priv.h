@@ -244,6 +244,7 @@ struct answer {
     bool has_content_type;
     bool is_inferred; /* the function said no statusCode: the body is JSON, unless said otherwise */
     struct text body;
+    int64_t head_length; /* to HEAD: of the body that GET would get; 0: the body's own */
 };
 /*
  * What a function meant by the JSON it returned. An object with a statusCode says all of

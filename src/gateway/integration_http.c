@@ -189,6 +189,8 @@ static bool read_answer(struct exchange *exchange, const struct client_call *cal
         .body = buffer_text(&call->answer),
     };
     for (size_t i = 0; i < count; i++) {
+        if (text_equal_nocase(fields[i].name, TEXT("content-length")))
+            (void)text_to_int(fields[i].value, 0, INT64_MAX, &answer->head_length);
         if (is_of_connection(fields[i].name, connection))
             continue;
         if (answer->count == ANSWER_FIELDS_MAX)

@@ -127,6 +127,12 @@ void reply_complete(struct exchange *exchange, struct answer *answer, struct tex
         waf_hold_answer(exchange, answer);
         return;
     }
+    if (answer->head_length > 0 && exchange->stream->request.method == METHOD_HEAD) {
+        http_begin(exchange->stream, answer->status, answer->fields, answer->count,
+                   answer->head_length);
+        http_end(exchange->stream, NULL, 0);
+        return;
+    }
     http_respond(exchange->stream, answer->status, answer->fields, answer->count, answer->body);
 }
 
