@@ -20,7 +20,7 @@
 /* Of a route, or of all: counted over some time. */
 struct figures {
     struct text api, stage, route; /* of a sample */
-    int64_t requests, errors, throttled, forbidden;
+    int64_t requests, errors, throttled, forbidden, blocked;
     int64_t ran[BUCKETS_MAX + 1];
 };
 
@@ -46,6 +46,7 @@ static struct figures read_route(const json_t *route)
         .errors = json_int(json_object_get(route, "status"), "5xx", 0),
         .throttled = json_int(route, "throttled", 0),
         .forbidden = json_int(route, "forbidden", 0),
+        .blocked = json_int(route, "blocked", 0),
     };
 
     for (size_t i = 0; i < json_array_size(durations) && i <= BUCKETS_MAX; i++)
@@ -59,6 +60,7 @@ static void add(struct figures *to, const struct figures *other, int sign)
     to->errors += sign * other->errors;
     to->throttled += sign * other->throttled;
     to->forbidden += sign * other->forbidden;
+    to->blocked += sign * other->blocked;
     for (size_t i = 0; i <= BUCKETS_MAX; i++)
         to->ran[i] += sign * other->ran[i];
 }
@@ -139,15 +141,16 @@ static void add_row(struct table *table, const struct view *view, const struct f
     table_add_format(table, "%lld", (long long)row->errors);
     table_add_format(table, "%lld", (long long)row->throttled);
     table_add_format(table, "%lld", (long long)row->forbidden);
+    table_add_format(table, "%lld", (long long)row->blocked);
 }
 
 static void add_routes(const struct session *session, const struct view *view, size_t most,
                        struct buffer *out)
 {
-    static const char *const head[] = {"API",    "STAGE",  "ROUTE", "REQ/S", "REQUESTS",
-                                       "P50 MS", "P99 MS", "5XX",   "429",   "403"};
+    static const char *const head[] = {"API",    "STAGE", "ROUTE", "REQ/S", "REQUESTS", "P50 MS",
+                                       "P99 MS", "5XX",   "429",   "403",   "WAF"};
     scoped(table_done) struct table table = {
-        .columns = COUNT_OF(head), .has_head = true, .right = 0x3f8};
+        .columns = COUNT_OF(head), .has_head = true, .right = 0x7f8};
 
     for (size_t i = 0; i < COUNT_OF(head); i++)
         table_add(&table, text_of(head[i]));
@@ -183,10 +186,10 @@ static void draw(const struct session *session, const struct view *view, size_t 
 
     buffer_add_format(out,
                       "%.1f requests/s  p50 %.1f ms  p99 %.1f ms  5xx %lld  429 %lld  403 %lld  "
-                      "(%s)\n\n",
+                      "blocked by the WAF %lld  (%s)\n\n",
                       per_second(all->requests, view->over_ms), quantile(view, all, 0.5),
                       quantile(view, all, 0.99), (long long)all->errors, (long long)all->throttled,
-                      (long long)all->forbidden,
+                      (long long)all->forbidden, (long long)all->blocked,
                       view->before ? "Ctrl-C ends" : "since the daemon's start");
     add_routes(session, view, most, out);
     add_clients(session, view, out);

@@ -12,7 +12,7 @@
  * characters, not bytes. Control characters are shown as "?", so that no cell can steer
  * the terminal.
  */
-#define TABLE_COLUMNS_MAX 10
+#define TABLE_COLUMNS_MAX 12
 
 struct table {
     size_t columns;

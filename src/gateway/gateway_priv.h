@@ -369,6 +369,9 @@ void exchange_timed_out(struct exchange *exchange);
 
 /* Tells what became of a request, when it is over: report.c. */
 void report_exchange(struct exchange *exchange);
+/* What the firewall found in its "request" or "answer", if rules matched: a line of the log, and
+ * the route's numbers. */
+void report_finding(const struct exchange *exchange, const char *what);
 
 /* The stages, in their order. */
 enum stage_verdict stage_route(struct exchange *exchange);
@@ -404,8 +407,6 @@ void waf_hold_chunk(struct exchange *exchange, struct text chunk);
 void waf_hold_end(struct exchange *exchange, bool failed);
 void waf_answer_checked(struct exchange *exchange);
 void waf_drop_answer(struct exchange *exchange);
-/* A line of the log if rules matched a "request" or an "answer". stage_waf.c */
-void waf_tell(const struct exchange *exchange, const char *what);
 
 /* --- the event and its answer by a guard's conversion: convert.c --- */
 

@@ -5,6 +5,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "gateway/meter_rules.h"
 #include "model/function.h"
 
 #define WINDOW_US INT64_C(10000000)
@@ -24,6 +25,8 @@ struct row {
     int64_t classes[CLASSES];
     int64_t throttled, forbidden, received_bytes, sent_bytes, us;
     int64_t ran[DURATION_BUCKETS + 1];
+    int64_t blocked, would_block; /* by the firewall */
+    struct rule_counts rules;
 };
 
 struct client {
@@ -199,6 +202,18 @@ void meter_add(struct meter *meter, const struct meter_entry *entry, int64_t mon
     pthread_mutex_unlock(&meter->lock);
 }
 
+void meter_add_finding(struct meter *meter, const struct meter_finding *finding)
+{
+    pthread_mutex_lock(&meter->lock);
+    struct row *row =
+        find_row(&meter->rows, &meter->key, finding->api, finding->stage, finding->route);
+    row->blocked += finding->was_blocked;
+    row->would_block += finding->would_block;
+    for (size_t i = 0; i < finding->rule_count; i++)
+        rule_counts_add(&row->rules, finding->rules[i], 1);
+    pthread_mutex_unlock(&meter->lock);
+}
+
 /* --- reading --- */
 
 static void add_row(struct row *to, const struct row *row)
@@ -212,6 +227,9 @@ static void add_row(struct row *to, const struct row *row)
     to->us += row->us;
     for (int i = 0; i <= DURATION_BUCKETS; i++)
         to->ran[i] += row->ran[i];
+    to->blocked += row->blocked;
+    to->would_block += row->would_block;
+    rule_counts_merge(&to->rules, &row->rules);
 }
 
 static int by_name(const void *a, const void *b)
@@ -325,6 +343,23 @@ static void add_durations(struct buffer *out, const struct row *row)
     buffer_add_format(out, "} %lld\n", (long long)total);
 }
 
+/* Of routes where rules matched. */
+static void add_rules(struct buffer *out, struct row *const *rows)
+{
+    add_head(out, "firewall_matches_total", "counter",
+             "Matches of the firewall's rules, by route and rule.");
+    for (; *rows; rows++)
+        for (size_t i = 0; i < (*rows)->rules.count; i++) {
+            int64_t id = (*rows)->rules.rules[i].id;
+            begin_line(out, "firewall_matches_total", *rows);
+            if (id)
+                buffer_add_format(out, ",rule=\"%lld\"} ", (long long)id);
+            else
+                buffer_add_literal(out, ",rule=\"others\"} ");
+            buffer_add_format(out, "%lld\n", (long long)(*rows)->rules.rules[i].matches);
+        }
+}
+
 void meters_metrics(struct meters *meters, struct buffer *out)
 {
     struct map all = {0};
@@ -337,6 +372,11 @@ void meters_metrics(struct meters *meters, struct buffer *out)
                "Bytes of requests' bodies, by route.");
     add_column(out, rows, offsetof(struct row, sent_bytes), "sent_bytes_total",
                "Bytes of answers' bodies, by route.");
+    add_column(out, rows, offsetof(struct row, blocked), "firewall_blocked_total",
+               "Requests and answers that the firewall blocked, by route.");
+    add_column(out, rows, offsetof(struct row, would_block), "firewall_would_block_total",
+               "Those it would have blocked, at routes where it only detects.");
+    add_rules(out, rows);
     add_head(out, "duration_seconds", "histogram",
              "From the first byte of a request to the end of its answer, by route.");
     for (size_t i = 0; rows[i]; i++)
@@ -349,6 +389,18 @@ void meters_metrics(struct meters *meters, struct buffer *out)
 static void add_number(struct buffer *out, const char *name, int64_t number)
 {
     buffer_add_format(out, ",\"%s\":%lld", name, (long long)number);
+}
+
+static void add_findings(struct buffer *out, const struct row *row)
+{
+    add_number(out, "blocked", row->blocked);
+    add_number(out, "wouldBlock", row->would_block);
+    buffer_add_literal(out, ",\"rules\":[");
+    for (size_t i = 0; i < row->rules.count; i++)
+        buffer_add_format(out, "%s{\"id\":%lld,\"matches\":%lld}", i ? "," : "",
+                          (long long)row->rules.rules[i].id,
+                          (long long)row->rules.rules[i].matches);
+    buffer_add_char(out, ']');
 }
 
 static void add_route(struct buffer *out, const struct row *row)
@@ -370,6 +422,7 @@ static void add_route(struct buffer *out, const struct row *row)
     buffer_add_char(out, '}');
     add_number(out, "throttled", row->throttled);
     add_number(out, "forbidden", row->forbidden);
+    add_findings(out, row);
     add_number(out, "receivedBytes", row->received_bytes);
     add_number(out, "sentBytes", row->sent_bytes);
     add_number(out, "durationUs", row->us);

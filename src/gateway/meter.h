@@ -16,7 +16,9 @@
  * Routes beyond METER_ROUTES_MAX count together as "other routes", whoever chose the paths:
  * a client cannot make the numbers grow without end.
  */
-#define METER_ROUTES_MAX 200 /* with numbers of their own: 26 lines of /metrics each */
+#define METER_ROUTES_MAX                                                                    \
+    200 /* with numbers of their own: 28 lines of /metrics each, and one for each rule that \
+           matched */
 
 struct meter;  /* one shard's */
 struct meters; /* all of them */
@@ -39,10 +41,21 @@ struct meter_entry {
 };
 void meter_add(struct meter *meter, const struct meter_entry *entry, int64_t mono_us);
 
+/* What the firewall found in a request or its answer. */
+struct meter_finding {
+    struct text api, stage, route; /* as in struct meter_entry */
+    bool was_blocked, would_block; /* it was refused; it would have been, but in mode detect */
+    const int64_t *rules;          /* that matched */
+    size_t rule_count;
+};
+void meter_add_finding(struct meter *meter, const struct meter_finding *finding);
+
 /* As Prometheus text. */
 void meters_metrics(struct meters *meters, struct buffer *out);
 /* As JSON: {"routes": [{"api", "stage", "route", "requests", "status": {"2xx", ...}, "throttled",
- * "forbidden", "receivedBytes", "sentBytes", "durationUs", "durations": [COUNT...]}],
- * "bucketsUs": [...], "clients": [{"address", "requests"}], "clientsMs"}. durations has one more
- * than bucketsUs: what took longer than all. clients: who asked most in the last clientsMs. */
+ * "forbidden", "blocked", "wouldBlock", "rules": [{"id", "matches"}...], "receivedBytes",
+ * "sentBytes", "durationUs", "durations": [COUNT...]}], "bucketsUs": [...],
+ * "clients": [{"address", "requests"}], "clientsMs"}. Of rules id 0 is all others. durations has
+ * one more than bucketsUs: what took longer than all. clients: who asked most in the last
+ * clientsMs. */
 void meters_json(struct meters *meters, int64_t mono_us, struct buffer *out);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/crypto.h"
+#include "base/log.h"
 #include "gateway/access_format.h"
 #include "gateway/gateway_priv.h"
+#include "guard/waf.h"
 #include "store/log_store.h"
 
 /* What is told of a request that is over: a line of the access log, and its route's numbers. */
@@ -124,16 +126,30 @@ static void add_stage_line(struct gateway *gateway, const struct api_stage *stag
                    text_slice(buffer_text(line), 0, line->len - 1));
 }
 
+#define ROUTE_BYTES (sizeof "/functions/" + LIMIT_FUNCTION_NAME)
+
+/* room: for the name of a function's. */
+static struct text route_name(const struct exchange *exchange, char room[static ROUTE_BYTES])
+{
+    const struct route *route = &exchange->route;
+    struct text function = route->api ? TEXT("") : function_name(exchange);
+
+    if (route->key.len > 0)
+        return route->key;
+    if (function.len == 0)
+        return METER_NO_ROUTE;
+    snprintf(room, ROUTE_BYTES, "/functions/%.*s", TEXT_ARG(function));
+    return text_of(room);
+}
+
 static void count(const struct exchange *exchange, int64_t us)
 {
     const struct http_stream *stream = exchange->stream;
-    const struct route *route = &exchange->route;
-    char path[sizeof "/functions/" + LIMIT_FUNCTION_NAME];
-    struct text function = route->api ? TEXT("") : function_name(exchange);
-    struct meter_entry entry = {
+    char room[ROUTE_BYTES];
+    const struct meter_entry entry = {
         .api = api_id(exchange),
         .stage = stage_name(exchange),
-        .route = METER_NO_ROUTE,
+        .route = route_name(exchange, room),
         .client = text_of(exchange->source_ip),
         .status = stream->status,
         .received_bytes = received_bytes(exchange),
@@ -141,14 +157,69 @@ static void count(const struct exchange *exchange, int64_t us)
         .us = us,
     };
 
-    if (route->key.len > 0) {
-        entry.route = route->key;
-    } else if (function.len > 0) {
-        snprintf(path, sizeof path, "/functions/%.*s", TEXT_ARG(function));
-        entry.route = text_of(path);
-    }
     meter_add(exchange->gateway->options.meter, &entry, loop_now_us(stream->loop));
 }
+
+/* --- what the firewall found --- */
+
+#define IDS_BYTES 256 /* of a log line: some thirty rules */
+
+static void format_ids(const int64_t *ids, size_t count, char out[static IDS_BYTES])
+{
+    size_t len = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < count && len + 12 < IDS_BYTES; i++)
+        len +=
+            (size_t)snprintf(out + len, IDS_BYTES - len, "%s%lld", i ? "," : "", (long long)ids[i]);
+}
+
+/* Rules that match without enough of a score to block do so for many a plain request. */
+static void log_finding(const struct exchange *exchange, const char *what,
+                        const struct meter_finding *finding)
+{
+    const struct waf_check *check = exchange->waf;
+    char ids[IDS_BYTES];
+    scoped(free) char *route = text_dup(finding->route);
+
+    format_ids(finding->rules, finding->rule_count, ids);
+    log_at(finding->was_blocked || finding->would_block ? LEVEL_WARN : LEVEL_DEBUG,
+           finding->was_blocked   ? "the firewall blocked"
+           : finding->would_block ? "the firewall would have blocked"
+                                  : "the firewall noticed",
+           LOG_TEXT("what", what), LOG_TEXT("client", exchange->source_ip),
+           LOG_TEXT("api", exchange->route.api ? exchange->route.api->id : ""),
+           LOG_TEXT("route", route), LOG_TEXT("rules", ids),
+           LOG_TEXT("rule", check->matches[0].message), LOG_TEXT("in", check->matches[0].variable),
+           LOG_NUM("score", check->score), LOG_NUM("status", check->status),
+           LOG_NUM("us", check->us), LOG_TEXT("request", exchange->request_id));
+}
+
+void report_finding(const struct exchange *exchange, const char *what)
+{
+    const struct waf_check *check = exchange->waf;
+    int64_t ids[WAF_MATCHES_MAX];
+    char room[ROUTE_BYTES];
+
+    if (check->match_count == 0)
+        return;
+    for (size_t i = 0; i < check->match_count; i++)
+        ids[i] = check->matches[i].id;
+    const struct meter_finding finding = {
+        .api = api_id(exchange),
+        .stage = stage_name(exchange),
+        .route = route_name(exchange, room),
+        .was_blocked = check->status != 0,
+        .would_block = check->is_logged_only,
+        .rules = ids,
+        .rule_count = check->match_count,
+    };
+    log_finding(exchange, what, &finding);
+    if (exchange->gateway->options.meter)
+        meter_add_finding(exchange->gateway->options.meter, &finding);
+}
+
+/* --- requests that are over --- */
 
 void report_exchange(struct exchange *exchange)
 {

@@ -9,42 +9,6 @@
 
 /* A request, head and body, held against the firewall's rules, on its threads. */
 
-#define IDS_BYTES 256 /* of a log line: some thirty rules */
-
-static void format_ids(const struct waf_check *check, char out[static IDS_BYTES])
-{
-    size_t len = 0;
-
-    out[0] = '\0';
-    for (size_t i = 0; i < check->match_count && len + 12 < IDS_BYTES; i++)
-        len += (size_t)snprintf(out + len, IDS_BYTES - len, "%s%lld", i ? "," : "",
-                                (long long)check->matches[i].id);
-}
-
-/* Rules that match without enough of a score to block do so for many a plain request. */
-void waf_tell(const struct exchange *exchange, const char *what)
-{
-    const struct waf_check *check = exchange->waf;
-    const struct route *route = &exchange->route;
-    char ids[IDS_BYTES];
-
-    if (check->match_count == 0)
-        return;
-    format_ids(check, ids);
-    enum log_level level = check->status || check->is_logged_only ? LEVEL_WARN : LEVEL_DEBUG;
-    log_at(level,
-           check->status           ? "the firewall blocked"
-           : check->is_logged_only ? "the firewall would have blocked"
-                                   : "the firewall noticed",
-           LOG_TEXT("what", what), LOG_TEXT("client", exchange->source_ip),
-           LOG_TEXT("api", route->api ? route->api->id : ""),
-           LOG_TEXT("route", route->matched ? route->matched->key : exchange->url_id),
-           LOG_TEXT("rules", ids), LOG_TEXT("rule", check->matches[0].message),
-           LOG_TEXT("in", check->matches[0].variable), LOG_NUM("score", check->score),
-           LOG_NUM("status", check->status), LOG_NUM("us", check->us),
-           LOG_TEXT("request", exchange->request_id));
-}
-
 static void on_checked(struct waf_check *check)
 {
     struct exchange *exchange = check->owner;
@@ -54,7 +18,7 @@ static void on_checked(struct waf_check *check)
         waf_answer_checked(exchange);
         return;
     }
-    waf_tell(exchange, "request");
+    report_finding(exchange, "request");
     if (status || !waf_looks_at_answers(exchange))
         waf_check_close(take(exchange->waf));
     if (status)

@@ -102,7 +102,7 @@ void waf_answer_checked(struct exchange *exchange)
 {
     int status = exchange->waf->status;
 
-    waf_tell(exchange, "answer");
+    report_finding(exchange, "answer");
     waf_check_close(take(exchange->waf));
     if (!status) {
         let_pass(exchange);

@@ -120,7 +120,7 @@ def test_top_shows_once_what_was_served(served):
     assert (told["requests"], told["status"]["5xx"]) == (5, 2) and 0 < told["p50Ms"] <= told["p99Ms"]
     assert shown["clients"][0]["address"] == "127.0.0.1"
     text = served.run("gateway", "top", "--once").stdout
-    assert re.search(r"/functions/told +[\d.]+ +5 +[\d.]+ +[\d.]+ +2 +0 +0\n", text), text
+    assert re.search(r"/functions/told +[\d.]+ +5 +[\d.]+ +[\d.]+ +2 +0 +0 +0\n", text), text
     assert re.search(r"127\.0\.0\.1 +[\d.]+\n", text), text
 
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 #include "fixture.h"
+#include "gateway/meter_rules.h"
 
 #define NOW_US INT64_C(100000000)
 
@@ -57,6 +58,42 @@ TEST(what_all_shards_counted_is_added_up)
     check_has(&out, "\nevoke_gateway_duration_seconds_bucket" B ",le=\"+Inf\"} 4\n");
     check_has(&out, "\nevoke_gateway_duration_seconds_count" B "} 4\n");
     check_has(&out, "route=\"GET /a\\\"\",status=\"gone\"} 1\n");
+}
+
+TEST(findings_of_the_firewall_are_counted_by_rule)
+{
+    scoped(meters_free) struct meters *meters = meters_new(2);
+    scoped(buffer_done) struct buffer out = {0};
+    int64_t rules[] = {942100, 949110}, many[2 * METER_RULES_MAX];
+    struct meter_finding finding = {.api = TEXT("a1"),
+                                    .stage = TEXT("$default"),
+                                    .route = TEXT("GET /b"),
+                                    .was_blocked = true,
+                                    .rules = rules,
+                                    .rule_count = 2};
+
+    add(meters, 0, "GET /b", 403, 90);
+    meter_add_finding(meters_of(meters, 0), &finding);
+    finding.was_blocked = false;
+    finding.would_block = true;
+    meter_add_finding(meters_of(meters, 1), &finding);
+    meters_metrics(meters, &out);
+    check_has(&out, "\nevoke_gateway_firewall_blocked_total" B "} 1\n");
+    check_has(&out, "\nevoke_gateway_firewall_would_block_total" B "} 1\n");
+    check_has(&out, "\nevoke_gateway_firewall_matches_total" B ",rule=\"942100\"} 2\n");
+
+    for (size_t i = 0; i < COUNT_OF(many); i++)
+        many[i] = 1000 + (int64_t)i;
+    finding.rules = many;
+    finding.rule_count = COUNT_OF(many);
+    meter_add_finding(meters_of(meters, 0), &finding);
+    buffer_clear(&out);
+    meters_metrics(meters, &out);
+    check_has(&out, ",rule=\"others\"} 34\n"); /* two places were taken */
+    scoped(json_decref) json_t *json = read_json(meters, NOW_US);
+    const json_t *route = json_array_get(json_object_get(json, "routes"), 0);
+    CHECK(json_int(route, "blocked", 0) == 1 && json_int(route, "wouldBlock", 0) == 2);
+    CHECK(json_array_size(json_object_get(route, "rules")) == METER_RULES_MAX + 1);
 }
 
 TEST(routes_beyond_the_limit_are_counted_together)
