@@ -162,7 +162,7 @@ def test_the_length_of_what_head_asks_about_is_passed_on(daemon, upstream):
 def test_answers_are_held_against_the_firewall(daemon, upstream):
     made = make_api(daemon, upstream + "/{proxy}", "ANY /{proxy+}")
     guard = {"waf": {"mode": "block", "response": "body"}}
-    status, answer = daemon.signed("PUT", f"/_evoke/apis/{made}/guard", guard)
+    status, answer = daemon.signed("PUT", f"/_evoke/apis/{made}/guard", guard, "apigateway")
     assert status == 200, answer
     response, body = call(daemon, f"/apis/{made}/fine?x=1", headers={"User-Agent": "curl/8"})
     assert response.status == 200 and json.loads(body)["path"] == "/fine?x=1"
