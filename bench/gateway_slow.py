@@ -14,15 +14,15 @@ SOURCE = r'''
 #include <stdlib.h>
 #include <string.h>
 #include "evoke.h"
-static char answer[1000001];
+static char answer[250001];
 static void handler(const char *event, size_t len, struct evoke_context *context)
 {
     evoke_respond(context, strstr(event, "/big") ? answer : "\"ok\"");
 }
 int main(void)
 {
-    memset(answer, 'x', 1000000);
-    answer[0] = answer[999999] = '"';
+    memset(answer, 'x', 250000);
+    answer[0] = answer[249999] = '"';
     return evoke_run(handler, NULL);
 }
 '''
@@ -52,8 +52,8 @@ def connections(daemon):
 def beside(daemon, good, slow, options):
     """The same while that attack lasts: from when it has all its connections, or for attacks
     that are turned away at once, from its start."""
-    command = ["taskset", "-c", peers.LOAD_CORE, "nice", "-n", "19", "slowhttptest", *options,
-               "-c", str(COUNT), "-r", str(COUNT), "-l", "60", "-u", slow]
+    command = ["taskset", "-c", peers.LOAD_CORE, "slowhttptest", *options,
+               "-c", str(COUNT), "-r", "500", "-l", "60", "-u", slow]
     attack = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     wait_until(lambda: connections(daemon) > COUNT * 0.9 or "-R" in options or attack.poll() is not None,
                "the attack")
