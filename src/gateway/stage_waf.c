@@ -45,13 +45,13 @@ static enum extent extent_of(const struct exchange *exchange, const struct waf_r
     const struct http_request *request = &exchange->stream->request;
     struct waf_cost cost;
 
-    waf_cost_of(request, exchange->content, waf_rules_paranoia(rules), &cost);
+    waf_cost_of(request, exchange->content, waf_rules_effort(rules), &cost);
     if (waf_cost_check(&cost, limits, err) == 0)
         return EXTENT_ALL;
     bool is_detecting = waf_rules_mode(rules) == WAF_DETECT;
     if (!is_detecting && !limits->is_skipping)
         return EXTENT_REFUSED;
-    waf_cost_of(request, TEXT_NONE, waf_rules_paranoia(rules), &cost);
+    waf_cost_of(request, TEXT_NONE, waf_rules_effort(rules), &cost);
     if (waf_cost_check(&cost, limits, err) == 0)
         return EXTENT_HEAD;
     return is_detecting ? EXTENT_NONE : EXTENT_REFUSED;

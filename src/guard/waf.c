@@ -47,6 +47,7 @@ struct waf {
     ModSecurity *library;
     char *folder;
     char version[64];
+    pthread_mutex_t building; /* of who builds rules, for 100 ms; taken before the other */
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct list queue;
@@ -367,6 +368,14 @@ static void rules_free(struct waf_rules *rules)
     free(rules);
 }
 
+/* "OWASP_CRS/4.25.0": 4 */
+static int rule_set_of(const char *version)
+{
+    const char *slash = strchr(version, '/');
+
+    return slash && slash[1] >= '0' && slash[1] <= '9' ? slash[1] - '0' : 4;
+}
+
 static struct waf_rules *rules_new(struct waf *waf, const struct waf_settings *settings)
 {
     struct waf_rules *rules = mem_new(struct waf_rules);
@@ -374,7 +383,8 @@ static struct waf_rules *rules_new(struct waf *waf, const struct waf_settings *s
     rules->waf = waf;
     atomic_store(&rules->refs, 1);
     rules->mode = settings->mode;
-    rules->paranoia = (int)settings->paranoia;
+    rules->effort =
+        (struct waf_effort){(int)settings->paranoia, waf ? rule_set_of(waf->version) : 0};
     rules->response = settings->response;
     rules->limits = settings->limits;
     return rules;
@@ -411,7 +421,17 @@ static void make_key(const struct waf_settings *settings, struct text text, char
     crypto_hex(hash, sizeof hash, ret);
 }
 
-/* With the lock. */
+static struct waf_rules *find(struct waf *waf, struct text key)
+{
+    pthread_mutex_lock(&waf->lock);
+    struct waf_rules *rules = map_find(&waf->rules, key);
+    if (rules)
+        atomic_fetch_add(&rules->refs, 1);
+    pthread_mutex_unlock(&waf->lock);
+    return rules;
+}
+
+/* With the lock of building: that of the queue is for moments. */
 static struct waf_rules *find_or_load(struct waf *waf, const struct waf_settings *settings,
                                       const char *part, const struct buffer *text,
                                       struct error *err)
@@ -419,11 +439,9 @@ static struct waf_rules *find_or_load(struct waf *waf, const struct waf_settings
     char key[65];
 
     make_key(settings, buffer_text(text), key);
-    struct waf_rules *rules = map_find(&waf->rules, text_of(key));
-    if (rules) {
-        atomic_fetch_add(&rules->refs, 1);
+    struct waf_rules *rules = find(waf, text_of(key));
+    if (rules)
         return rules;
-    }
     rules = rules_new(waf, settings);
     if (load(rules, text->at, err) < 0) {
         rules_free(rules);
@@ -432,7 +450,9 @@ static struct waf_rules *find_or_load(struct waf *waf, const struct waf_settings
     rules->part = mem_strdup(part);
     rules->key_copy = mem_strdup(key);
     rules->key = text_of(rules->key_copy);
+    pthread_mutex_lock(&waf->lock);
     (void)map_put(&waf->rules, rules->key, rules);
+    pthread_mutex_unlock(&waf->lock);
     return rules;
 }
 
@@ -450,9 +470,9 @@ struct waf_rules *waf_rules_compile(struct waf *waf, const json_t *part, struct 
         (void)error_set(err, ERROR_INVALID, "waf: this daemon runs without its firewall");
     } else if (waf_text_write(&settings, waf->folder, &text, err) == 0) {
         scoped(free) char *source = json_dumps(part, JSON_SORT_KEYS | JSON_ENCODE_ANY);
-        pthread_mutex_lock(&waf->lock);
+        pthread_mutex_lock(&waf->building);
         rules = find_or_load(waf, &settings, source, &text, err);
-        pthread_mutex_unlock(&waf->lock);
+        pthread_mutex_unlock(&waf->building);
     }
     waf_settings_done(&settings);
     return rules;
@@ -568,6 +588,7 @@ void waf_free(struct waf *waf)
     end_threads(waf);
     map_done(&waf->rules);
     msc_cleanup(waf->library);
+    pthread_mutex_destroy(&waf->building);
     pthread_mutex_destroy(&waf->lock);
     pthread_cond_destroy(&waf->wake);
     free(waf->folder);
@@ -588,6 +609,7 @@ struct waf *waf_new(const struct waf_options *options, struct error *err)
 
     waf->folder = mem_strdup(options->folder ? options->folder : WAF_DEFAULT_FOLDER);
     waf->queue_max = options->queue_max;
+    pthread_mutex_init(&waf->building, NULL);
     pthread_mutex_init(&waf->lock, NULL);
     pthread_cond_init(&waf->wake, NULL);
     list_init(&waf->queue);
@@ -610,9 +632,9 @@ enum waf_mode waf_rules_mode(const struct waf_rules *rules)
     return rules->mode;
 }
 
-int waf_rules_paranoia(const struct waf_rules *rules)
+const struct waf_effort *waf_rules_effort(const struct waf_rules *rules)
 {
-    return rules->paranoia;
+    return &rules->effort;
 }
 
 enum waf_response waf_rules_response(const struct waf_rules *rules)

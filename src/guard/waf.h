@@ -47,7 +47,7 @@ struct waf_rules *waf_rules_compile(struct waf *waf, const json_t *part, struct 
 void waf_rules_unref(struct waf_rules *rules);
 DEFINE_SCOPED(struct waf_rules *, waf_rules_unref)
 enum waf_mode waf_rules_mode(const struct waf_rules *rules);
-int waf_rules_paranoia(const struct waf_rules *rules);
+const struct waf_effort *waf_rules_effort(const struct waf_rules *rules);
 enum waf_response waf_rules_response(const struct waf_rules *rules);
 const struct waf_limits *waf_rules_limits(const struct waf_rules *rules);
 

@@ -69,9 +69,9 @@ enum waf_mode waf_rules_mode(const struct waf_rules *rules)
     return WAF_OFF;
 }
 
-int waf_rules_paranoia(const struct waf_rules *rules)
+const struct waf_effort *waf_rules_effort(const struct waf_rules *rules)
 {
-    return 1;
+    return &rules->effort;
 }
 
 enum waf_response waf_rules_response(const struct waf_rules *rules)

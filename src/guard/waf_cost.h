@@ -23,10 +23,17 @@ struct waf_limits {
 
 struct waf_cost {
     int64_t bytes, arguments, depth;
-    int64_t us; /* estimated */
+    int64_t us;           /* estimated */
+    const char *obstacle; /* why it cannot be estimated; NULL: it can */
 };
 
-void waf_cost_of(const struct http_request *request, struct text body, int paranoia,
-                 struct waf_cost *ret);
+/* What the rules are, as far as they cost. */
+struct waf_effort {
+    int paranoia; /* 1 to 4 */
+    int rule_set; /* 3 or 4: of the OWASP Core Rule Set */
+};
+
+void waf_cost_of(const struct http_request *request, struct text body,
+                 const struct waf_effort *effort, struct waf_cost *ret);
 /* 0, or -1 and *err with what is over which limit. */
 int waf_cost_check(const struct waf_cost *cost, const struct waf_limits *limits, struct error *err);

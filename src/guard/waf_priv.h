@@ -43,7 +43,7 @@ struct waf_rules {
     char *part;              /* the setting it was compiled from, JSON; NULL: not in the map */
     struct waf_rules *newer; /* of the same setting, read again; with the lock. Or NULL */
     enum waf_mode mode;
-    int paranoia;
+    struct waf_effort effort;
     enum waf_response response;
     struct waf_limits limits;
     void *set; /* the library's RulesSet; NULL: off */

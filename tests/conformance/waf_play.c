@@ -88,7 +88,7 @@ static void play(struct waf *waf, const struct waf_rules *rules, const json_t *l
                                         .port = 80,
                                         .body = decode(line, "body", &body)};
     answer = json_object_get(line, "answer");
-    waf_cost_of(&head, request.body, waf_rules_paranoia(rules), &cost);
+    waf_cost_of(&head, request.body, waf_rules_effort(rules), &cost);
     struct loop *loop = loop_new("play");
     struct waf_check *check = waf_check_request(waf, rules, &request, loop, on_done);
     loop_run(loop);

@@ -65,6 +65,20 @@ def test_what_matched_is_told_with_the_id_of_the_request(walled):
     assert line["msg"] == "the firewall would have blocked" and "949110" in line["rules"]
 
 
+def test_rules_are_counted_by_route(walled):
+    path = deploy(walled, "counted", "block")
+    for _ in range(3):
+        assert walled.get(path + XSS)[0] == 403
+    assert walled.get(path)[0] == 200
+    metrics = walled.get("/metrics", which="api")[2].decode()
+    of_route = '{api="",stage="",route="ANY /counted"'
+    assert f"evoke_gateway_firewall_blocked_total{of_route}}} 3\n" in metrics
+    assert f'evoke_gateway_firewall_matches_total{of_route},rule="941100"}} 3\n' in metrics
+    top = walled.run("gateway", "top", "--once").stdout.splitlines()
+    head, row = (next(line.split() for line in top if word in line) for word in ("ROUTE", "/counted"))
+    assert (head[-1], row[-1]) == ("WAF", "3"), (head, row)
+
+
 def test_answers_pass_or_are_replaced(walled):
     path = deploy(walled, "answers", {"response": "body", "rules": INSIDE})
     assert walled.get(path)[::2] == (200, b"fine")
