@@ -73,8 +73,11 @@ static void finish(struct play *play)
 {
     struct waf *waf = play->f.gateway->options.waf;
 
-    fixture_done(&play->f);
+    /* Its threads may still post to the loop. */
+    directory_done(&play->f.directory);
+    play->f.directory = (struct directory){0};
     waf_free(waf);
+    fixture_done(&play->f);
     guard_serve(NULL, NULL);
 }
 
