@@ -47,7 +47,7 @@ static void put_guard(struct call *call)
     if (!apigateway_edit_begin(&edit, call) || !has_route(call, edit.document, key))
         return;
     scoped(json_decref) json_t *guard = yaml_parse(buffer_text(&call->body), &err);
-    if (!guard || apigateway_check_guard(guard, &err) < 0) {
+    if (!guard || apigateway_check_guard(call, guard, &err) < 0) {
         apigateway_fail(call, "%s", err.text);
         return;
     }

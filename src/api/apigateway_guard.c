@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/apigateway_guard.h"
 
+#include "api/api_priv.h"
 #include "guard/guard.h"
 
-int apigateway_check_guard(const json_t *json, struct error *err)
+int apigateway_check_guard(struct call *call, const json_t *json, struct error *err)
 {
-    scoped(guard_free) struct guard *guard = guard_compile(json, err);
+    scoped(guard_free) struct guard *guard = guard_compile(json, call->api->options->guards, err);
 
     return guard ? 0 : -1;
 }

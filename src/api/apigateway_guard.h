@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 
+struct call;
+
 /* Whether a JSON object is a guard: known keys, and values that are right. -1 and the key that
  * is wrong, and why. */
-int apigateway_check_guard(const json_t *guard, struct error *err);
+int apigateway_check_guard(struct call *call, const json_t *guard, struct error *err);

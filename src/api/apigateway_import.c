@@ -128,7 +128,7 @@ static bool check_guards(struct call *call, const json_t *document)
 
     apigateway_each(key, guard, document, "guards")
     {
-        if (apigateway_check_guard(guard, &err) < 0) {
+        if (apigateway_check_guard(call, guard, &err) < 0) {
             apigateway_fail(call, "Errors found during import:\n\tx-evoke-guard of '%s': %s", key,
                             err.text);
             return false;

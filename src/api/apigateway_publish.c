@@ -77,7 +77,8 @@ int apigateway_try(const struct apigateway *apigateway, struct text key, const j
 
     (void)text_split(&rest, '/', &account);
     (void)text_split(&rest, '/', &region);
-    scoped(http_api_unref) struct http_api *api = http_api_compile(bundle, account, region, err);
+    scoped(http_api_unref) struct http_api *api = http_api_compile(
+        bundle, account, region, http_apis_guards(apigateway_http_apis(apigateway)), err);
     return api ? 0 : -1;
 }
 

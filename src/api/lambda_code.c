@@ -107,8 +107,8 @@ static int stage(struct call *call, struct upload *upload)
     upload->is_too_large = zip.len > LIMIT_ZIP_BYTES;
     if (upload->is_not_base64 || upload->is_too_large)
         return -1;
-    return package_stage(call->api->options->data_folder, buffer_text(&zip), &upload->package,
-                         &upload->err);
+    return package_stage(call->api->options->data_folder, call->api->options->guards,
+                         buffer_text(&zip), &upload->package, &upload->err);
 }
 
 static void work_stage(struct call *call)
@@ -243,7 +243,7 @@ static struct function *make_function(struct call *call, struct upload *upload)
     set_creating(function);
     set_tags(function, json_object_get(call->input, "Tags"));
     lambda_set_latest(function, take(upload->version));
-    url_apply_manifest(function, upload->package.manifest);
+    url_apply_manifest(function, upload->package.manifest, upload->package.guarded);
     events_apply_manifest(function, upload->package.manifest);
     publish_if_asked(call, upload, function);
     return function;
@@ -360,7 +360,7 @@ static void deploy_updated(struct call *call)
         return;
     struct function *changed = function_edit(function);
     lambda_set_latest(changed, take(upload->version));
-    url_apply_manifest(changed, upload->package.manifest);
+    url_apply_manifest(changed, upload->package.manifest, upload->package.guarded);
     events_apply_manifest(changed, upload->package.manifest);
     publish_if_asked(call, upload, changed);
     changed->update_status = UPDATE_IN_PROGRESS;

@@ -134,7 +134,8 @@ int64_t lambda_unreserved(const struct api *api, const struct function *except);
 /* --- function URLs and permissions, also made by function.yaml --- */
 
 void url_make(struct function_url *url, enum url_auth auth, enum invoke_mode mode);
-void url_apply_manifest(struct function *function, const struct manifest *manifest);
+void url_apply_manifest(struct function *function, const struct manifest *manifest,
+                        struct guarded *guarded);
 void events_apply_manifest(struct function *function, const struct manifest *manifest);
 void permission_open_url(struct function *function);  /* adds the statement, if missing */
 /* Makes the statement that lets a rule call it the one of that ARN; without one it goes. */

@@ -117,27 +117,23 @@ static void write_cors(struct writer *writer, const struct cors *cors)
 
 /* --- what function.yaml says --- */
 
-/* What the file says about requests; it is compiled when the first one comes. */
-static void guard_apply_manifest(struct function *function, const struct manifest *manifest)
+/* What the file says about requests. */
+static void apply_guard(struct function *function, struct guarded *guarded)
 {
-    scoped(json_decref) json_t *guard = manifest ? manifest_guard(manifest) : NULL;
-    scoped(free) char *source = guard ? json_dumps(guard, JSON_COMPACT) : NULL;
-
-    if (source && function->guarded && strcmp(source, function->guarded->source) == 0)
-        return;
     guarded_unref(function->guarded);
-    function->guarded = source ? guarded_new(text_of(source)) : NULL;
+    function->guarded = guarded_ref(guarded);
 }
 
 /* The file describes the URL whenever it has an http section; without one a URL that is
  * there stays, as it may have been made by hand. */
-void url_apply_manifest(struct function *function, const struct manifest *manifest)
+void url_apply_manifest(struct function *function, const struct manifest *manifest,
+                        struct guarded *guarded)
 {
     struct function_url *url = &function->url;
 
     function_set_routes(function, manifest ? manifest->routes : NULL,
                         manifest ? manifest->route_count : 0);
-    guard_apply_manifest(function, manifest);
+    apply_guard(function, guarded);
     if (!manifest || !manifest->has_http)
         return;
     bool iam = manifest->http_auth && strcmp(manifest->http_auth, "iam") == 0;

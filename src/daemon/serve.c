@@ -96,6 +96,7 @@ struct daemon {
     struct address_files *address_files;
     struct reloading *reloading;
     struct waf *waf; /* NULL: there is none */
+    struct guard_services guards;
     struct upstreams *upstreams;
     struct usages *usages;
     struct http_apis *http_apis;
@@ -372,7 +373,7 @@ static void build_guards(struct daemon *daemon)
     daemon->waf = waf_new(&options, &err);
     if (!daemon->waf)
         log_info("there is no firewall", LOG_ERROR(&err));
-    guard_serve(daemon->address_files, daemon->waf);
+    daemon->guards = (struct guard_services){daemon->address_files, daemon->waf};
 }
 
 static void build_usages(struct daemon *daemon)
@@ -433,6 +434,7 @@ static void build_http_apis(struct daemon *daemon)
         .loop_count = daemon->shards,
         .account = daemon->settings->account,
         .region = daemon->settings->region,
+        .guards = &daemon->guards,
     };
 
     daemon->http_apis = http_apis_new(&options);
@@ -484,6 +486,7 @@ static int build(struct daemon *daemon, struct error *err)
         .data_folder = daemon->settings->data,
         .api_address = daemon->api_endpoint->addresses[0],
         .gateway_address = daemon->gateway_endpoint->addresses[0],
+        .guards = &daemon->guards,
     };
     build_guards(daemon);
     daemon->engine = engine_new(&options, err);
@@ -491,9 +494,9 @@ static int build(struct daemon *daemon, struct error *err)
         return -1;
     build_http_apis(daemon);
     build_usages(daemon);
-    if (build_upstreams(daemon, err) < 0 || build_queues(daemon, err) < 0 || build_buses(daemon, err) < 0 ||
-        build_mappings(daemon, err) < 0 || build_schedules(daemon, err) < 0 ||
-        build_apigateway(daemon, err) < 0)
+    if (build_upstreams(daemon, err) < 0 || build_queues(daemon, err) < 0 ||
+        build_buses(daemon, err) < 0 || build_mappings(daemon, err) < 0 ||
+        build_schedules(daemon, err) < 0 || build_apigateway(daemon, err) < 0)
         return -1;
     build_targets(daemon);
     daemon->api = api_new(daemon->engine);
@@ -507,7 +510,8 @@ static int build(struct daemon *daemon, struct error *err)
     api_set_mappings(daemon->api, daemon->mappings);
     api_set_apigateway(daemon->api, daemon->apigateway);
     scoped(free) char *api_url = mem_format("http://%s", daemon->api_endpoint->addresses[0]);
-    scoped(free) char *gateway_url = mem_format("http://%s", daemon->gateway_endpoint->addresses[0]);
+    scoped(free) char *gateway_url =
+        mem_format("http://%s", daemon->gateway_endpoint->addresses[0]);
     api_set_addresses(daemon->api, api_url, gateway_url);
     api_set_schedules(daemon->api, daemon->schedules);
     daemon->places = mem_zalloc((size_t)daemon->shards * sizeof *daemon->places);

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "guard/guard.h"
 
 static int read_function(void *arg, struct text key, struct text body, struct error *err)
 {
@@ -15,6 +16,10 @@ static int read_function(void *arg, struct text key, struct text body, struct er
     if (!function)
         return -1;
 
+    struct error why;
+    if (function->guarded && guard_settle(function->guarded, engine->options.guards, &why) < 0)
+        log_error("a function's guard does not compile any more, and nobody may call its URL",
+                  LOG_TEXT("function", function->name), LOG_ERROR(&why));
     struct entry *entry = mem_new(struct entry);
     if (function->latest->serial == 0)
         function->latest->serial = version_next_serial();

@@ -43,6 +43,7 @@ struct engine_options {
     struct spawner_report report;
     const char *data_folder;
     const char *api_address, *gateway_address; /* "127.0.0.1:9000": the daemon's own ports */
+    const struct guard_services *guards;       /* of function.yaml's; outlives the engine */
 };
 
 /* Before the loops run; reads the functions from the store. */

@@ -14,6 +14,7 @@
 #include "engine/unpack.h"
 #include "engine/zip.h"
 #include "guard/guard.h"
+#include "model/guarded.h"
 #include "model/limits.h"
 
 /*
@@ -92,16 +93,21 @@ static int on_manifest(void *arg, struct text piece, struct error *err)
     return 0;
 }
 
-/* That it can be compiled: what comes of it is made where it is used. */
-static int check_guard(const struct manifest *manifest, struct error *err)
+/* Here, where it may take its time, and not where requests are served. */
+static int compile_guard(const struct manifest *manifest, const struct guard_services *guards,
+                         struct guarded **ret, struct error *err)
 {
     scoped(json_decref) json_t *json = manifest_guard(manifest);
+    scoped(free) char *source = json ? json_dumps(json, JSON_COMPACT) : NULL;
     struct error reason;
 
-    if (!json)
+    if (!source)
         return 0;
-    scoped(guard_free) struct guard *guard = guard_compile(json, &reason);
-    return guard ? 0 : manifest_refuse(manifest, &reason, err);
+    scoped(guarded_unref) struct guarded *guarded = guarded_new(text_of(source));
+    if (guard_settle(guarded, guards, &reason) < 0)
+        return manifest_refuse(manifest, &reason, err);
+    *ret = take(guarded);
+    return 0;
 }
 
 static int read_manifest(const struct zip *zip, struct manifest **ret, struct error *err)
@@ -120,7 +126,7 @@ static int read_manifest(const struct zip *zip, struct manifest **ret, struct er
     if (zip_read(zip, entry, on_manifest, &source, err) < 0)
         return -1;
     scoped(manifest_free) struct manifest *manifest = manifest_parse(buffer_text(&source), err);
-    if (!manifest || check_guard(manifest, err) < 0)
+    if (!manifest)
         return -1;
     *ret = take(manifest);
     return 0;
@@ -231,13 +237,15 @@ static int store(const char *data_folder, const struct zip *zip, struct text sou
     return commit(&staging, data_folder, code, err);
 }
 
-int package_stage(const char *data_folder, struct text source, struct package *ret,
-                  struct error *err)
+int package_stage(const char *data_folder, const struct guard_services *guards, struct text source,
+                  struct package *ret, struct error *err)
 {
     scoped(zip_close) struct zip *zip = zip_open(source, err);
     scoped(manifest_free) struct manifest *manifest = NULL;
+    scoped(guarded_unref) struct guarded *guarded = NULL;
 
-    if (!zip || read_manifest(zip, &manifest, err) < 0)
+    if (!zip || read_manifest(zip, &manifest, err) < 0 ||
+        (manifest && compile_guard(manifest, guards, &guarded, err) < 0))
         return -1;
 
     struct package package = {.zip_bytes = (int64_t)source.len,
@@ -247,6 +255,7 @@ int package_stage(const char *data_folder, struct text source, struct package *r
         store(data_folder, zip, source, package.code, err) < 0)
         return -1;
     package.manifest = take(manifest);
+    package.guarded = take(guarded);
     *ret = package;
     return 0;
 }
@@ -254,6 +263,7 @@ int package_stage(const char *data_folder, struct text source, struct package *r
 void package_done(struct package *package)
 {
     manifest_free(package->manifest);
+    guarded_unref(package->guarded);
     *package = (struct package){0};
 }
 

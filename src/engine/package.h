@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "model/manifest.h"
 
+struct guard_services;
+
 /*
  * Deployment packages: a ZIP is checked, hashed and unpacked before anything can see it.
  *
@@ -20,6 +22,7 @@ struct package {
     char code_sha256[48]; /* base64 */
     int64_t zip_bytes, unpacked_bytes;
     struct manifest *manifest; /* of function.yaml at the root, NULL without */
+    struct guarded *guarded;   /* what that says about requests, compiled; NULL without */
 };
 
 /* Makes the three folders, and removes what a killed daemon left in staging/. */
@@ -30,7 +33,8 @@ int package_prepare(const char *data_folder, struct error *err);
  * paths of any kind, links that lead out, devices, duplicates, bombs, truncation,
  * encryption, unknown methods, central and local headers that differ. ERROR_LIMIT for
  * packages beyond model/limits.h. */
-int package_stage(const char *data_folder, struct text zip, struct package *ret, struct error *err);
+int package_stage(const char *data_folder, const struct guard_services *guards, struct text zip,
+                  struct package *ret, struct error *err);
 void package_done(struct package *package);
 
 /* Moves code and ZIPs that nobody uses out of the way, which is quick, to where

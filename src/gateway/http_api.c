@@ -37,14 +37,10 @@ static void read_cors(struct cors *cors, const json_t *json)
     *cors = (struct cors){.is_set = json_object_size(json) > 0,
                           .allow_credentials = json_bool(json, "allowCredentials", false),
                           .max_age_s = json_int(json, "maxAge", -1)};
-    cors->allow_origins =
-        read_list(json, "allowOrigins", &cors->origin_count, &cors->has_origins);
-    cors->allow_methods =
-        read_list(json, "allowMethods", &cors->method_count, &cors->has_methods);
-    cors->allow_headers =
-        read_list(json, "allowHeaders", &cors->header_count, &cors->has_headers);
-    cors->expose_headers =
-        read_list(json, "exposeHeaders", &cors->expose_count, &cors->has_expose);
+    cors->allow_origins = read_list(json, "allowOrigins", &cors->origin_count, &cors->has_origins);
+    cors->allow_methods = read_list(json, "allowMethods", &cors->method_count, &cors->has_methods);
+    cors->allow_headers = read_list(json, "allowHeaders", &cors->header_count, &cors->has_headers);
+    cors->expose_headers = read_list(json, "exposeHeaders", &cors->expose_count, &cors->has_expose);
 }
 
 static void free_cors(struct cors *cors)
@@ -91,7 +87,7 @@ static int compile_guard(struct http_api *api, struct error *err)
 
     if (!guard)
         return 0;
-    api->guard = guard_compile(guard, err);
+    api->guard = guard_compile(guard, api->guards, err);
     return api->guard ? 0 : -1;
 }
 
@@ -111,12 +107,13 @@ static int compile_stages(struct http_api *api, struct error *err)
 }
 
 struct http_api *http_api_compile(const json_t *bundle, struct text account, struct text region,
-                                  struct error *err)
+                                  const struct guard_services *guards, struct error *err)
 {
     scoped(http_api_unref) struct http_api *api = mem_new(struct http_api);
     const json_t *document = json_object_get(bundle, "api");
 
     atomic_init(&api->refs, 1);
+    api->guards = guards;
     api->bundle = json_deep_copy(bundle);
     api->id = text_dup(json_text(document, "apiId"));
     api->name = text_dup(json_text(document, "name"));

@@ -111,13 +111,14 @@ struct http_api {
     char *route_selection; /* routeSelectionExpression */
     struct api_stage *stages;
     size_t stage_count;
-    struct guard *guard; /* of the API as a whole; NULL: none */
-    json_t *bundle;      /* what it was made of: read only */
+    struct guard *guard;                 /* of the API as a whole; NULL: none */
+    const struct guard_services *guards; /* what guards are compiled with */
+    json_t *bundle;                      /* what it was made of: read only */
 };
 
 /* Fails with a sentence that names what is wrong: what the control plane answers then. */
 struct http_api *http_api_compile(const json_t *bundle, struct text account, struct text region,
-                                  struct error *err);
+                                  const struct guard_services *guards, struct error *err);
 struct http_api *http_api_ref(struct http_api *api);
 void http_api_unref(struct http_api *api); /* NULL does nothing */
 DEFINE_SCOPED(struct http_api *, http_api_unref)

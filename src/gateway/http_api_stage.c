@@ -132,8 +132,8 @@ static int compile_route(struct api_stage *stage, struct api_route *route,
     route->id = text_dup(json_text(document, "routeId"));
     route->key = text_dup(json_text(document, "routeKey"));
     route->needs_key = json_bool(document, "apiKeyRequired", false);
-    route->is_two_way = text_equal(json_text(document, "routeResponseSelectionExpression"),
-                                   TEXT("$default"));
+    route->is_two_way =
+        text_equal(json_text(document, "routeResponseSelectionExpression"), TEXT("$default"));
     route->integration = target.len ? find_integration(stage, target) : NULL;
     if (target.len && !route->integration)
         return error_set(err, ERROR_INVALID, "the target '%.*s' of the route '%s' is not there",
@@ -142,7 +142,7 @@ static int compile_route(struct api_stage *stage, struct api_route *route,
         return -1;
     const json_t *guard = json_object_get(json_object_get(api->bundle, "guards"), route->key);
     if (guard) {
-        route->guard = guard_compile(guard, err);
+        route->guard = guard_compile(guard, api->guards, err);
         if (!route->guard)
             return -1;
     }

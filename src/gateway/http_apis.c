@@ -236,14 +236,20 @@ static void publish(struct http_apis *apis, const struct publication *what)
 int http_apis_publish(struct http_apis *apis, const json_t *bundle, struct http_apis_change *change,
                       struct error *err)
 {
-    struct http_api *api = http_api_compile(bundle, text_of(apis->options.account),
-                                            text_of(apis->options.region), err);
+    struct http_api *api =
+        http_api_compile(bundle, text_of(apis->options.account), text_of(apis->options.region),
+                         apis->options.guards, err);
 
     if (!api)
         return -1;
     publish(apis,
             &(struct publication){.api_id = mem_strdup(api->id), .api = api, .change = change});
     return 0;
+}
+
+const struct guard_services *http_apis_guards(const struct http_apis *apis)
+{
+    return apis->options.guards;
 }
 
 void http_apis_remove(struct http_apis *apis, struct text api_id, struct http_apis_change *change)

@@ -11,6 +11,7 @@
  */
 struct http_apis;
 struct api_keys;
+struct guard_services;
 struct tls_clients;
 
 struct http_apis_options {
@@ -18,6 +19,7 @@ struct http_apis_options {
     struct loop *const *loops; /* of the shards */
     int loop_count;
     const char *account, *region;
+    const struct guard_services *guards;
 };
 
 /* Everything in options outlives it. */
@@ -26,6 +28,8 @@ void http_apis_free(struct http_apis *apis); /* after the loops have ended */
 DEFINE_SCOPED(struct http_apis *, http_apis_free)
 
 /* --- the control thread's side --- */
+
+const struct guard_services *http_apis_guards(const struct http_apis *apis);
 
 /* Who waits for a publication; may be NULL everywhere below. done() comes when every shard acts
  * by it, never before the call has returned. */

@@ -28,35 +28,17 @@ static void make_request_id(char ret[static UUID_LEN + 1])
     buffer_done(&id);
 }
 
-static void free_guard(void *guard)
-{
-    guard_free(guard);
-}
-
-/* The guard of a function is compiled for the first request and serves all shards. It could be
- * when it was deployed: what is wrong now (a file that is gone) is the operator's. */
+/* The guard of a function was compiled when it was deployed or read, and serves all shards. Where
+ * that failed (a file that is gone), which the log told, nobody passes. */
 static bool use_guard(struct exchange *exchange)
 {
     struct guarded *guarded = exchange->route.function->guarded;
-    struct error err;
 
     if (!guarded)
         return true;
-    struct guard *guard = atomic_load_explicit(&guarded->compiled, memory_order_acquire);
-    if (!guard) {
-        scoped(json_decref) json_t *json = json_parse(text_of(guarded->source), &err);
-        guard = json ? guard_compile(json, &err) : NULL;
-        if (!guard) {
-            log_error("guard of a function does not compile",
-                      LOG_TEXT("function", exchange->route.function->name),
-                      LOG_TEXT("reason", err.text));
-            return false;
-        }
-        guard = guarded_settle(guarded, guard, free_guard);
-    }
     exchange->guarded = guarded_ref(guarded);
-    exchange->route.guard = guard;
-    return true;
+    exchange->route.guard = atomic_load_explicit(&guarded->compiled, memory_order_acquire);
+    return exchange->route.guard != NULL;
 }
 
 /* As the route says, or the daemon. */

@@ -15,7 +15,7 @@
  * A part plugs in by a member here and a row in guard.c, with the stage of the gateway that
  * obeys it: a setting that nobody obeys is refused as unknown.
  */
-struct guard { /* each NULL when not set */
+struct guard {                     /* each NULL when not set */
     struct filter *filter, *types; /* types: of typed inputs and outputs */
     struct conversion *conversion;
     struct compression *compression;
@@ -27,13 +27,22 @@ struct guard { /* each NULL when not set */
     struct waf_rules *waf;
 };
 
-/* What parts are compiled with, for the whole process: set once, before any thread starts, and
- * cleared at the end. Without them settings that need files or the firewall are refused. */
+/* What parts are compiled with: what is NULL (all of it, if this is) is not there, and settings
+ * that need it are refused. Outlives every guard. */
 struct address_files;
 struct waf;
-void guard_serve(struct address_files *files, struct waf *waf);
+struct guard_services {
+    struct address_files *files;
+    struct waf *waf;
+};
 
-/* Fails with a sentence that names the key ("limits.rate must be ..."): unknown ones too. */
-struct guard *guard_compile(const json_t *json, struct error *err);
+/* Fails with a sentence that names the key ("limits.rate must be ..."): unknown ones too. May
+ * block (files are read, the firewall's rules take 100 ms): never on a shard. */
+struct guard *guard_compile(const json_t *json, const struct guard_services *services,
+                            struct error *err);
 void guard_free(struct guard *guard); /* NULL does nothing */
 DEFINE_SCOPED(struct guard *, guard_free)
+
+/* Compiles what a function.yaml said into it, unless that was done. */
+struct guarded;
+int guard_settle(struct guarded *guarded, const struct guard_services *services, struct error *err);

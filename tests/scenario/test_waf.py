@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The firewall of a route in a running daemon: what it tells, and what it does with answers."""
 import json
+import os
 
 import pytest
 
@@ -25,6 +26,7 @@ exports.handler = awslambda.streamifyResponse(async (event, stream) => {
     stream.end();
 });
 '''
+IS_SANITIZED = bool(os.environ.get("EVOKE_SANITIZED"))
 XSS = "?q=%3Cscript%3Ealert(1)%3C/script%3E"
 INSIDE = ("SecRule RESPONSE_HEADERS:x-inside \"@streq yes\" "
           "\"id:1001,phase:3,deny,status:403,msg:'an inside page'\"")
@@ -138,3 +140,33 @@ def test_what_nobody_would_look_at_is_refused(walled, waf, says):
     with pytest.raises(Exception) as refused:
         deploy(walled, "wrong", waf)
     assert says in str(refused.value)
+
+
+def test_routes_of_one_setting_share_their_rules(make_daemon):
+    """Built when they are deployed, and 16 MB each if they were built for each route."""
+    daemon = make_daemon()
+    if "there is no firewall" in daemon.log_text():
+        pytest.skip("built without libmodsecurity")
+    deploy(daemon, "first", "block")
+    before = daemon.cost()["rss_bytes"]
+    paths = [deploy(daemon, f"more{i}", "block") for i in range(8)]
+    grown = daemon.cost()["rss_bytes"] - before
+    assert daemon.get(paths[-1] + XSS)[0] == 403
+    assert IS_SANITIZED or grown < 32 << 20, grown
+
+
+def test_a_restart_keeps_the_guard_or_lets_nobody_pass(make_daemon, tmp_path):
+    (tmp_path / "deny").write_text("192.0.2.0/24\n")
+    daemon = make_daemon()
+    if "there is no firewall" in daemon.log_text():
+        pytest.skip("built without libmodsecurity")
+    walled_path = deploy(daemon, "kept", "block")
+    daemon.create("listed", {"main.py": HANDLER, "function.yaml":
+                             f"http:\n  route: /listed\n  addresses: {{deny-file: {tmp_path}/deny}}\n"})
+    assert daemon.get("/listed")[0] == 200
+    daemon.stop()
+    (tmp_path / "deny").unlink()
+    daemon.start()
+    assert daemon.get(walled_path)[0] == 200 and daemon.get(walled_path + XSS)[0] == 403
+    assert daemon.get("/listed")[0] == 502
+    assert "nobody may call its URL" in daemon.log_text()

@@ -111,7 +111,7 @@ static void stage_file(const struct fixture *fixture, const char *name, struct p
     struct buffer archive = read_archive(name);
     struct error err;
 
-    CHECK_MSG(package_stage(fixture->data, buffer_text(&archive), ret, &err) == 0, "%s: %s", name,
+    CHECK_MSG(package_stage(fixture->data, NULL, buffer_text(&archive), ret, &err) == 0, "%s: %s", name,
               err.text);
     buffer_done(&archive);
 }
@@ -122,7 +122,7 @@ static void refuse(const struct fixture *fixture, const char *name, struct text 
     struct error err = {0};
     struct package package;
 
-    CHECK_MSG(package_stage(fixture->data, archive, &package, &err) < 0, "%s was accepted", name);
+    CHECK_MSG(package_stage(fixture->data, NULL, archive, &package, &err) < 0, "%s was accepted", name);
     CHECK_MSG(strstr(err.text, want), "%s: '%s' is not '%s'", name, err.text, want);
     CHECK_MSG(err.code == ERROR_INVALID || err.code == ERROR_LIMIT, "%s: code %d", name, err.code);
     check_nothing_left(fixture, name);
@@ -505,7 +505,7 @@ TEST(a_failure_of_the_disk_leaves_nothing)
         scoped(free) char *folder = path_join(fixture.data, broken[i]);
         CHECK(path_remove_tree(folder, &err) == 0);
         CHECK(path_write(folder, TEXT("no folder"), 0600, &err) == 0);
-        CHECK(package_stage(fixture.data, buffer_text(&archive), &package, &err) < 0);
+        CHECK(package_stage(fixture.data, NULL, buffer_text(&archive), &package, &err) < 0);
         CHECK_MSG(err.code == ERROR_SYSTEM, "%s", err.text);
         for (size_t k = 0; k < COUNT_OF(broken); k++)
             CHECK(k == i || count_below(&fixture, broken[k]) == 0);

@@ -20,6 +20,9 @@ static inline void apis_stop(struct http_apis_change *change)
     loop_stop(loop_current());
 }
 
+/* What the guards of a test's APIs need. */
+static const struct guard_services *apis_guards;
+
 /* Runs for one change, in place of the shard's: a loop runs only once. */
 static struct loop *apis_loop;
 
@@ -70,7 +73,8 @@ static inline struct http_apis *apis_init(struct fixture *f)
     const struct http_apis_options options = {.loops = &apis_loop,
                                               .loop_count = 1,
                                               .account = "000000000000",
-                                              .region = "us-east-1"};
+                                              .region = "us-east-1",
+                                              .guards = apis_guards};
     struct http_apis *apis = http_apis_new(&options);
     f->gateway->options.apis = http_apis_view(apis, 0);
     return apis;

@@ -352,12 +352,12 @@ TEST(a_bundle_that_does_not_fit_together_is_refused)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         scoped(free) char *bundle = apis_bundle("2.0", cases[i].routes, "");
         scoped(json_decref) json_t *json = apis_json(bundle);
-        CHECK(!http_api_compile(json, TEXT("0"), TEXT("r"), &err));
+        CHECK(!http_api_compile(json, TEXT("0"), TEXT("r"), NULL, &err));
         CHECK_MSG(strstr(err.text, cases[i].says), "%s", err.text);
     }
     scoped(json_decref) json_t *json =
         apis_json("{\"api\":{\"apiId\":\"a\"},\"guards\":{\"\":{\"unheard\":1}}}");
-    CHECK(!http_api_compile(json, TEXT("0"), TEXT("r"), &err));
+    CHECK(!http_api_compile(json, TEXT("0"), TEXT("r"), NULL, &err));
     CHECK_MSG(strstr(err.text, "unheard"), "%s", err.text);
 }
 
@@ -381,7 +381,7 @@ TEST(a_stages_variables_name_the_functions_of_authorizers)
             cases[i].variables);
         scoped(json_decref) json_t *json = apis_json(bundle);
         scoped(http_api_unref) struct http_api *api =
-            http_api_compile(json, TEXT("000000000000"), TEXT("us-east-1"), &err);
+            http_api_compile(json, TEXT("000000000000"), TEXT("us-east-1"), NULL, &err);
         CHECK_MSG((api != NULL) == cases[i].is_good, "%s: %s", cases[i].variables, err.text);
     }
 }

@@ -146,7 +146,8 @@ static int firewall_says(const char *mode, const char *head)
 
     if (!waf) /* not built in */
         skip();
-    guard_serve(NULL, waf);
+    const struct guard_services services = {.waf = waf};
+    apis_guards = &services;
     start(&g, guards, "");
     g.f.gateway->options.waf = waf;
     fixture_request(&g.f, head, "");
@@ -158,7 +159,7 @@ static int firewall_says(const char *mode, const char *head)
     int status = g.f.status;
     finish(&g);
     waf_free(waf);
-    guard_serve(NULL, NULL);
+    apis_guards = NULL;
     return status;
 }
 

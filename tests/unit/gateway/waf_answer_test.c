@@ -55,12 +55,13 @@ static void run(struct play *play, const char *setting)
 
     if (!waf) /* not built in */
         skip();
-    guard_serve(NULL, waf);
+    const struct guard_services services = {.waf = waf};
     fixture_init(&play->f, NULL);
     struct function *function = fixture_function("hello", URL_A);
     fixture_permit(function);
     function->url.mode = play->answer ? INVOKE_BUFFERED : INVOKE_RESPONSE_STREAM;
     function->guarded = guarded_new(text_of(guard));
+    CHECK_MSG(guard_settle(function->guarded, &services, &err) == 0, "%s", err.text);
     fixture_put(&play->f, function);
     play->f.gateway->options.waf = waf;
     fixture_request(&play->f, "GET /functions/hello/a\nhost: h\nuser-agent: test\naccept: */*", "");
@@ -78,7 +79,6 @@ static void finish(struct play *play)
     play->f.directory = (struct directory){0};
     waf_free(waf);
     fixture_done(&play->f);
-    guard_serve(NULL, NULL);
 }
 
 static int status_of(const char *setting, const char *answer)
