@@ -215,7 +215,7 @@ static void start(struct task *task, const struct function *function)
     else if (task->note.hops >= LIMIT_HOPS && !function->may_recurse)
         async_give_up(task, function, RECURSION_ERROR, TEXT("400"),
                       TEXT(RECURSION_ERROR ": " RECURSION_MESSAGE));
-    else if (clock_now_ms() - task->note.first_ms > async_max_age_ms(function, &task->note))
+    else if (clock_now_ms() - task->note.first_ms >= async_max_age_ms(function, &task->note))
         async_give_up(task, function, "EventAgeExceeded", TEXT("429"),
                       text_is_set(task->note.error_message)
                           ? task->note.error_message

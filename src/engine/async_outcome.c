@@ -109,7 +109,7 @@ static void fail(struct task *task, const struct function *function)
     note->error_message = record_error_message(task->invocation, &task->arena);
     if (note->attempts > max_retries(function, note))
         async_give_up(task, function, "RetriesExhausted", note->error_code, note->error_message);
-    else if (due_ms - note->first_ms > async_max_age_ms(function, note))
+    else if (due_ms - note->first_ms >= async_max_age_ms(function, note))
         async_give_up(task, function, "EventAgeExceeded", note->error_code, note->error_message);
     else
         async_delay(task, due_ms);

@@ -152,10 +152,12 @@ def test_what_would_be_too_old_at_its_next_attempt_is_given_up_at_once(daemon):
     daemon.boto("lambda").put_function_event_invoke_config(
         FunctionName="aging", MaximumEventAgeInSeconds=60,
         DestinationConfig={"OnFailure": {"Destination": arn}})
-    put(daemon, "aging", {"fail": True})
-    [told] = wait_seen(daemon, "heir", 1)
-    assert told["event"]["requestContext"]["condition"] == "EventAgeExceeded"
-    assert told["event"]["requestContext"]["approximateInvokeCount"] == 1
+    # Many: an attempt over within a millisecond has its next one at the very limit.
+    for _ in range(50):
+        put(daemon, "aging", {"fail": True})
+    for told in wait_seen(daemon, "heir", 50):
+        assert told["event"]["requestContext"]["condition"] == "EventAgeExceeded"
+        assert told["event"]["requestContext"]["approximateInvokeCount"] == 1
 
 
 def test_without_reserved_concurrency_an_event_is_given_up_untried(quick):
