@@ -52,7 +52,8 @@ def connections(daemon):
 def beside(daemon, good, slow, options):
     """The same while that attack lasts: from when it has all its connections, or for attacks
     that are turned away at once, from its start."""
-    command = ["taskset", "-c", peers.LOAD_CORE, "slowhttptest", *options,
+    # The good clients share its core: what they wait for that is not the server's doing.
+    command = ["chrt", "--idle", "0", "taskset", "-c", peers.LOAD_CORE, "slowhttptest", *options,
                "-c", str(COUNT), "-r", "500", "-l", "60", "-u", slow]
     attack = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     wait_until(lambda: connections(daemon) > COUNT * 0.9 or "-R" in options or attack.poll() is not None,
