@@ -24,14 +24,13 @@
  * nothing drifts. Due times are those of the wall clock, which may jump: that is looked at
  * again every CHECK_MS, and whenever an entry's time has come.
  *
- * After a start the cursors come from the event store. A record of our own, put behind
- * them, tells when all have come; before that nothing fires.
+ * After a start the cursors come from the event store. A write of nothing, made behind them,
+ * is answered when all have come; before that nothing fires.
  */
 
 #define CHECK_MS 60000
-#define RETRY_MS 1000   /* until what could not be stored is tried again */
-#define BATCH 256       /* entries that fire before others have the loop */
-#define MARK_KEY "mark" /* entries' keys have slashes */
+#define RETRY_MS 1000 /* until what could not be stored is tried again */
+#define BATCH 256     /* entries that fire before others have the loop */
 
 struct cursor {
     uint64_t record; /* 0: there is none */
@@ -62,8 +61,8 @@ struct timer {
     struct list firings;
     bool is_running, is_stopped, is_failing;
     uint64_t fired;
-    char mark[UUID_LEN + 1]; /* of this life */
-    struct behind *marking;
+    struct event_write barrier; /* answered when all cursors of before are here */
+    struct event_change nothing;
 };
 
 static struct text entry_key(const struct timer_entry *entry)
@@ -81,23 +80,14 @@ static int64_t now_ms(const struct timer *timer)
 struct behind {
     struct event_write write;
     struct event_change change;
-    struct buffer lane, note;
-    struct timer *timer;
 };
-
-static void free_behind(struct behind *behind)
-{
-    buffer_done(&behind->lane);
-    buffer_done(&behind->note);
-    free(behind);
-}
 
 /* What is not gone is found, and tried again, at the next start. */
 static void on_deleted(struct event_write *write, bool failed, const struct error *err)
 {
     if (failed)
         log_warn("a schedule's old cursor stays", LOG_ERROR(err));
-    free_behind(container_of(write, struct behind, write));
+    free(container_of(write, struct behind, write));
 }
 
 static void delete_record(struct timer *timer, uint64_t record)
@@ -434,13 +424,7 @@ static void take_event(struct timer *timer, const struct event *event)
         log_error("a schedule's cursor cannot be read", LOG_ERROR(&err));
         return;
     }
-    if (!text_equal(key, TEXT(MARK_KEY))) {
-        take_cursor(timer, event, key, &note);
-        return;
-    }
-    delete_record(timer, event->id);
-    if (text_equal(note.request_id, text_of(timer->mark)))
-        run(timer);
+    take_cursor(timer, event, key, &note);
 }
 
 static void on_arrived(struct event_receiver *receiver, struct list *events)
@@ -455,44 +439,37 @@ static void on_arrived(struct event_receiver *receiver, struct list *events)
     }
 }
 
-static void on_retry_mark(struct loop_timer *wake)
+static void on_retry_barrier(struct loop_timer *wake)
 {
     struct timer *timer = container_of(wake, struct timer, wake);
 
+    timer->wake.fire = on_wake;
     timer_start(timer);
 }
 
-static void on_marked(struct event_write *write, bool failed, const struct error *err)
+static void on_barrier(struct event_write *barrier, bool failed, const struct error *err)
 {
-    struct behind *behind = container_of(write, struct behind, write);
-    struct timer *timer = behind->timer;
+    struct timer *timer = container_of(barrier, struct timer, barrier);
 
-    if (failed)
-        count_failure(timer, true, err); /* *err is the write's */
-    free_behind(behind);
-    timer->marking = NULL;
-    if (!failed || timer->is_stopped)
+    if (timer->is_stopped)
         return;
-    timer->wake.fire = on_retry_mark;
-    loop_timer_set(timer->options.control, &timer->wake, RETRY_MS);
+    count_failure(timer, failed, err);
+    if (failed) {
+        timer->wake.fire = on_retry_barrier;
+        loop_timer_set(timer->options.control, &timer->wake, RETRY_MS);
+        return;
+    }
+    run(timer);
 }
 
+/* The store tells what was left before it answers what is written after that: so a write of
+ * nothing is answered when all of it is here. */
 void timer_start(struct timer *timer)
 {
-    struct behind *behind = mem_new(struct behind);
-    const struct note note = {.request_id = text_of(timer->mark)};
-
-    timer->wake.fire = on_wake;
-    timer->marking = behind;
-    behind->timer = timer;
-    buffer_add_literal(&behind->lane, LANE_SCHEDULE "/" MARK_KEY);
-    note_format(&note, &behind->note);
-    behind->change = (struct event_change){.action = EVENT_PUT,
-                                           .lane = buffer_text(&behind->lane),
-                                           .note = buffer_text(&behind->note)};
-    behind->write = (struct event_write){
-        .done = on_marked, .loop = timer->options.control, .changes = &behind->change, .count = 1};
-    event_store_write(timer->options.events, &behind->write);
+    timer->nothing = (struct event_change){.action = EVENT_DELETE};
+    timer->barrier = (struct event_write){
+        .done = on_barrier, .loop = timer->options.control, .changes = &timer->nothing, .count = 1};
+    event_store_write(timer->options.events, &timer->barrier);
 }
 
 /* --- life --- */
@@ -511,7 +488,6 @@ struct timer *timer_new(const struct timer_options *options)
         (struct event_receiver){.kind = LANE_SCHEDULE, .home = home, .arrived = on_arrived};
     timer->wake.fire = on_wake;
     list_init(&timer->firings);
-    crypto_uuid(timer->mark);
     event_store_subscribe(options->events, &timer->receiver);
     return timer;
 }
@@ -542,8 +518,6 @@ void timer_free(struct timer *timer)
     at = (struct map_cursor){0};
     while (map_next(&timer->zones, &at))
         zone_free(at.value);
-    if (timer->marking)
-        free_behind(timer->marking);
     map_done(&timer->entries);
     map_done(&timer->zones);
     due_heap_done(&timer->heap);

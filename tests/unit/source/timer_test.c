@@ -386,6 +386,18 @@ TEST(a_window_delays_within_itself_and_before_the_next_time)
     done_world(&world);
 }
 
+/* A start must not be seen among the events that wait. */
+TEST(nothing_is_stored_but_what_fires_and_its_cursor)
+{
+    struct world world;
+
+    init_world(&world, &each_minute, 1);
+    set_clock(&world, MINUTE);
+    wait_fired(&world, 1);
+    CHECK(event_store_counters(world.store).puts == 2);
+    done_world(&world);
+}
+
 TEST(what_cannot_be_stored_fires_when_it_can)
 {
     struct world world;
