@@ -104,9 +104,9 @@ def nginx(body):
         yield f"http://127.0.0.1:{port}/"
 
 
-def wrk(url, connections, script=None):
+def wrk(url, connections, script=None, seconds=SECONDS):
     """(requests a second, p50 in us). Ends the benchmark when answers are not 2xx."""
-    command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s",
+    command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
                "--latency", url]
     if script:
         command[-1:-1] = ["-s", str(script)]
