@@ -226,7 +226,7 @@ int path_read(const char *path, size_t max, struct buffer *ret, struct error *er
     return -1;
 }
 
-static int write_all(int fd, struct text content)
+int path_write_open(int fd, struct text content)
 {
     while (content.len > 0) {
         ssize_t count = write(fd, content.at, content.len);
@@ -251,7 +251,7 @@ static int sync_parent(const char *path, struct error *err)
 
 static int fill(int fd, struct text content, mode_t mode)
 {
-    if (write_all(fd, content) < 0 || fchmod(fd, mode) < 0)
+    if (path_write_open(fd, content) < 0 || fchmod(fd, mode) < 0)
         return -1;
     return fsync(fd);
 }

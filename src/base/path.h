@@ -20,5 +20,7 @@ int path_remove_tree(const char *path, struct error *err);
 int path_read(const char *path, size_t max, struct buffer *ret, struct error *err);
 /* Replaces a file atomically: temporary file, fsync, rename, fsync of the folder. */
 int path_write(const char *path, struct text content, mode_t mode, struct error *err);
+/* Writes all of it to an open file, however many writes that takes; errno tells why not. */
+int path_write_open(int fd, struct text content);
 /* fsync of a file or folder by name. */
 int path_sync(const char *path, struct error *err);

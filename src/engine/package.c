@@ -164,15 +164,8 @@ static int write_zip(const char *path, struct text zip, struct error *err)
 {
     scoped(close) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-    while (fd >= 0 && zip.len > 0) {
-        ssize_t count = write(fd, zip.at, zip.len);
-
-        if (count < 0 && errno != EINTR)
-            break;
-        if (count > 0)
-            zip = text_skip(zip, (size_t)count);
-    }
-    return fd < 0 || zip.len > 0 ? error_system(err, "cannot write '%s'", path) : 0;
+    return fd < 0 || path_write_open(fd, zip) < 0 ? error_system(err, "cannot write '%s'", path)
+                                                  : 0;
 }
 
 /* Large packages have thousands of files, and an fsync for each would wait for the disk

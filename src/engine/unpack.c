@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "base/path.h"
 #include "model/limits.h"
 
 /*
@@ -98,15 +99,9 @@ static int on_piece(void *arg, struct text piece, struct error *err)
 {
     const int *fd = arg;
 
-    while (piece.len > 0) {
-        ssize_t count = write(*fd, piece.at, piece.len);
-
-        if (count < 0 && errno != EINTR)
-            return error_system(err, "cannot write what a package contains");
-        if (count > 0)
-            piece = text_skip(piece, (size_t)count);
-    }
-    return 0;
+    return path_write_open(*fd, piece) < 0
+               ? error_system(err, "cannot write what a package contains")
+               : 0;
 }
 
 static int write_file(const struct zip *zip, struct target *target, const struct zip_entry *entry,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/access_log.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <semaphore.h>
 
@@ -9,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "gateway/access_format.h"
 
 #define WRITE_EVERY_MS 100
@@ -32,22 +32,11 @@ struct access_log {
     bool is_abandoned; /* on_written() frees it */
 };
 
-static int write_all(int fd, struct text text)
-{
-    while (text.len > 0) {
-        ssize_t count = write(fd, text.at, text.len);
-        if (count < 0 && errno != EINTR)
-            return -1;
-        text = text_skip(text, count > 0 ? (size_t)count : 0);
-    }
-    return 0;
-}
-
 static int append(const char *path, struct text lines, struct error *err)
 {
     scoped(close) int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 
-    if (fd < 0 || write_all(fd, lines) < 0)
+    if (fd < 0 || path_write_open(fd, lines) < 0)
         return error_system(err, "cannot write '%s'", path);
     return 0;
 }

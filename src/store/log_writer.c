@@ -154,18 +154,6 @@ static int open_file(const struct log_stream *stream, struct error *err)
     return fd < 0 ? error_system(err, "cannot write '%s'", stream->path) : fd;
 }
 
-static int write_all(int fd, struct text content)
-{
-    while (content.len > 0) {
-        ssize_t count = write(fd, content.at, content.len);
-        if (count < 0 && errno != EINTR)
-            return -1;
-        if (count > 0)
-            content = text_skip(content, (size_t)count);
-    }
-    return 0;
-}
-
 static void set_last_time(int fd, int64_t at_ms)
 {
     const struct timespec at = {.tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1000000};
@@ -184,7 +172,7 @@ static int append(struct log_stream *stream, struct error *err)
     if (fstat(fd, &status) < 0 || (!stream->checked && drop_torn_end(fd, &status.st_size) < 0))
         return error_system(err, "cannot write '%s'", stream->path);
     stream->checked = true;
-    if (write_all(fd, buffer_text(&stream->writing)) < 0) {
+    if (path_write_open(fd, buffer_text(&stream->writing)) < 0) {
         error_system(err, "cannot write '%s'", stream->path);
         stream->checked = ftruncate(fd, status.st_size) == 0;
         return -1;

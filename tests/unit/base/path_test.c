@@ -200,6 +200,25 @@ TEST(depth_does_not_matter)
     CHECK(!exists("deep"));
 }
 
+TEST(an_open_file_gets_all_or_errno_says_why_not)
+{
+    scoped(buffer_done) struct buffer large = {0}, back = {0};
+    struct error err = {0};
+    int fd = open(at("open"), O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+
+    memset(buffer_room(&large, 3 << 20), 'x', 3 << 20);
+    buffer_added(&large, 3 << 20);
+    CHECK(path_write_open(fd, TEXT("a")) == 0 && path_write_open(fd, TEXT("")) == 0);
+    CHECK(path_write_open(fd, buffer_text(&large)) == 0);
+    (void)close(fd);
+    CHECK(path_read(at("open"), 4 << 20, &back, &err) == 0);
+    CHECK(back.len == (3 << 20) + 1 && back.at[0] == 'a' && back.at[back.len - 1] == 'x');
+    fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    CHECK(path_write_open(fd, TEXT("")) == 0);
+    CHECK(path_write_open(fd, TEXT("a")) < 0 && errno == ENOSPC);
+    (void)close(fd);
+}
+
 /* Last. */
 TEST(many_files_are_removed)
 {
