@@ -287,7 +287,7 @@ bool name_is_dead_letter(struct text text)
 
 static bool is_hex(char c)
 {
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    return text_hex_digit(c) >= 0;
 }
 
 static bool is_uuid(struct text text)

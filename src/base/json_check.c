@@ -98,11 +98,6 @@ static bool fail_end(struct check *check)
     return fail(check, check->end, ")");
 }
 
-static bool is_hex(char c)
-{
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-}
-
 static bool check_escape(struct check *check)
 {
     if (check->end - check->at < 2)
@@ -118,7 +113,7 @@ static bool check_escape(struct check *check)
     for (int i = 2; i < 6; i++) {
         if (check->at + i >= check->end)
             return fail(check, check->end, "Unexpected end-of-input in character escape sequence");
-        if (!is_hex(check->at[i]))
+        if (text_hex_digit(check->at[i]) < 0)
             return fail(check, check->at + i,
                         "Unexpected character ('%c' (code %d)): expected a hex-digit for character "
                         "escape sequence",

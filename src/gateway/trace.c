@@ -12,8 +12,7 @@
 static bool is_hex(struct text text)
 {
     for (size_t i = 0; i < text.len; i++)
-        if (!((text.at[i] >= '0' && text.at[i] <= '9') ||
-              ((text.at[i] | 0x20) >= 'a' && (text.at[i] | 0x20) <= 'f')))
+        if (text_hex_digit(text.at[i]) < 0)
             return false;
     return true;
 }
@@ -142,11 +141,6 @@ static bool is_zero(struct text text)
     return true;
 }
 
-static unsigned hex_value(char digit)
-{
-    return (unsigned)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
-}
-
 /* "00-TRACE ID-SPAN ID-FLAGS", all small hex; a later version may go on behind a "-". */
 static bool read_parent(struct text given, struct parent *ret)
 {
@@ -162,7 +156,7 @@ static bool read_parent(struct text given, struct parent *ret)
         return false;
     ret->trace_id = text_slice(given, 3, 3 + TRACE_ID_LEN);
     ret->span_id = text_slice(given, 36, 36 + SPAN_ID_LEN);
-    ret->flags = (hex_value(flags.at[0]) << 4 | hex_value(flags.at[1])) & FLAGS_KEPT;
+    ret->flags = (unsigned)text_hex_digit(flags.at[1]) & FLAGS_KEPT;
     return is_small_hex(ret->trace_id) && !is_zero(ret->trace_id) && is_small_hex(ret->span_id) &&
            !is_zero(ret->span_id);
 }

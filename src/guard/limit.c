@@ -347,7 +347,7 @@ void limit_save(const struct limit_table *table, int64_t epoch_ms, struct buffer
     buffer_add_literal(out, "end\n");
 }
 
-/* Lower-case hex of at most 16 digits. */
+/* Hex of at most 16 digits. */
 static bool take_hex(struct text *rest, uint64_t *ret)
 {
     struct text word;
@@ -356,10 +356,10 @@ static bool take_hex(struct text *rest, uint64_t *ret)
     if (!text_split(rest, ' ', &word) || word.len == 0 || word.len > 16)
         return false;
     for (size_t i = 0; i < word.len; i++) {
-        char c = word.at[i];
-        if ((c < '0' || c > '9') && (c < 'a' || c > 'f'))
+        int digit = text_hex_digit(word.at[i]);
+        if (digit < 0)
             return false;
-        sum = sum << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+        sum = sum << 4 | (uint64_t)digit;
     }
     *ret = sum;
     return true;

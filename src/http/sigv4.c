@@ -45,15 +45,6 @@ static void add_message(struct sigv4_refusal *refusal, const char *format, ...)
 
 /* --- canonical requests --- */
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-        return (c | 0x20) - 'a' + 10;
-    return -1;
-}
-
 /* Decoded and encoded again, so that only one form is left of each text. */
 static struct text encode_again(struct text text, struct arena *arena)
 {
@@ -61,8 +52,8 @@ static struct text encode_again(struct text text, struct arena *arena)
 
     for (size_t i = 0; i < text.len; i++) {
         char c = text.at[i];
-        int high = c == '%' && i + 2 < text.len ? hex_value(text.at[i + 1]) : -1;
-        int low = high >= 0 ? hex_value(text.at[i + 2]) : -1;
+        int high = c == '%' && i + 2 < text.len ? text_hex_digit(text.at[i + 1]) : -1;
+        int low = high >= 0 ? text_hex_digit(text.at[i + 2]) : -1;
         if (low >= 0) {
             c = (char)(high * 16 + low);
             i += 2;
@@ -279,7 +270,7 @@ static int check_escapes(struct text query, struct sigv4_refusal *refusal)
         if (i + 2 >= query.len)
             return refuse(refusal, "MalformedQueryString",
                           "Incomplete trailing escape %% sequence");
-        if (hex_value(query.at[i + 1]) < 0 || hex_value(query.at[i + 2]) < 0)
+        if (text_hex_digit(query.at[i + 1]) < 0 || text_hex_digit(query.at[i + 2]) < 0)
             return refuse(refusal, "MalformedQueryString",
                           "Illegal hex character in escape %% pattern: %.3s", query.at + i);
     }

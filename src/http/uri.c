@@ -1,15 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/uri.h"
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-        return (c | 0x20) - 'a' + 10;
-    return -1;
-}
-
 static bool is_plain(struct text text, bool plus_is_space)
 {
     return !text_contains(text, '%') && !(plus_is_space && text_contains(text, '+'));
@@ -20,7 +11,7 @@ static int read_escape(struct text at)
 {
     if (at.len < 3)
         return 0;
-    int high = hex_value(at.at[1]), low = hex_value(at.at[2]);
+    int high = text_hex_digit(at.at[1]), low = text_hex_digit(at.at[2]);
     return high < 0 || low < 0 ? 0 : high * 16 + low;
 }
 

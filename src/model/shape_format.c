@@ -20,11 +20,6 @@ static bool is_alnum(char c)
     return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
 }
 
-static bool is_hex(char c)
-{
-    return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-}
-
 /* Takes count digits off the front. */
 static bool take_digits(struct text *text, size_t count, int64_t min, int64_t max, int64_t *ret)
 {
@@ -113,7 +108,7 @@ static bool is_uuid(const json_t *value)
         return false;
     for (size_t i = 0; i < text.len; i++) {
         bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (is_dash ? text.at[i] != '-' : !is_hex(text.at[i]))
+        if (is_dash ? text.at[i] != '-' : text_hex_digit(text.at[i]) < 0)
             return false;
     }
     return true;
@@ -223,7 +218,8 @@ static bool is_uri_text(struct text text)
     for (size_t i = 0; i < text.len; i++) {
         char c = text.at[i];
         if (c == '%') {
-            if (i + 2 >= text.len || !is_hex(text.at[i + 1]) || !is_hex(text.at[i + 2]))
+            if (i + 2 >= text.len || text_hex_digit(text.at[i + 1]) < 0 ||
+                text_hex_digit(text.at[i + 2]) < 0)
                 return false;
         } else if (!is_alnum(c) && (!c || !strchr("-._~:/?#[]@!$&'()*+,;=", c))) {
             return false;
