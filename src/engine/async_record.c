@@ -116,11 +116,14 @@ static struct event_change *next_change(struct task *task)
     return &task->changes[task->change_count];
 }
 
-static bool put_message(const struct outcome *outcome, struct text queue, struct task *task)
+/* False when there is no such queue. */
+static bool put_message(const struct outcome *outcome, struct text queue, struct text body,
+                        struct text attributes, struct task *task)
 {
     const struct queue_message message = {
         .lane = queue_lane_of_arn(queue, &task->arena),
-        .body = buffer_text(&task->record),
+        .body = body,
+        .attributes = attributes,
         .trace = task->note.trace,
         .hops = outcome->hops,
         .delay_s = -1,
@@ -213,7 +216,8 @@ bool record_put(const struct outcome *outcome, struct text destination, struct t
     add_record(&task->record, outcome);
     if (text_starts(destination, TEXT(BUS_ARN)))
         return put_bus(outcome, destination, task);
-    return put_message(outcome, destination, task) || put_event(outcome, destination, task);
+    return put_message(outcome, destination, buffer_text(&task->record), (struct text){0}, task) ||
+           put_event(outcome, destination, task);
 }
 
 /* --- dead letters --- */
@@ -245,18 +249,6 @@ static struct text dead_letter_attributes(const struct outcome *outcome, struct 
 
 bool record_dead_letter(const struct outcome *outcome, struct text queue, struct task *task)
 {
-    const struct queue_message message = {
-        .lane = queue_lane_of_arn(queue, &task->arena),
-        .body = buffer_text(&task->event->body),
-        .attributes = dead_letter_attributes(outcome, task),
-        .trace = task->note.trace,
-        .hops = outcome->hops,
-        .delay_s = -1,
-        .source_arn = function_arn_of_lane(text_of(task->lane->name), &task->arena),
-    };
-
-    if (!text_is_set(message.lane))
-        return false;
-    queue_message_put(&message, &task->arena, next_change(task));
-    return true;
+    return put_message(outcome, queue, buffer_text(&task->event->body),
+                       dead_letter_attributes(outcome, task), task);
 }
