@@ -12,14 +12,12 @@
 
 void apigateway_fail(struct call *call, const char *format, ...)
 {
-    scoped(free) char *message = NULL;
     va_list arguments;
 
     va_start(arguments, format);
-    int len = vasprintf(&message, format, arguments);
+    scoped(free) char *message = mem_vformat(format, arguments);
     va_end(arguments);
-    assert(len >= 0);
-    call_fail_text(call, "BadRequestException", text_from(message, (size_t)len));
+    call_fail_text(call, "BadRequestException", text_of(message));
 }
 
 void apigateway_fail_absent(struct call *call, const char *what, struct text id)

@@ -200,15 +200,12 @@ void call_fail_text(struct call *call, const char *code, struct text message)
 
 void call_fail(struct call *call, const char *code, const char *format, ...)
 {
-    char *message;
     va_list arguments;
 
     va_start(arguments, format);
-    int len = vasprintf(&message, format, arguments);
+    scoped(free) char *message = mem_vformat(format, arguments);
     va_end(arguments);
-    assert(len >= 0);
-    call_fail_text(call, code, text_from(message, (size_t)len));
-    free(message);
+    call_fail_text(call, code, text_of(message));
 }
 
 void call_fail_error(struct call *call, const struct error *err)

@@ -179,14 +179,12 @@ void events_reply_empty(struct call *call)
 
 void events_fail_invalid(struct call *call, const char *format, ...)
 {
-    scoped(free) char *message = NULL;
     va_list arguments;
 
     va_start(arguments, format);
-    int len = vasprintf(&message, format, arguments);
+    scoped(free) char *message = mem_vformat(format, arguments);
     va_end(arguments);
-    assert(len >= 0);
-    call_fail_text(call, "ValidationException", text_from(message, (size_t)len));
+    call_fail_text(call, "ValidationException", text_of(message));
 }
 
 /* --- lists --- */

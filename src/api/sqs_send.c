@@ -29,16 +29,13 @@ struct reading {
 __attribute__((format(printf, 3, 4))) static bool refuse(struct reading *reading, const char *code,
                                                          const char *format, ...)
 {
-    char *text;
     va_list arguments;
 
     va_start(arguments, format);
-    int len = vasprintf(&text, format, arguments);
+    scoped(free) char *message = mem_vformat(format, arguments);
     va_end(arguments);
-    assert(len >= 0);
     reading->code = code;
-    reading->message = arena_string(&reading->call->arena, text_from(text, (size_t)len));
-    free(text);
+    reading->message = arena_string(&reading->call->arena, text_of(message));
     return false;
 }
 

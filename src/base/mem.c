@@ -65,12 +65,18 @@ char *mem_strdup(const char *string)
 char *mem_format(const char *format, ...)
 {
     va_list args;
-    char *string;
 
     va_start(args, format);
-    int len = vasprintf(&string, format, args);
+    char *string = mem_vformat(format, args);
     va_end(args);
-    if (len < 0)
+    return string;
+}
+
+char *mem_vformat(const char *format, va_list args)
+{
+    char *string;
+
+    if (vasprintf(&string, format, args) < 0)
         out_of_memory();
     return string;
 }

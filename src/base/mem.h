@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ void *mem_realloc(void *old, size_t size);
 void *mem_copy(const void *from, size_t size);
 char *mem_strdup(const char *string);
 char *mem_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+char *mem_vformat(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
 /* A new T, zeroed. */
 #define mem_new(T) ((T *)mem_zalloc(sizeof(T)))

@@ -210,16 +210,13 @@ static void add_line(struct buffer *out, const struct terminal *terminal, const 
 static void add_line(struct buffer *out, const struct terminal *terminal, const char *label,
                      const char *format, ...)
 {
-    char *value = NULL;
     va_list args;
 
     va_start(args, format);
-    int len = vasprintf(&value, format, args);
+    scoped(free) char *value = mem_vformat(format, args);
     va_end(args);
-    assert(len >= 0);
     buffer_add_format(out, "  %s%-9s%s%s\n", terminal_out(terminal, STYLE_DIM), label,
                       terminal_out(terminal, STYLE_NONE), value);
-    free(value);
 }
 
 static void add_next(const struct deployment *deployment, struct text url, struct buffer *out)

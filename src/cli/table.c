@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 
+#include "base/mem.h"
 #include "base/scoped.h"
 
 #define GAP 2
@@ -19,15 +20,12 @@ void table_add(struct table *table, struct text cell)
 
 void table_add_format(struct table *table, const char *format, ...)
 {
-    char *cell = NULL;
     va_list args;
 
     va_start(args, format);
-    int len = vasprintf(&cell, format, args);
+    scoped(free) char *cell = mem_vformat(format, args);
     va_end(args);
-    assert(len >= 0);
-    table_add(table, text_from(cell, (size_t)len));
-    free(cell);
+    table_add(table, text_of(cell));
 }
 
 /* Characters: bytes that do not continue a UTF-8 sequence. */

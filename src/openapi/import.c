@@ -48,16 +48,12 @@ void import_warn(struct import *import, const char *format, ...)
 
 int import_fail(struct import *import, const char *format, ...)
 {
-    char *text;
     va_list arguments;
 
     va_start(arguments, format);
-    int len = vasprintf(&text, format, arguments);
+    scoped(free) char *message = mem_vformat(format, arguments);
     va_end(arguments);
-    assert(len >= 0);
-    (void)error_set(import->err, ERROR_INVALID, "%s", text);
-    free(text);
-    return -1;
+    return error_set(import->err, ERROR_INVALID, "%s", message);
 }
 
 /* --- members --- */
