@@ -16,9 +16,10 @@ import evoke_daemon  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory):
-    """One running daemon for all tests of a file."""
-    running = evoke_daemon.Daemon(tmp_path_factory.mktemp("evoke") / "data")
+def daemon(request, tmp_path_factory):
+    """One running daemon for all tests of a file, with the options of its DAEMON_OPTIONS."""
+    options = getattr(request.module, "DAEMON_OPTIONS", ())
+    running = evoke_daemon.Daemon(tmp_path_factory.mktemp("evoke") / "data", *options)
     running.start()
     yield running
     running.stop()

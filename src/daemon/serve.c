@@ -322,6 +322,8 @@ static void build_targets(struct daemon *daemon)
         .logs = daemon->log_writers,
         .account = daemon->settings->account,
         .region = daemon->settings->region,
+        .may_connect = upstreams_may_connect,
+        .may_connect_arg = daemon->upstreams,
     };
     daemon->targets = targets_new(&options);
 }

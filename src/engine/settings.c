@@ -76,8 +76,9 @@ const struct option settings_options[] = {
     {"waf-rules", OPTION_STRING, AT(waf_rules), NULL, 0, 0, "DIR",
      "folder of the firewall's rule set (default: Debian's modsecurity-crs)"},
     {"upstream-networks", OPTION_STRING, AT(upstream_networks), NULL, 0, 0, "NETWORKS",
-     "networks beside the public ones that HTTP integrations may call, such as 10.1.0.0/16; "
-     "private: this machine and all private ones; unset: none"},
+     "networks beside the public ones that HTTP integrations, API destinations and what fetches "
+     "issuers' keys may call, such as 10.1.0.0/16; private: this machine and all private ones; "
+     "unset: none"},
     {"upstream-ca", OPTION_STRING, AT(upstream_ca), NULL, 0, 0, "FILE",
      "authorities (PEM) that HTTPS integrations are checked with; unset: the system's"},
     {"access-log", OPTION_BOOL, AT(access_log), "true", 0, 0, NULL,

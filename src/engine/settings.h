@@ -34,7 +34,7 @@ struct settings {
     int64_t websocket_idle_s; /* before a silent WebSocket client is sent away */
     int64_t waf_threads, waf_queue; /* of the firewall; threads 0: half the cores */
     char *waf_rules;         /* folder of its rule set; NULL: Debian's */
-    char *upstream_networks; /* that HTTP integrations may call; NULL: public ones only */
+    char *upstream_networks; /* that may be called for clients; NULL: public ones only */
     char *upstream_ca;       /* file of authorities for them; NULL: the system's */
     char *trusted_proxies;   /* NULL: none */
     char *forwarded_header;  /* that they write */

@@ -31,7 +31,8 @@ struct gateway *gateway_new(const struct gateway_options *options)
     if (options->sockets)
         options->sockets->shards[options->shard] = (struct socket_shard){options->loop, gateway};
     list_init(&gateway->postings);
-    gateway->authorizing = authorizing_new(options->loop, options->invoker, options->directory);
+    gateway->authorizing = authorizing_new(options->loop, options->invoker, options->directory,
+                                           options->upstreams);
     gateway->client = client_new(options->loop);
     if (options->upstreams)
         client_restrict(gateway->client, upstreams_may_connect, options->upstreams);

@@ -40,7 +40,7 @@ struct gateway_options {
     const struct http_api_view *apis; /* NULL: there are none */
     struct limit_table *limits;       /* of all shards; NULL: nothing is limited */
     struct waf *waf;                  /* NULL: there is no firewall */
-    const struct upstreams *upstreams; /* what HTTP integrations may call; NULL: everything */
+    const struct upstreams *upstreams; /* what may be called for clients; NULL: everything */
     const char *upstream_ca;           /* file of PEM that they trust; NULL: the system's */
     struct usage *usage;               /* of API keys, on the shard; NULL: it is not counted */
     struct log_writer *logs;           /* of the shard, for stages' access logs; NULL: none */

@@ -245,14 +245,15 @@ void authorization_cancel(struct authorization *authorization)
 /* --- on a loop --- */
 
 struct authorizing *authorizing_new(struct loop *loop, struct invoker *invoker,
-                                    const struct directory *directory)
+                                    const struct directory *directory,
+                                    const struct upstreams *upstreams)
 {
     struct authorizing *authorizing = mem_new(struct authorizing);
 
     authorizing->loop = loop;
     authorizing->invoker = invoker;
     authorizing->directory = directory;
-    authorizing->jwks = jwks_new(loop);
+    authorizing->jwks = jwks_new(loop, upstreams);
     list_init(&authorizing->kept_list);
     return authorizing;
 }

@@ -42,9 +42,12 @@ struct authorizing;
 #define AUTHORIZING_KEPT_MAX 10000        /* answers */
 #define AUTHORIZING_KEPT_BYTES (16 << 20) /* of them */
 
-/* Everything it is given outlives it. */
+struct upstreams;
+
+/* Everything it is given outlives it. upstreams: where keys may be fetched; NULL: everywhere. */
 struct authorizing *authorizing_new(struct loop *loop, struct invoker *invoker,
-                                    const struct directory *directory);
+                                    const struct directory *directory,
+                                    const struct upstreams *upstreams);
 void authorizing_free(struct authorizing *authorizing); /* nothing is being authorized */
 DEFINE_SCOPED(struct authorizing *, authorizing_free)
 

@@ -5,8 +5,10 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "guard/upstreams.h"
 #include "http/client.h"
 
 #define UNREACHABLE "the keys of the token's issuer cannot be fetched"
@@ -74,8 +76,27 @@ static void send_call(struct issuer *issuer, const char *url,
     client_send(issuer->jwks->client, &issuer->call);
 }
 
+/* Who runs the daemon hears of it once, clients as often as they ask. */
+static void warn_down(const struct issuer *issuer)
+{
+    const struct client_call *call = &issuer->call;
+
+    if (call->failure == CLIENT_REFUSED)
+        log_warn("an issuer's keys may not be fetched from its address: see the setting "
+                 "upstream-networks",
+                 LOG_TEXT("issuer", issuer->url), LOG_TEXT("url", issuer->key_url));
+    else
+        log_warn("an issuer's keys cannot be fetched", LOG_TEXT("issuer", issuer->url),
+                 LOG_TEXT("url", issuer->key_url),
+                 LOG_TEXT("reason", call->failure == CLIENT_OK ? "its answer is not what it must be"
+                                                               : call->reason),
+                 LOG_NUM("status", call->status));
+}
+
 static void end_fetch(struct issuer *issuer, struct jwk_set *keys)
 {
+    if (!keys && !issuer->is_down)
+        warn_down(issuer);
     issuer->is_down = !keys;
     if (keys) {
         jwk_set_free(issuer->keys);
@@ -121,12 +142,14 @@ static void on_discovery(struct client_call *call)
 {
     struct issuer *issuer = container_of(call, struct issuer, call);
 
-    free(issuer->key_url);
-    issuer->key_url = succeeded(call) ? read_key_url(issuer, buffer_text(&call->answer)) : NULL;
-    if (!issuer->key_url) {
+    char *key_url = succeeded(call) ? read_key_url(issuer, buffer_text(&call->answer)) : NULL;
+
+    if (!key_url) {
         end_fetch(issuer, NULL);
         return;
     }
+    free(issuer->key_url);
+    issuer->key_url = key_url;
     buffer_done(&call->answer);
     send_call(issuer, issuer->key_url, on_keys);
 }
@@ -230,12 +253,14 @@ void jwks_cancel(struct jwks_wait *wait)
 
 /* --- life --- */
 
-struct jwks *jwks_new(struct loop *loop)
+struct jwks *jwks_new(struct loop *loop, const struct upstreams *upstreams)
 {
     struct jwks *jwks = mem_new(struct jwks);
 
     jwks->loop = loop;
     jwks->client = client_new(loop);
+    if (upstreams)
+        client_restrict(jwks->client, upstreams_may_connect, upstreams);
     list_init(&jwks->issuers);
     return jwks;
 }

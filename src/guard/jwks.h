@@ -23,7 +23,10 @@ struct jwks;
 #define JWKS_ANSWER_BYTES 150000 /* API Gateway */
 #define JWKS_ISSUERS_MAX 1000    /* the one unused for longest goes */
 
-struct jwks *jwks_new(struct loop *loop);
+struct upstreams;
+
+/* upstreams: what may be connected to, outlives it; NULL: everything. */
+struct jwks *jwks_new(struct loop *loop, const struct upstreams *upstreams);
 void jwks_free(struct jwks *jwks); /* nobody waits */
 DEFINE_SCOPED(struct jwks *, jwks_free)
 

@@ -5,12 +5,14 @@
 
 #include "base/crypto.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/scan.h"
 #include "http/uri.h"
 
 /* One call of an API destination, as EventBridge makes it. */
 
 #define TIMEOUT_MS 5000 /* EventBridge's */
+#define WARN_EVERY_US (60 * 1000000LL)
 
 /* Everything an attempt is made of: documents and the target's own parameters. */
 struct attempt {
@@ -213,6 +215,23 @@ static void on_refused(struct delivery *delivery, int status)
     }
 }
 
+const char *destination_explain(struct place *place, const struct client_call *call,
+                                const char *name)
+{
+    int64_t now_us = loop_now_us(place->loop);
+
+    if (call->failure != CLIENT_REFUSED)
+        return call->reason;
+    if (!place->warned_us || now_us - place->warned_us >= WARN_EVERY_US) {
+        place->warned_us = now_us;
+        log_warn("an API destination or its connection may not call its address: see the setting "
+                 "upstream-networks",
+                 LOG_TEXT("name", name));
+    }
+    return "the address is neither public nor listed by the daemon's setting upstream-networks, "
+           "or it is the daemon's own";
+}
+
 static void on_answered(struct client_call *call)
 {
     struct delivery *delivery = container_of(call, struct delivery, call);
@@ -223,7 +242,9 @@ static void on_answered(struct client_call *call)
         return;
     case CLIENT_UNREACHABLE:
     case CLIENT_REFUSED:
-        delivery_retry(delivery, "CONNECTION_FAILURE", call->reason, 0);
+        delivery_retry(delivery, "CONNECTION_FAILURE",
+                       destination_explain(delivery->lane->place, call, delivery->lane->resource),
+                       0);
         return;
     case CLIENT_OK:
         break;

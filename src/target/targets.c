@@ -408,6 +408,7 @@ struct targets *targets_new(const struct targets_options *options)
         place->index = i;
         place->loop = options->loops[i];
         place->client = client_new(place->loop);
+        client_restrict(place->client, options->may_connect, options->may_connect_arg);
     }
     targets->destination_watch =
         (struct buses_watch){.changed = on_destination, .kind = BUSES_DESTINATION};

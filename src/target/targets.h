@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/scoped.h"
+#include "http/client.h"
 #include "loop/loop.h"
 
 /*
@@ -23,6 +24,8 @@ struct targets_options {
     int loop_count;
     struct log_writer *const *logs; /* of each loop */
     const char *account, *region;
+    client_may_connect_f *may_connect; /* for client_restrict(); NULL: everything */
+    const void *may_connect_arg;
 };
 /* Before buses_start() and event_store_start(). Everything in options outlives it. */
 struct targets *targets_new(const struct targets_options *options);

@@ -23,6 +23,7 @@ struct place {
     struct map destinations, connections; /* name -> json_t, documents of its own */
     struct map tokens;                    /* name of the connection -> struct token */
     struct map lanes;                     /* struct lane */
+    int64_t warned_us;                    /* of a refused address; 0: never */
 };
 
 struct targets {
@@ -71,6 +72,10 @@ void delivery_fail(struct delivery *delivery, const char *code, const char *why)
 void destination_attempt(struct delivery *delivery);
 /* Calls a second that the lane's destination takes. */
 int64_t destination_rate(const struct lane *lane);
+/* What to tell of a call that failed, made for the destination or connection of that name. Of an
+ * address that may not be called who runs the daemon hears too, now and then. */
+const char *destination_explain(struct place *place, const struct client_call *call,
+                                const char *name);
 
 /* --- token.c: client credentials --- */
 

@@ -86,7 +86,7 @@ static void read_answer(struct token *token)
     token->why[0] = '\0';
     if (token->call.failure != CLIENT_OK)
         snprintf(token->why, sizeof token->why, "The authorization endpoint failed: %s.",
-                 token->call.reason);
+                 destination_explain(token->place, &token->call, token->name));
     else if (token->call.status < 200 || token->call.status >= 300)
         snprintf(token->why, sizeof token->why,
                  "The authorization endpoint answered with status %d.", token->call.status);

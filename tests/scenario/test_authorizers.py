@@ -9,6 +9,7 @@ import pytest
 
 from support.issuer import Issuer, Key, encode
 
+DAEMON_OPTIONS = ("--upstream-networks", "private")
 ECHO = """
 def handler(event, context):
     return event["requestContext"].get("authorizer")

@@ -13,6 +13,7 @@ import uuid
 
 import pytest
 
+DAEMON_OPTIONS = ("--upstream-networks", "private")
 ACCOUNT, REGION = "000000000000", "us-east-1"
 DEADLINE_S = 20
 

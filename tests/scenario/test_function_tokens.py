@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from support.issuer import Issuer, Key
 
+DAEMON_OPTIONS = ("--upstream-networks", "private")
 ECHO = """
 def handler(event, context):
     return event["requestContext"].get("authorizer", {})

@@ -12,6 +12,7 @@ import pytest
 
 from support.issuer import Issuer, Key
 
+DAEMON_OPTIONS = ("--upstream-networks", "private")
 ECHO = "def handler(event, context):\n    return {'statusCode': 200, 'body': 'in'}\n"
 AUTHORIZER = """
 def handler(event, context):

@@ -76,7 +76,7 @@ static void open_world(struct world *world)
     function->permissions->action = mem_strdup(action);
     directory_put(&world->directory, function);
     function_unref(function);
-    world->authorizing = authorizing_new(world->loop, &world->oracle.invoker, &world->directory);
+    world->authorizing = authorizing_new(world->loop, &world->oracle.invoker, &world->directory, NULL);
 }
 
 static void close_world(struct world *world)

@@ -3,6 +3,7 @@
 
 #include "base/buffer.h"
 #include "base/mem.h"
+#include "guard/upstreams.h"
 #include "http/server.h"
 #include "jwt_tokens.h"
 #include "test.h"
@@ -133,7 +134,7 @@ static void set_up(void)
     CHECK(fd >= 0);
     http_listen(issuer.server, fd, &app, NULL);
     snprintf(issuer.url, sizeof issuer.url, "http://127.0.0.1:%d", issuer.port);
-    issuer.jwks = jwks_new(issuer.loop);
+    issuer.jwks = jwks_new(issuer.loop, /* upstreams= */ NULL);
 }
 
 static void run(void (*next)(int round))
@@ -203,6 +204,24 @@ static void check_unreachable(void)
     run(one);
     CHECK(plan.askers[0].answers == 1 && !plan.askers[0].is_found);
     CHECK_TEXT(text_of(plan.askers[0].reason), "the keys of the token's issuer cannot be fetched");
+}
+
+TEST(keys_are_fetched_where_upstreams_may_be)
+{
+    static const char *const networks[] = {NULL, "10.0.0.0/8", "127.0.0.0/8"};
+    struct error err;
+
+    for (size_t i = 0; i < COUNT_OF(networks); i++) {
+        scoped(upstreams_free) struct upstreams *upstreams = upstreams_compile(networks[i], &err);
+        set_up();
+        jwks_free(issuer.jwks);
+        issuer.jwks = jwks_new(issuer.loop, upstreams);
+        if (i < 2)
+            check_unreachable();
+        else
+            run(one);
+        CHECK(issuer.discoveries == (i < 2 ? 0 : 1) && issuer.fetches == (i < 2 ? 0 : 1));
+    }
 }
 
 TEST(an_issuer_that_answers_nothing_useful_has_no_keys)

@@ -17,6 +17,7 @@ struct scene {
     struct endpoint endpoint;
     struct buses_watch connections;
     sem_t judged; /* a connection was found to be good or not */
+    bool is_closed; /* no address may be connected to */
 };
 
 static void on_connection(struct buses_watch *watch, struct text key, const json_t *document)
@@ -25,6 +26,11 @@ static void on_connection(struct buses_watch *watch, struct text key, const json
 
     if (document && !text_equal(json_text(document, "ConnectionState"), TEXT("AUTHORIZING")))
         sem_post(&scene->judged);
+}
+
+static bool may_connect(const void *arg, const struct sockaddr_storage *address)
+{
+    return !((const struct scene *)arg)->is_closed;
 }
 
 static void prepare(struct world *world)
@@ -37,7 +43,9 @@ static void prepare(struct world *world)
                                             .loop_count = 1,
                                             .logs = scene->logs,
                                             .account = "000000000000",
-                                            .region = "us-east-1"};
+                                            .region = "us-east-1",
+                                            .may_connect = may_connect,
+                                            .may_connect_arg = scene};
 
     scene->targets = targets_new(&options);
     scene->connections = (struct buses_watch){.changed = on_connection, .kind = BUSES_CONNECTION};
@@ -243,6 +251,25 @@ TEST(what_a_destination_refuses_goes_to_the_dead_letter_queue)
         wait_until_gone(&scene, id);
         close_scene(&scene);
     }
+}
+
+TEST(an_address_that_may_not_be_called_is_told_of)
+{
+    struct scene scene;
+
+    open_scene(&scene, NULL, 0);
+    scene.is_closed = true;
+    put_document(&scene.world, BUSES_CONNECTION, HEAD "c", BASIC);
+    put_destination(&scene, "/");
+    uint64_t id = deliver(&scene, "{}", "");
+    wait_for(&scene.world.arrived_count);
+    check_dead_letter(&scene, "ERROR_CODE", "CONNECTION_FAILURE");
+    check_dead_letter(&scene, "ERROR_MESSAGE",
+                      "the address is neither public nor listed by the daemon's setting "
+                      "upstream-networks, or it is the daemon's own");
+    CHECK(scene.endpoint.served == 0);
+    wait_until_gone(&scene, id);
+    close_scene(&scene);
 }
 
 TEST(without_destination_or_connection_nobody_is_called)
