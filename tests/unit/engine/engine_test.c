@@ -210,6 +210,7 @@ TEST(an_instance_that_never_begins_does_not_keep_its_events_for_ever)
 
     for (size_t i = 0; i < COUNT_OF(handlers); i++) {
         struct world *world = world_start();
+        world->timeout_s = 1;
         deploy(world, "f", handlers[i]);
         struct pending got = invoke(world, "f", "hello");
         CHECK_MSG(got.outcome == INVOCATION_FUNCTION_ERROR && has(got.response, errors[i]),
@@ -226,6 +227,7 @@ TEST(a_timeout_ends_the_instance_and_frees_those_behind)
     struct world *world = world_start();
     struct pending pending[2] = {{.want_log = true}};
 
+    world->timeout_s = 1;
     deploy(world, "f", "");
     CHECK(send_burst(world, pending, payloads, 2, 50).queued == 2);
     finish(&pending[1]);
@@ -245,6 +247,7 @@ TEST(a_timeout_in_the_middle_of_an_answer_is_one_too)
 {
     struct world *world = world_start();
 
+    world->timeout_s = 1;
     deploy(world, "f", "api");
     CHECK(strcmp(invoke(world, "f", "by api").response, "by api") == 0);
     struct pending got = invoke(world, "f", "upload");
@@ -258,6 +261,7 @@ TEST(an_instance_that_answers_and_works_on_has_its_timeout_for_both)
 {
     struct world *world = world_start();
 
+    world->timeout_s = 1;
     deploy(world, "f", "api");
     CHECK(invoke(world, "f", "last").outcome == INVOCATION_OK);
     CHECK(atomic_load(&world->kills) == 0);
@@ -372,8 +376,11 @@ TEST(memory_has_a_limit_and_idle_instances_make_room)
     CHECK(look_at(world, "large").load_error[0] == '\0');
     wait_metric(world, "evoke_instances{state=\"idle\"}", 2);
     wait_metric(world, "evoke_instances{state=\"starting\"}", 0);
-    CHECK(atomic_load(&world->engine->memory_used) <= 512 << 20);
     CHECK(atomic_load(&world->engine->memory_idle) == 512 << 20);
+    /* The place of those who end is theirs until they have ended. */
+    for (int looks = 0; atomic_load(&world->engine->memory_used) != 512 << 20;)
+        CHECK_MSG(patience_lasts(&looks), "%lld bytes are used",
+                  (long long)atomic_load(&world->engine->memory_used));
     world_end(world);
 }
 
@@ -500,13 +507,14 @@ static void count_pools(struct world *world, void *arg)
 
 static void wait_pools(struct world *world, int want)
 {
-    int64_t until = clock_mono_us() + PEER_PATIENCE_MS * INT64_C(1000);
-    int count;
+    int count, looks = 0;
 
-    do {
+    for (;;) {
         call_on(world, world->loops[0], count_pools, &count);
-        CHECK_MSG(clock_mono_us() < until, "%d pools stay", count);
-    } while (count != want);
+        if (count == want)
+            return;
+        CHECK_MSG(patience_lasts(&looks), "%d pools stay", count);
+    }
 }
 
 TEST(a_function_can_be_deleted_while_it_is_loaded)
@@ -682,10 +690,8 @@ TEST(code_that_no_function_uses_is_gone_after_the_next_start)
     world_run(world);
     CHECK(has_package(world, "f") && !has_package(world, "left behind"));
     CHECK(access(other, F_OK) == 0);
-    int64_t until = clock_mono_us() + PEER_PATIENCE_MS * INT64_C(1000);
-    while (access(aside, F_OK) == 0 && clock_mono_us() < until)
-        sched_yield();
-    CHECK(access(aside, F_OK) < 0);
+    for (int looks = 0; access(aside, F_OK) == 0;)
+        CHECK_MSG(patience_lasts(&looks), "'%s' stays", aside);
     world_end(world);
 }
 

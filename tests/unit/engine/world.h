@@ -53,6 +53,7 @@ struct world {
     struct loop *control, *loops[SHARDS];
     struct engine *engine;
     struct host hosts[SHARDS];
+    int timeout_s;       /* of what is deployed from now on */
     int gate, load_gate; /* eventfds that count: who waits for them takes one */
     atomic_int inits_to_fail, starts, kills;
     sem_t ready, drained;
@@ -67,8 +68,8 @@ static inline bool fake_wait(struct fake *fake, int gate)
         struct pollfd ready[] = {{.fd = fake->stop, .events = POLLIN},
                                  {.fd = gate, .events = POLLIN}};
         uint64_t one;
-        int got = poll(ready, 2, PEER_PATIENCE_MS);
-        assert(got > 0 || errno == EINTR);
+        int got = patience_poll(ready, 2);
+        assert(got > 0);
         if (ready[0].revents)
             return false;
         if (ready[1].revents && read(gate, &one, sizeof one) > 0)
@@ -126,7 +127,7 @@ static inline void fake_serve_ring(struct fake *fake)
 static inline bool fake_read(struct fake *fake, int api, struct peer_reply *reply)
 {
     struct pollfd ready[] = {{.fd = fake->stop, .events = POLLIN}, {.fd = api, .events = POLLIN}};
-    int got = poll(ready, 2, PEER_PATIENCE_MS);
+    int got = patience_poll(ready, 2);
 
     assert(got > 0);
     if (ready[0].revents)
@@ -316,12 +317,9 @@ static inline void on_call(struct loop_message *message)
 
 static inline void wait_sem(sem_t *sem)
 {
-    struct timespec until;
+    bool came = patience_sem(sem);
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 2 * PEER_PATIENCE_MS / 1000;
-    while (sem_timedwait(sem, &until) < 0)
-        assert(errno == EINTR); /* or it takes too long */
+    assert(came);
 }
 
 static inline void call_on(struct world *world, struct loop *loop,
@@ -420,6 +418,7 @@ static inline struct world *world_new(void)
                                         .memory = INT64_C(100) << 30,
                                         .idle_timeout_ms = 600000,
                                         .cpu_min_percent = 10};
+    world->timeout_s = 60; /* far beyond what anything takes */
     world->gate = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE | EFD_NONBLOCK);
     world->load_gate = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE | EFD_NONBLOCK);
     sem_init(&world->ready, 0, 0);
@@ -620,7 +619,7 @@ static inline struct version *make_version(const char *name, const char *handler
     model_set(&version->config.runtime, TEXT("provided.al2023"));
     model_set(&version->config.handler, text_of(handler));
     model_set(&version->config.log_group, TEXT("/aws/lambda/f"));
-    version->config.timeout_s = 1;
+    version->config.timeout_s = 60;
     version->config.memory_mb = memory_mb;
     version->config.tmp_mb = 512;
     return version;
@@ -673,14 +672,13 @@ static inline struct look look_at(struct world *world, const char *name)
 
 static inline void wait_active(struct world *world, const char *name)
 {
-    struct look look;
-    int64_t until = clock_mono_us() + PEER_PATIENCE_MS * INT64_C(1000);
+    struct look look = look_at(world, name);
 
-    do {
+    for (int looks = 0; look.exists && !(look.is_active && look.is_updated);) {
+        bool goes_on = patience_lasts(&looks);
+        assert(goes_on);
         look = look_at(world, name);
-        assert(clock_mono_us() < until);
-        sched_yield();
-    } while (look.exists && !(look.is_active && look.is_updated));
+    }
 }
 
 static inline void deploy_sized(struct world *world, const char *name, const char *handler,
@@ -689,6 +687,7 @@ static inline void deploy_sized(struct world *world, const char *name, const cha
     struct deployment deployment = {.function = make_function(name, handler, memory_mb),
                                     .create = !look_at(world, name).exists};
 
+    deployment.function->latest->config.timeout_s = world->timeout_s;
     bool ok = change(world, &deployment);
     CHECK_MSG(ok, "%s", deployment.err.text);
     wait_active(world, name);
@@ -822,10 +821,8 @@ static inline int64_t metric(struct world *world, const char *name)
 /* Until a metric has that value. */
 static inline void wait_metric(struct world *world, const char *name, int64_t want)
 {
-    int64_t until = clock_mono_us() + PEER_PATIENCE_MS * INT64_C(1000), got;
+    int64_t got;
 
-    while ((got = metric(world, name)) != want) {
-        CHECK_MSG(clock_mono_us() < until, "%s stays %lld", name, (long long)got);
-        sched_yield();
-    }
+    for (int looks = 0; (got = metric(world, name)) != want;)
+        CHECK_MSG(patience_lasts(&looks), "%s stays %lld", name, (long long)got);
 }

@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "http/server.h"
+#include "patience.h"
 #include "runtime/ring_layout.h"
 #include "sandbox/protocol.h"
 
@@ -19,8 +20,6 @@
  * The other end of the spawner's socket, played by a test: the spawner, and the instances
  * it starts. It blocks, it runs on any thread, and what it cannot do ends the test program.
  */
-
-#define PEER_PATIENCE_MS 20000 /* far beyond what anything here takes */
 
 struct peer {
     int spawner; /* the socket its events go to */
@@ -39,10 +38,8 @@ struct peer {
 static inline void peer_wait(int fd, short events)
 {
     struct pollfd ready = {.fd = fd, .events = events};
-    int got;
+    int got = patience_poll(&ready, 1);
 
-    while ((got = poll(&ready, 1, PEER_PATIENCE_MS)) < 0 && errno == EINTR)
-        continue;
     assert(got == 1);
 }
 
@@ -302,7 +299,7 @@ static inline struct ring_event *peer_peek(struct peer *peer, int stop_fd)
             continue;
         struct pollfd ready[] = {{.fd = peer->wake, .events = POLLIN},
                                  {.fd = stop_fd, .events = POLLIN}};
-        int got = poll(ready, 2, PEER_PATIENCE_MS);
+        int got = patience_poll(ready, 2);
         assert(got > 0);
         if (ready[1].revents)
             return NULL;

@@ -244,14 +244,12 @@ static inline void call(struct world *world, void (*run)(struct world *world, vo
 
 static inline void wait_for(struct world *world, enum noted kind, int count)
 {
-    struct timespec until;
+    int slices = 0;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += PEER_PATIENCE_MS / 1000;
     pthread_mutex_lock(&world->lock);
-    int failed = 0;
-    while (world->counts[kind] < count && failed == 0)
-        failed = pthread_cond_timedwait(&world->changed, &world->lock, &until);
+    while (world->counts[kind] < count &&
+           patience_cond(&world->changed, &world->lock, &slices))
+        continue;
     int got = world->counts[kind];
     pthread_mutex_unlock(&world->lock);
     CHECK_MSG(got >= count, "%d of %d came of what was waited for (%d)", got, count, kind);
