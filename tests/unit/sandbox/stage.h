@@ -24,11 +24,11 @@
 
 #include "base/clock.h"
 #include "base/path.h"
+#include "patience.h"
 #include "sandbox/cgroup_layout.h"
 #include "test.h"
 
 #define CODE "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define WAIT_MS 20000
 #define MB (INT64_C(1) << 20)
 
 __attribute__((noreturn, format(printf, 1, 2))) static inline void skip_all(const char *format, ...)
@@ -170,7 +170,7 @@ static inline void await_gone(pid_t pid)
     scoped(close) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     struct pollfd wait = {.fd = pidfd, .events = POLLIN};
 
-    CHECK_MSG(pidfd < 0 || poll(&wait, 1, WAIT_MS) == 1, "process %d does not end", pid);
+    CHECK_MSG(pidfd < 0 || patience_poll(&wait, 1) == 1, "process %d does not end", pid);
 }
 
 static inline int await_exit(pid_t pid)
@@ -193,7 +193,7 @@ static inline int on_folder(const char *path, const struct stat *st, int type, s
         return 0;
     groups_found++;
     (void)snprintf(stale, sizeof stale, "%s/stale-1", path);
-    return make_stale && mkdir(stale, 0755) < 0;
+    return make_stale && mkdir(stale, 0755) < 0 && errno != EEXIST;
 }
 
 /* How many parent groups the stage's daemon has. */
@@ -204,9 +204,13 @@ static inline int count_groups(const struct stage *stage)
     CHECK(stat(inside(stage, "code"), &st) == 0);
     (void)snprintf(group_name, sizeof group_name, "evoke-%llx-%llx", (unsigned long long)st.st_dev,
                    (unsigned long long)st.st_ino);
-    groups_found = 0;
-    CHECK(nftw("/sys/fs/cgroup", on_folder, 32, FTW_PHYS) == 0);
-    return groups_found;
+    for (;;) {
+        groups_found = 0;
+        if (nftw("/sys/fs/cgroup", on_folder, 32, FTW_PHYS) == 0)
+            return groups_found;
+        /* Groups of others come and go meanwhile, and one that has gone ends the walk. */
+        CHECK_MSG(errno == ENOENT || errno == ENODEV, "%s", strerror(errno));
+    }
 }
 
 static inline void stage_close(struct stage *stage)
@@ -268,7 +272,7 @@ static inline struct spawner_event next_event(struct stage *stage)
     struct spawner_event event;
     struct error err;
 
-    CHECK_MSG(poll(&wait, 1, WAIT_MS) == 1, "the spawner says nothing");
+    CHECK_MSG(patience_poll(&wait, 1) == 1, "the spawner says nothing");
     CHECK_MSG(spawner_receive(stage->socket, &event, &err) == 1, "%s", err.text);
     return event;
 }
@@ -318,7 +322,7 @@ static inline void read_log(const struct run *run, const char *until, struct buf
 {
     for (;;) {
         struct pollfd wait = {.fd = run->log, .events = POLLIN};
-        CHECK_MSG(poll(&wait, 1, WAIT_MS) == 1, "the function's log does not end");
+        CHECK_MSG(patience_poll(&wait, 1) == 1, "the function's log does not end");
         ssize_t len = read(run->log, buffer_room(ret, 65536), 65536);
         CHECK(len >= 0);
         buffer_added(ret, (size_t)len);
