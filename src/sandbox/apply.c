@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/scoped.h"
+#include "sandbox/control.h"
 #include "sandbox/landlock.h"
 #include "sandbox/netns.h"
 #include "sandbox/report.h"
@@ -31,22 +32,11 @@
 
 static void send_report(int socket, const struct report *report, const int *fds, size_t count)
 {
-    char control[CMSG_SPACE(sizeof(int) * LISTENER_COUNT)] = {0};
+    struct control control = {.len = 0};
     struct iovec bytes = {(void *)(uintptr_t)report, sizeof *report};
-    struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
 
-    if (count) {
-        message.msg_control = control;
-        message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        assert(header);
-        *header = (struct cmsghdr){
-            .cmsg_len = CMSG_LEN(sizeof(int) * count),
-            .cmsg_level = SOL_SOCKET,
-            .cmsg_type = SCM_RIGHTS,
-        };
-        memcpy(CMSG_DATA(header), fds, sizeof(int) * count);
-    }
+    control_add_fds(&control, fds, count);
+    const struct msghdr message = control_message(&control, &bytes);
     /* A spawner that cannot be told has gone, and takes us with it. */
     (void)sendmsg(socket, &message, MSG_NOSIGNAL);
 }

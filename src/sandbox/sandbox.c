@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "sandbox/apply.h"
+#include "sandbox/control.h"
 #include "sandbox/spawner_priv.h"
 
 #define NAMESPACES (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS)
@@ -95,18 +96,14 @@ static void fail(struct spawner *spawner, struct sandbox *sandbox, const char *t
 
 static void take_listeners(struct sandbox *sandbox, struct msghdr *message)
 {
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count; i++) {
-            int fd;
-            memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
-            if (i < LISTENER_COUNT && sandbox->event.listeners[i] < 0)
-                sandbox->event.listeners[i] = fd;
-            else
-                (void)close(fd);
-        }
+    int fds[LISTENER_COUNT];
+    size_t count = control_take_fds(message, fds, LISTENER_COUNT);
+
+    for (size_t i = 0; i < count; i++) {
+        if (sandbox->event.listeners[i] < 0)
+            sandbox->event.listeners[i] = fds[i];
+        else
+            (void)close(fds[i]);
     }
 }
 
@@ -157,14 +154,9 @@ static void on_report(struct spawner *spawner, struct sandbox *sandbox, const st
 static bool read_report(struct spawner *spawner, struct sandbox *sandbox)
 {
     struct report report;
-    char control[CMSG_SPACE(sizeof(int) * LISTENER_COUNT)];
+    struct control control;
     struct iovec bytes = {&report, sizeof report};
-    struct msghdr message = {
-        .msg_iov = &bytes,
-        .msg_iovlen = 1,
-        .msg_control = control,
-        .msg_controllen = sizeof control,
-    };
+    struct msghdr message = control_room(&control, &bytes);
 
     if (sandbox->report.fd < 0)
         return false;

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "sandbox/control.h"
 #include "sandbox/landlock.h"
 #include "sandbox/seccomp.h"
 #include "sandbox/spawner_priv.h"
@@ -52,22 +53,6 @@ static void close_event(struct spawner_event *event)
     }
 }
 
-struct control {
-    char bytes[CMSG_SPACE(sizeof(int) * EVENT_FD_COUNT) + CMSG_SPACE(sizeof(struct ucred))]
-        __attribute__((aligned(16)));
-    size_t len;
-};
-
-static void add_control(struct control *control, int type, const void *payload, size_t len)
-{
-    struct cmsghdr header = {
-        .cmsg_len = CMSG_LEN(len), .cmsg_level = SOL_SOCKET, .cmsg_type = type};
-
-    memcpy(control->bytes + control->len, &header, sizeof header);
-    memcpy(control->bytes + control->len + CMSG_LEN(0), payload, len);
-    control->len += CMSG_SPACE(len);
-}
-
 static void fill_control(const struct spawner_event *event, struct control *control)
 {
     const int all[EVENT_FD_COUNT] = {event->listeners[0], event->listeners[1], event->listeners[2],
@@ -78,13 +63,10 @@ static void fill_control(const struct spawner_event *event, struct control *cont
     for (size_t i = 0; i < COUNT_OF(all); i++)
         if (all[i] >= 0)
             fds[count++] = all[i];
-    if (count)
-        add_control(control, SCM_RIGHTS, fds, sizeof(int) * count);
+    control_add_fds(control, fds, count);
     /* The daemon is in another PID namespace: the kernel translates the number. */
     if (event->kind == SPAWNER_STARTED)
-        add_control(control, SCM_CREDENTIALS,
-                    &(struct ucred){.pid = event->pid, .uid = getuid(), .gid = getgid()},
-                    sizeof(struct ucred));
+        control_add_pid(control, event->pid);
 }
 
 /* False when there is no room now. A peer that is gone takes everything. */
@@ -93,11 +75,9 @@ static bool try_send(const struct peer *peer, const struct spawner_event *event)
     struct event_message bytes = protocol_event(event);
     struct iovec part = {&bytes, sizeof bytes};
     struct control control = {.len = 0};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 
     fill_control(event, &control);
-    message.msg_control = control.len ? control.bytes : NULL;
-    message.msg_controllen = control.len;
+    const struct msghdr message = control_message(&control, &part);
     for (;;) {
         if (sendmsg(peer->watch.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
             return true;
@@ -209,30 +189,11 @@ static void on_request(struct spawner *spawner, struct peer *peer, size_t len, c
     refuse(spawner, peer, request.id, &err);
 }
 
-static size_t take_fds(struct msghdr *message, int fds[SANDBOX_FD_COUNT])
-{
-    size_t taken = 0;
-
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count && taken < SANDBOX_FD_COUNT; i++)
-            memcpy(&fds[taken++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-    }
-    return taken;
-}
-
 static void read_request(struct spawner *spawner, struct peer *peer)
 {
-    char control[CMSG_SPACE(sizeof(int) * SANDBOX_FD_COUNT)];
+    struct control control;
     struct iovec part = {spawner->buffer, sizeof spawner->buffer};
-    struct msghdr message = {
-        .msg_iov = &part,
-        .msg_iovlen = 1,
-        .msg_control = control,
-        .msg_controllen = sizeof control,
-    };
+    struct msghdr message = control_room(&control, &part);
     int fds[SANDBOX_FD_COUNT];
 
     ssize_t len = recvmsg(peer->watch.fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -242,7 +203,7 @@ static void read_request(struct spawner *spawner, struct peer *peer)
         close_peer(spawner, peer);
         return;
     }
-    size_t count = take_fds(&message, fds);
+    size_t count = control_take_fds(&message, fds, SANDBOX_FD_COUNT);
     on_request(spawner, peer, (size_t)len, fds, count);
     for (size_t i = 0; i < count; i++)
         (void)close(fds[i]);

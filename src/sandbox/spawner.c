@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "sandbox/control.h"
 #include "sandbox/protocol.h"
 #include "sandbox/spawner_priv.h"
 
@@ -188,22 +189,11 @@ int spawner_launch(const struct spawner_options *options, int ret_sockets[], pid
 static int send_message(int socket, const struct buffer *bytes, const int *fds, size_t count,
                         struct error *err)
 {
-    char control[CMSG_SPACE(sizeof(int) * SANDBOX_FD_COUNT)] __attribute__((aligned(16))) = {0};
+    struct control control = {.len = 0};
     struct iovec part = {bytes->at, bytes->len};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 
-    if (count) {
-        message.msg_control = control;
-        message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        assert(header);
-        *header = (struct cmsghdr){
-            .cmsg_len = CMSG_LEN(sizeof(int) * count),
-            .cmsg_level = SOL_SOCKET,
-            .cmsg_type = SCM_RIGHTS,
-        };
-        memcpy(CMSG_DATA(header), fds, sizeof(int) * count);
-    }
+    control_add_fds(&control, fds, count);
+    const struct msghdr message = control_message(&control, &part);
     while (sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
         if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS)
             return error_set(err, ERROR_LIMIT, "the spawner is busy");
@@ -238,25 +228,6 @@ struct extras {
     pid_t pid; /* -1: no credentials */
 };
 
-static struct extras take_extras(struct msghdr *message)
-{
-    struct extras extras = {.pid = -1};
-
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS) {
-            struct ucred credentials;
-            memcpy(&credentials, CMSG_DATA(c), sizeof credentials);
-            extras.pid = credentials.pid;
-        }
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count && extras.count < EVENT_FD_COUNT; i++)
-            memcpy(&extras.fds[extras.count++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-    }
-    return extras;
-}
-
 static int put_extras(struct spawner_event *event, const struct extras *extras, uint32_t present,
                       struct error *err)
 {
@@ -280,15 +251,10 @@ static int put_extras(struct spawner_event *event, const struct extras *extras, 
 
 int spawner_receive(int socket, struct spawner_event *ret, struct error *err)
 {
-    char control[CMSG_SPACE(sizeof(int) * EVENT_FD_COUNT) + CMSG_SPACE(sizeof(struct ucred))];
+    struct control control;
     struct event_message bytes;
     struct iovec part = {&bytes, sizeof bytes};
-    struct msghdr message = {
-        .msg_iov = &part,
-        .msg_iovlen = 1,
-        .msg_control = control,
-        .msg_controllen = sizeof control,
-    };
+    struct msghdr message = control_room(&control, &part);
     uint32_t present = 0;
     ssize_t len;
 
@@ -301,7 +267,8 @@ int spawner_receive(int socket, struct spawner_event *ret, struct error *err)
     if (len == 0)
         return error_set(err, ERROR_SYSTEM, "the spawner has ended");
 
-    struct extras extras = take_extras(&message);
+    struct extras extras = {.pid = control_pid(&message)};
+    extras.count = control_take_fds(&message, extras.fds, EVENT_FD_COUNT);
     if (protocol_read_event(&bytes, (size_t)len, ret, &present, err) < 0) {
         for (size_t i = 0; i < extras.count; i++)
             (void)close(extras.fds[i]);
