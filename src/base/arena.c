@@ -86,6 +86,20 @@ struct text arena_copy(struct arena *arena, struct text text)
     return text_from(arena_string(arena, text), text.len);
 }
 
+struct text arena_join(struct arena *arena, const struct text *parts, size_t count)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < count; i++)
+        len += parts[i].len;
+    char *joined = arena_alloc(arena, len + 1), *at = joined;
+    for (size_t i = 0; i < count; i++)
+        if (parts[i].len)
+            at = mempcpy(at, parts[i].at, parts[i].len);
+    *at = '\0';
+    return text_from(joined, len);
+}
+
 char *arena_format(struct arena *arena, const char *format, ...)
 {
     va_list args, again;

@@ -20,6 +20,7 @@ void *arena_alloc(struct arena *arena, size_t size); /* aligned to 16, not zeroe
 void *arena_zalloc(struct arena *arena, size_t size);
 struct text arena_copy(struct arena *arena, struct text text); /* NUL-terminated too, if set */
 char *arena_string(struct arena *arena, struct text text);
+struct text arena_join(struct arena *arena, const struct text *parts, size_t count); /* likewise */
 char *arena_format(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void arena_reset(struct arena *arena);

@@ -116,13 +116,13 @@ struct event_query event_read_query(struct text query, struct arena *arena)
 
 /* --- parameters and variables --- */
 
+/* Names have nothing to escape: route_path_check(). */
 void event_add_parameters(struct buffer *out, const struct route *route)
 {
     for (size_t i = 0; i < route->parameter_count; i++) {
-        buffer_add_char(out, i ? ',' : '{');
-        buffer_add_json(out, route->names[i]);
-        buffer_add_char(out, ':');
-        buffer_add_json(out, route->values[i]);
+        buffer_add_text(out, i ? TEXT(",\"") : TEXT("{\""));
+        buffer_add_text(out, route->names[i]);
+        event_add_member(out, TEXT("\":"), route->values[i]);
     }
     buffer_add_char(out, '}');
 }

@@ -165,6 +165,14 @@ const struct api_route *api_stage_find(const struct api_stage *stage, struct tex
     return stage->fallback;
 }
 
+struct text api_stage_request_arn(const struct api_stage *stage, struct text method,
+                                  struct text path, struct arena *arena)
+{
+    const struct text parts[] = {text_of(stage->arn), method, path};
+
+    return arena_join(arena, parts, COUNT_OF(parts));
+}
+
 const char *api_stage_variable(const struct api_stage *stage, struct text name)
 {
     for (size_t i = 0; i < stage->variable_count; i++)

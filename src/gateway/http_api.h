@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdatomic.h>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/scoped.h"
 #include "base/text.h"
@@ -87,6 +88,7 @@ struct api_authorizer {
 
 struct api_stage {
     char *name;
+    char *arn; /* "arn:aws:execute-api:REGION:ACCOUNT:API/NAME/": method and path follow */
     struct variable *variables;
     size_t variable_count;
     struct route_tree tree;     /* of struct api_route */
@@ -137,4 +139,7 @@ const struct api_stage *http_api_choose_stage(const struct http_api *api, struct
  * has no parameters. */
 const struct api_route *api_stage_find(const struct api_stage *stage, struct text method,
                                        struct text path, struct route_match *ret);
+/* The ARN of a request: of its method and path, or of what stands in place of both. */
+struct text api_stage_request_arn(const struct api_stage *stage, struct text method,
+                                  struct text path, struct arena *arena);
 const char *api_stage_variable(const struct api_stage *stage, struct text name); /* or NULL */

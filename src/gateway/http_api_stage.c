@@ -263,6 +263,8 @@ int api_stage_compile(struct api_stage *stage, const struct http_api *api, const
     const json_t *deployed = json_object_get(document, "deployed");
 
     stage->name = text_dup(json_text(document, "stageName"));
+    stage->arn = mem_format("arn:aws:execute-api:%s:%s:%s/%s/", api->region, api->account, api->id,
+                            stage->name);
     stage->document = document;
     read_variables(stage, document);
     if (compile_log(stage, document, err) < 0 ||
@@ -303,6 +305,7 @@ void api_stage_done(struct api_stage *stage)
     free(stage->integrations);
     free(stage->variables);
     free(stage->name);
+    free(stage->arn);
     free(stage->log_group);
     access_format_free(stage->log_format);
 }

@@ -8,20 +8,15 @@
 /* The request becomes an event, the event an invocation: of a URL's function, or of the one
  * that an API's integration names. */
 
-/* arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/METHOD/path, or .../STAGE/$default */
+/* arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/METHOD/path of the route, or .../STAGE/$default */
 static struct text source_arn(const struct exchange *exchange)
 {
     const struct route *route = &exchange->route;
-    const struct http_api *api = route->api;
-    struct arena *arena = &exchange->stream->arena;
-    const char *place = arena_format(arena, "arn:aws:execute-api:%s:%s:%s/%s", api->region,
-                                     api->account, api->id, route->stage->name);
+    struct text path = route->matched->path;
 
-    if (route->matched->path.len == 0)
-        return text_of(arena_format(arena, "%s/$default", place));
-    return text_of(arena_format(arena, "%s/%.*s%.*s", place,
-                                TEXT_ARG(exchange->stream->request.method_text),
-                                TEXT_ARG(route->matched->path)));
+    return api_stage_request_arn(
+        route->stage, path.len ? exchange->stream->request.method_text : TEXT("$default"), path,
+        &exchange->stream->arena);
 }
 
 static bool may_be_called(const struct http_api *api, const struct function *function,

@@ -78,10 +78,10 @@ static void add(struct answer *answer, struct text name, struct text value)
 }
 
 /* As HTTP APIs write them. */
-static void lower_names(struct answer *answer, struct arena *arena)
+static void lower_names(struct http_field *fields, size_t count, struct arena *arena)
 {
-    for (size_t i = 0; i < answer->count; i++) {
-        struct text name = answer->fields[i].name;
+    for (size_t i = 0; i < count; i++) {
+        struct text name = fields[i].name;
         bool has_upper = false;
         for (size_t j = 0; j < name.len; j++)
             has_upper |= name.at[j] >= 'A' && name.at[j] <= 'Z';
@@ -91,7 +91,7 @@ static void lower_names(struct answer *answer, struct arena *arena)
         for (char *at = lower; *at; at++)
             if (*at >= 'A' && *at <= 'Z')
                 *at |= 0x20;
-        answer->fields[i].name = text_from(lower, name.len);
+        fields[i].name = text_from(lower, name.len);
     }
 }
 
@@ -105,8 +105,13 @@ static void finish_fields(struct exchange *exchange, struct answer *answer,
         if (header_returns(answer->fields[i].name, exchange->has_cors))
             answer->fields[kept++] = answer->fields[i];
     answer->count = kept;
+    if (exchange->route.api) {
+        lower_names(answer->fields, kept, &exchange->stream->arena);
+        lower_names(exchange->cors, exchange->cors_count, &exchange->stream->arena);
+    }
     if (!answer->has_content_type && text_is_set(content_type))
-        add(answer, TEXT("Content-Type"), content_type);
+        add(answer, exchange->route.api ? TEXT("content-type") : TEXT("Content-Type"),
+            content_type);
     if (exchange->route.api) {
         add(answer, TEXT("apigw-requestid"), text_of(request_id(exchange)));
     } else {
@@ -116,8 +121,6 @@ static void finish_fields(struct exchange *exchange, struct answer *answer,
     }
     for (size_t i = 0; i < exchange->cors_count; i++)
         add(answer, exchange->cors[i].name, exchange->cors[i].value);
-    if (exchange->route.api)
-        lower_names(answer, &exchange->stream->arena);
 }
 
 void reply_complete(struct exchange *exchange, struct answer *answer, struct text content_type)
@@ -370,6 +373,8 @@ static void map_answer(struct exchange *exchange, struct answer *answer)
                                &answer->count, ANSWER_FIELDS_MAX, &answer->status);
         break;
     }
+    if (integration->response_mapping_count == 0)
+        return;
     answer->has_content_type = false;
     for (size_t i = 0; i < answer->count; i++)
         answer->has_content_type |=

@@ -50,7 +50,8 @@ bool route_has_dots(struct text path)
 {
     size_t start = 0;
 
-    if (!memmem(path.at, path.len, "/.", 2) && !text_contains(path, '\\'))
+    if (!text_contains(path, '.') ||
+        (!memmem(path.at, path.len, "/.", 2) && !text_contains(path, '\\')))
         return false;
     for (size_t i = 0; i <= path.len; i++) {
         if (i < path.len && !is_separator(path.at[i]))

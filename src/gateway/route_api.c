@@ -107,12 +107,18 @@ static int enter(const struct gateway_options *options, const struct http_reques
     return 0;
 }
 
+/* A path has a "?" only if one was decoded. */
+static struct text cut(struct text decoded, struct text encoded)
+{
+    return decoded.at == encoded.at ? decoded : text_slice(decoded, 0, text_find(decoded, '?'));
+}
+
 /* As AWS shows it: decoded, and cut at a decoded "?". */
 static bool decode_shown(struct text encoded, struct arena *arena, struct text *ret)
 {
     if (!uri_decode(arena, encoded, false, ret))
         return false;
-    *ret = text_slice(*ret, 0, text_find(*ret, '?'));
+    *ret = cut(*ret, encoded);
     return true;
 }
 
@@ -154,8 +160,7 @@ static int settle(const struct place *place, const struct http_request *request,
     route->raw_path = route->path;
     if (place->api->protocol == API_WEBSOCKET)
         return settle_socket(route);
-    struct text path = route_comparable(place->path, arena);
-    path = text_slice(path, 0, text_find(path, '?'));
+    struct text path = cut(route_comparable(place->path, arena), place->path);
     route->matched = api_stage_find(place->stage, request->method_text, path, &match);
     if (!route->matched)
         return place->api->cors.is_set && cors_is_preflight(request) ? 0 : 404;

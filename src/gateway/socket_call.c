@@ -19,10 +19,9 @@ const struct version *socket_version(const struct exchange *exchange, const stru
 
     if (!integration || integration->kind != INTEGRATION_FUNCTION)
         return NULL;
-    const char *arn =
-        arena_format(&exchange->stream->arena, "arn:aws:execute-api:%s:%s:%s/%s/%s",
-                     at->api->region, at->api->account, at->api->id, at->stage->name, route->key);
-    return integration_version(&exchange->gateway->options, at->api, integration, text_of(arn));
+    struct text arn =
+        api_stage_request_arn(at->stage, text_of(route->key), TEXT_NONE, &exchange->stream->arena);
+    return integration_version(&exchange->gateway->options, at->api, integration, arn);
 }
 
 void socket_send_error(struct socket *socket, const char *message, const char *request_id)

@@ -35,7 +35,9 @@ struct manage {
 
 bool socket_manage_is_path(struct text path)
 {
-    return text_find_text(path, MARK) < path.len || text_find_text(path, MARK_ENCODED) < path.len;
+    /* Of each request: most have none of these letters. */
+    return (text_contains(path, '@') && text_find_text(path, MARK) < path.len) ||
+           (text_contains(path, '%') && text_find_text(path, MARK_ENCODED) < path.len);
 }
 
 /* --- answers --- */

@@ -24,14 +24,12 @@ static struct exchange *exchange_of(struct authorization *authorization)
 
 struct text exchange_route_arn(const struct exchange *exchange)
 {
-    const struct http_api *api = exchange->route.api;
+    const struct route *route = &exchange->route;
 
-    if (!api)
+    if (!route->api)
         return TEXT_NONE;
-    return text_of(arena_format(
-        &exchange->stream->arena, "arn:aws:execute-api:%s:%s:%s/%s/%.*s%.*s", api->region,
-        api->account, api->id, exchange->route.stage->name,
-        TEXT_ARG(exchange->stream->request.method_text), TEXT_ARG(exchange->route.stage_path)));
+    return api_stage_request_arn(route->stage, exchange->stream->request.method_text,
+                                 route->stage_path, &exchange->stream->arena);
 }
 
 static struct text read_value(struct authorization *authorization, struct text name)

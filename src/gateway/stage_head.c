@@ -17,15 +17,15 @@ static enum stage_verdict refuse(struct exchange *exchange, enum refusal refusal
 }
 
 /* "ATfSmjLgPHcESJw=": 11 random bytes. */
-static void make_request_id(char ret[static UUID_LEN + 1])
+static void make_request_id(struct exchange *exchange)
 {
+    struct buffer *id = &exchange->gateway->scratch;
     uint8_t random[11];
-    struct buffer id = {0};
 
     crypto_random(random, sizeof random);
-    crypto_base64(text_from(random, sizeof random), &id);
-    memcpy(ret, id.at, id.len + 1);
-    buffer_done(&id);
+    buffer_clear(id);
+    crypto_base64(text_from(random, sizeof random), id);
+    memcpy(exchange->request_id, id->at, id->len + 1);
 }
 
 /* The guard of a function was compiled when it was deployed or read, and serves all shards. Where
@@ -80,7 +80,7 @@ enum stage_verdict stage_route(struct exchange *exchange)
     int status = route_find(&exchange->gateway->options, &stream->request, &stream->arena, route);
 
     if (route->api) {
-        make_request_id(exchange->request_id);
+        make_request_id(exchange);
         exchange->content_max = LIMIT_API_PAYLOAD;
         stream->body_max = LIMIT_API_PAYLOAD + (1 << 20);
     }

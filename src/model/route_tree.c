@@ -235,11 +235,21 @@ static struct child *slot_of(const struct children *children, struct text segmen
     }
 }
 
+/* Up to this capacity, to compare with each costs less than to hash the segment. */
+#define CAPACITY_FEW 8
+
 static struct route_node *find_child(const struct route_node *node, struct text segment)
 {
-    if (node->literals.count == 0)
-        return NULL;
-    return slot_of(&node->literals, segment, map_hash(segment))->node;
+    const struct children *children = &node->literals;
+
+    if (children->capacity > CAPACITY_FEW)
+        return slot_of(children, segment, map_hash(segment))->node;
+    for (uint32_t i = 0; i < children->capacity; i++) {
+        struct route_node *child = children->slots[i].node;
+        if (child && text_equal(text_from(child->segment, child->len), segment))
+            return child;
+    }
+    return NULL;
 }
 
 static void grow(struct children *children)

@@ -51,6 +51,17 @@ TEST(a_reset_keeps_one_block)
     CHECK(arena.blocks == NULL);
 }
 
+TEST(joined_parts_stand_one_behind_the_other)
+{
+    scoped(arena_done) struct arena arena = {0};
+    const struct text parts[] = {TEXT("GET"), TEXT_NONE, TEXT(""), TEXT("/pets")};
+    struct text joined = arena_join(&arena, parts, COUNT_OF(parts));
+
+    CHECK_TEXT(joined, "GET/pets");
+    CHECK(joined.at[joined.len] == '\0');
+    CHECK_TEXT(arena_join(&arena, parts, 0), "");
+}
+
 TEST(copies_end_with_a_nul)
 {
     scoped(arena_done) struct arena arena = {0};

@@ -270,24 +270,40 @@ TEST(what_leads_nowhere_gets_awss_error)
 TEST(a_function_is_called_only_with_its_permission)
 {
     static const struct {
-        const char *arn;
+        const char *request, *arn; /* from the API's id on */
         bool may;
     } cases[] = {
-        {"", true},
-        {"arn:aws:execute-api:us-east-1:000000000000:api1/*/*/pets/{id}", true},
-        {"arn:aws:execute-api:us-east-1:000000000000:api1/$default/GET/pets/*", true},
-        {"arn:aws:execute-api:us-east-1:000000000000:api1/dev/*", false},
-        {"arn:aws:execute-api:us-east-1:000000000000:api2/*", false},
+        {"GET /pets/7", "", true},
+        {"GET /pets/7", "api1/*/*/pets/{id}", true},
+        {"GET /pets/7", "api1/$default/GET/pets/*", true},
+        {"GET /pets/7", "api1/$default/GET/pets/{id}", true},
+        {"GET /pets/7", "api1/$default/GET/pets/7", false},
+        {"GET /pets/7", "api1/dev/*", false},
+        {"GET /pets/7", "api2/*", false},
+        {"GET /dev/pets/7", "api1/dev/GET/pets/{id}", true},
+        {"GET /dev/pets/7", "api1/$default/*", false},
+        {"PUT /files/a/b", "api1/$default/PUT/files/{path+}", true},
+        {"PUT /files/a/b", "api1/$default/ANY/files/{path+}", false},
+        {"GET /else", "api1/$default/$default", true},
+        {"GET /else", "api1/$default/GET/else", false},
     };
     struct fixture f;
-    struct http_apis *apis = start(&f, "2.0");
+    struct http_apis *apis = apis_init(&f);
+    scoped(free) char *bundle = apis_bundle(
+        "2.0", ROUTES ",{\"routeKey\":\"$default\",\"target\":\"integrations/i1\"}", "");
 
+    apis_publish(&f, apis, bundle);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        apis_add_function(&f, "hello", cases[i].arn);
-        fixture_request(&f, "GET /pets/7\nhost: api1.localhost", "");
+        scoped(free) char *arn =
+            mem_format("%s%s", cases[i].arn[0] ? "arn:aws:execute-api:us-east-1:000000000000:" : "",
+                       cases[i].arn);
+        scoped(free) char *head = mem_format("%s\nhost: api1.localhost", cases[i].request);
+        apis_add_function(&f, "hello", arn);
+        fixture_request(&f, head, "");
         if (cases[i].may)
             fixture_return(&f, "{}");
-        CHECK_MSG(f.status == (cases[i].may ? 200 : 500), "%s: %d", cases[i].arn, f.status);
+        CHECK_MSG(f.status == (cases[i].may ? 200 : 500), "%s, %s: %d", cases[i].request,
+                  cases[i].arn, f.status);
     }
     finish(&f, apis);
 }
