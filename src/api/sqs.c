@@ -21,12 +21,19 @@ struct sqs_call *sqs_of(const struct call *call)
     return call->state;
 }
 
-/* The account and name at the end of a queue's URL; the host may be any. */
-static bool read_url(struct text url, struct text *ret_account, struct text *ret_name)
+/* The account and name at the end of a queue's URL; the host may be any. A name alone is that
+ * of a queue of the caller's. */
+static bool read_url(const struct call *call, struct text url, struct text *ret_account,
+                     struct text *ret_name)
 {
     struct text rest = url, piece;
 
     *ret_account = *ret_name = TEXT_NONE;
+    if (!text_contains(url, '/')) {
+        *ret_account = call->api->account;
+        *ret_name = url;
+        return true;
+    }
     while (text_split(&rest, '/', &piece)) {
         *ret_account = *ret_name;
         *ret_name = piece;
@@ -34,10 +41,12 @@ static bool read_url(struct text url, struct text *ret_account, struct text *ret
     return ret_name->len > 0 && ret_account->len > 0;
 }
 
-/* At a queue's URL it is that queue, whatever the parameters say. */
+/* At a queue's URL it is that queue unless the parameters name another. */
 static struct text url_of(const struct call *call)
 {
-    return sqs_is_queue_path(call->path) ? call->path : call_input(call, "QueueUrl");
+    struct text url = call_input(call, "QueueUrl");
+
+    return url.len == 0 && sqs_is_queue_path(call->path) ? call->path : url;
 }
 
 static struct sqs_call *new_state(struct call *call, struct text account, struct text name)
@@ -75,7 +84,7 @@ bool sqs_read_queue(struct call *call)
         sqs_fail_missing(call, "QueueUrl");
         return false;
     }
-    if (!read_url(url, &account, &name)) {
+    if (!read_url(call, url, &account, &name)) {
         call_fail(call, "InvalidAddress", "The address %.*s is not valid for this endpoint.",
                   TEXT_ARG(text_slice(url, 0, 1000)));
         return false;

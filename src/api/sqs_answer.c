@@ -15,6 +15,7 @@ void sqs_answer_begin(struct sqs_answer *answer)
                       answer->action);
     if (answer->has_result)
         buffer_add_format(answer->out, "<%sResult>", answer->action);
+    answer->head = answer->out->len;
 }
 
 void sqs_answer_end(struct sqs_answer *answer)
@@ -23,8 +24,12 @@ void sqs_answer_end(struct sqs_answer *answer)
         write_close(&answer->json, '}');
         return;
     }
-    if (answer->has_result)
+    if (answer->has_result && answer->out->len == answer->head) {
+        answer->out->len--; /* the tag closes itself */
+        buffer_add_literal(answer->out, "/>");
+    } else if (answer->has_result) {
         buffer_add_format(answer->out, "</%sResult>", answer->action);
+    }
     buffer_add_format(answer->out,
                       "<ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata>"
                       "</%sResponse>\n",

@@ -13,6 +13,7 @@ struct sqs_answer {
     struct buffer *out;
     const char *action, *request_id;
     bool is_xml, has_result; /* has_result: the action answers with something */
+    size_t head;             /* what stands before that */
     struct writer json;      /* private */
 };
 

@@ -149,6 +149,13 @@ static bool check_receives(const json_t *policy, struct text value, struct sqs_c
     return complain_policy(complaint, "RedrivePolicy", value, reason);
 }
 
+static bool is_queue_arn(struct text arn)
+{
+    scoped(arena_done) struct arena arena = {0};
+
+    return text_is_set(queue_lane_of_arn(arn, &arena));
+}
+
 static bool check_redrive(const struct sqs_check *check, struct text value,
                           struct sqs_complaint *complaint)
 {
@@ -167,6 +174,9 @@ static bool check_redrive(const struct sqs_check *check, struct text value,
         return complain_policy(complaint, "RedrivePolicy", value, reason);
     }
     struct text arn = json_text(policy, "deadLetterTargetArn");
+    if (!is_queue_arn(arn))
+        return complain_policy(complaint, "RedrivePolicy", value,
+                               "Invalid value for deadLetterTargetArn.");
     if (!check_receives(policy, value, complaint))
         return false;
     if (!check->exists(check->arg, arn))
@@ -266,6 +276,16 @@ bool sqs_attributes_valid(const struct sqs_check *check, struct sqs_complaint *c
             return false;
     }
     return check_encryption(check, complaint);
+}
+
+void sqs_attributes_normalise(json_t *given)
+{
+    static const char *const values[] = {"true", "false"};
+
+    for (size_t i = 0; i < COUNT_OF(attributes); i++)
+        for (size_t j = 0; attributes[i].kind == KIND_BOOL && j < COUNT_OF(values); j++)
+            if (text_equal_nocase(json_text(given, attributes[i].name), text_of(values[j])))
+                (void)json_object_set_new(given, attributes[i].name, json_string(values[j]));
 }
 
 void sqs_attributes_apply(json_t *current, const json_t *changes)

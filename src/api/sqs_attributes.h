@@ -28,6 +28,9 @@ struct sqs_check {
 };
 bool sqs_attributes_valid(const struct sqs_check *check, struct sqs_complaint *complaint);
 
+/* Spells truth values as they are kept: clients write "True" too. NULL: nothing to do. */
+void sqs_attributes_normalise(json_t *attributes);
+
 /* Sets them in the document's attributes; an empty policy goes. */
 void sqs_attributes_apply(json_t *current, const json_t *attributes);
 /* What GetQueueAttributes shows: set, by default, or NULL. is_known: an attribute at all. */

@@ -114,7 +114,7 @@ static bool check_name(struct call *call, struct text name, bool is_fifo)
     return false;
 }
 
-static json_t *new_document(struct call *call, const json_t *attributes)
+static json_t *new_document(struct call *call, const json_t *attributes, bool is_fifo)
 {
     const json_t *tags = json_object_get(call->input, "tags");
     json_t *own = json_object();
@@ -123,7 +123,8 @@ static json_t *new_document(struct call *call, const json_t *attributes)
     if (!tags)
         tags = json_object_get(call->input, "Tags");
     sqs_attributes_apply(own, attributes);
-    return json_pack("{s:o,s:o,s:I,s:I}", "attributes", own, "tags",
+    const char *scope = sqs_attribute_shown(own, is_fifo, "DeduplicationScope");
+    return json_pack("{s:o,s:s*,s:o,s:I,s:I}", "attributes", own, QUEUE_SCOPE, scope, "tags",
                      json_is_object(tags) ? json_deep_copy(tags) : json_object(), "created",
                      (json_int_t)now_s, "modified", (json_int_t)now_s);
 }
@@ -146,7 +147,8 @@ static void answer_existing(struct call *call, const json_t *document, struct te
 void sqs_create_queue(struct call *call)
 {
     struct text name = call_input(call, "QueueName");
-    const json_t *attributes = json_object_get(call->input, "Attributes");
+    json_t *attributes = json_object_get(call->input, "Attributes");
+    sqs_attributes_normalise(attributes);
     bool is_fifo = text_equal(json_text(attributes, "FifoQueue"), TEXT("true"));
     struct sqs_call *state = arena_zalloc(&call->arena, sizeof *state);
 
@@ -165,7 +167,7 @@ void sqs_create_queue(struct call *call)
                   "with the same name.");
         return;
     }
-    sqs_save(call, new_document(call, attributes), reply_created);
+    sqs_save(call, new_document(call, attributes, is_fifo), reply_created);
 }
 
 /* --- DeleteQueue --- */
@@ -302,11 +304,12 @@ void sqs_list_dead_letter_source_queues(struct call *call)
 
 void sqs_set_queue_attributes(struct call *call)
 {
-    const json_t *attributes = json_object_get(call->input, "Attributes");
+    json_t *attributes = json_object_get(call->input, "Attributes");
     const json_t *document;
 
     if (!sqs_read_queue(call) || !(document = sqs_find_document(call)))
         return;
+    sqs_attributes_normalise(attributes);
     if (json_object_size(attributes) == 0) {
         sqs_fail_missing(call, "Attribute.Name");
         return;

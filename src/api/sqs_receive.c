@@ -268,7 +268,9 @@ static void receive_here(struct call *call, struct queue *queue)
 
     receiving->call = call;
     receiving->system_names[0] = json_object_get(call->input, "AttributeNames");
-    receiving->system_names[1] = json_object_get(call->input, "MessageSystemAttributeNames");
+    /* The older protocol looks at the newer names only without the older ones. */
+    if (call->protocol != PROTOCOL_SQS_QUERY || json_array_size(receiving->system_names[0]) == 0)
+        receiving->system_names[1] = json_object_get(call->input, "MessageSystemAttributeNames");
     receiving->attribute_names = json_object_get(call->input, "MessageAttributeNames");
     receiving->receive = (struct queue_receive){
         .done = on_received,

@@ -6,7 +6,7 @@
 /*
  * Move tasks: StartMessageMoveTask, ListMessageMoveTasks, CancelMessageMoveTask. The control
  * thread checks the queues, the source's home loop has the task. A task's handle is the base64
- * of "ARN/ID".
+ * of {"taskId": ID, "sourceArn": ARN}, as clients of SQS know it.
  */
 
 #define TASK_RATE_MAX 500   /* SQS: messages a second */
@@ -74,7 +74,11 @@ static struct text handle_of(struct call *call, struct text arn, const char *id)
     scoped(buffer_done) struct buffer plain = {0};
     scoped(buffer_done) struct buffer encoded = {0};
 
-    buffer_add_format(&plain, "%.*s/%s", TEXT_ARG(arn), id);
+    struct writer writer = {.out = &plain};
+    write_open(&writer, NULL, '{');
+    write_string(&writer, "taskId", id);
+    write_text(&writer, "sourceArn", arn);
+    write_close(&writer, '}');
     crypto_base64(buffer_text(&plain), &encoded);
     return arena_copy(&call->arena, buffer_text(&encoded));
 }
@@ -214,17 +218,16 @@ static void cancel_here(struct call *call, struct queue *queue)
     sqs_reply(call, &answer);
 }
 
-/* "ARN/ID" out of a handle. */
 static bool read_handle(struct call *call, struct text *ret_arn, struct text *ret_id)
 {
+    struct error err;
     scoped(buffer_done) struct buffer plain = {0};
 
     if (!crypto_unbase64(call_input(call, "TaskHandle"), &plain))
         return false;
-    struct text all = arena_copy(&call->arena, buffer_text(&plain));
-    size_t slash = text_find(all, '/');
-    *ret_arn = text_slice(all, 0, slash);
-    *ret_id = text_skip(all, slash + 1);
+    scoped(json_decref) json_t *handle = json_parse(buffer_text(&plain), &err);
+    *ret_arn = arena_copy(&call->arena, json_text(handle, "sourceArn"));
+    *ret_id = arena_copy(&call->arena, json_text(handle, "taskId"));
     return ret_id->len > 0 && text_is_set(queue_lane_of_arn(*ret_arn, &call->arena));
 }
 

@@ -36,6 +36,10 @@ struct queue;  /* one, on its home loop; borrowed there until the callback retur
 #define QUEUE_HANDLE_LEN 36        /* of a receipt handle */
 #define QUEUE_MESSAGE_MAX 1048576  /* bytes; SQS: body and attributes */
 
+/* Member of a queue's document: its deduplication scope as it was made, for SQS does not let a
+ * later change of that attribute touch what is sent. */
+#define QUEUE_SCOPE "scope"
+
 /* What a queue's document says, parsed. Shared by threads, counted, never changed. */
 struct queue_settings {
     _Atomic int references;
@@ -217,7 +221,7 @@ void queue_receive_done(struct queue_receive *receive);
 enum queue_verdict {
     QUEUE_OK,       /* also for what was deleted before */
     QUEUE_EXPIRED,  /* FIFO: visibility ended, the handle is worth nothing */
-    QUEUE_ABSENT,   /* visibility: no such message, or it was received again */
+    QUEUE_ABSENT,   /* visibility: no such message */
     QUEUE_TOO_LONG, /* visibility: beyond QUEUE_VISIBILITY_MAX since the receive */
 };
 struct queue_item {

@@ -167,8 +167,8 @@ static void on_nothing_deleted(struct loop_task *task)
     delete->done(delete, false, NULL);
 }
 
-/* A standard queue takes any handle of the message; a FIFO queue only that of the receive
- * that still has it, or another consumer's order would break. */
+/* A standard queue takes any handle of the message, whether that is in flight or not; a FIFO
+ * queue only that of the receive that still has it, or another consumer's order would break. */
 static enum queue_verdict judge(const struct queue *queue, const struct message *message,
                                 struct queue_handle handle)
 {
@@ -209,14 +209,11 @@ void queue_delete(struct queue *queue, struct queue_delete *delete)
 static enum queue_verdict hide(struct queue *queue, struct message *message,
                                const struct queue_item *item, int64_t now_ms)
 {
-    bool is_fifo = queue->settings->is_fifo;
-
     if (!message || message->state == MESSAGE_LEAVING)
         return QUEUE_ABSENT;
-    if (message->receives != item->handle.receives)
-        return is_fifo ? QUEUE_EXPIRED : QUEUE_ABSENT;
-    if (message->state != MESSAGE_IN_FLIGHT)
-        return is_fifo ? QUEUE_EXPIRED : QUEUE_OK;
+    enum queue_verdict verdict = judge(queue, message, item->handle);
+    if (verdict != QUEUE_OK || (message->state == MESSAGE_VISIBLE && item->visibility_s == 0))
+        return verdict;
     int64_t due_ms = now_ms + item->visibility_s * 1000;
     if (due_ms > message->received_ms + QUEUE_VISIBILITY_MAX * 1000ll)
         return QUEUE_TOO_LONG;

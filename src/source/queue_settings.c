@@ -55,6 +55,15 @@ static void read_redrive(const json_t *attributes, struct queue_settings *settin
     settings->max_receives = text_is_set(lane) ? max_receives_of(policy) : 0;
 }
 
+/* A document without a scope of its own is older than that rule. */
+static struct text scope_of(const json_t *document)
+{
+    struct text scope = json_text(document, QUEUE_SCOPE);
+
+    return scope.len > 0 ? scope
+                         : json_text(json_object_get(document, "attributes"), "DeduplicationScope");
+}
+
 const struct queue_settings *queue_settings_parse(struct text key, const json_t *document)
 {
     const json_t *attributes = json_object_get(document, "attributes");
@@ -67,8 +76,7 @@ const struct queue_settings *queue_settings_parse(struct text key, const json_t 
     settings->arn = text_dup(queue_arn_of_lane(text_of(settings->lane), &arena));
     settings->is_fifo = text_ends(key, TEXT(".fifo"));
     settings->content_dedup = is_true(attributes, "ContentBasedDeduplication");
-    settings->dedup_by_group =
-        text_equal(json_text(attributes, "DeduplicationScope"), TEXT("messageGroup"));
+    settings->dedup_by_group = text_equal(scope_of(document), TEXT("messageGroup"));
     read_numbers(attributes, settings);
     read_redrive(attributes, settings);
     return settings;

@@ -101,7 +101,7 @@ def test_the_aws_cli_does_the_whole_job(daemon):
 # --- what Debian's boto3 does not know ---
 
 MOVE = '''
-import boto3, json, os, sys, time
+import base64, boto3, json, os, sys, time
 sqs = boto3.client("sqs", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
 def make(name, **attributes):
     url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
@@ -135,6 +135,10 @@ told["running"] = [running["Status"], running["TaskHandle"] == task, running["Ap
 until(lambda: count(other) > 0)
 told["cancelled"] = sqs.cancel_message_move_task(TaskHandle=task)["ApproximateNumberOfMessagesMoved"] > 0
 told["none"] = refused(sqs.cancel_message_move_task, TaskHandle=task)
+handle = json.loads(base64.b64decode(task))
+told["handle"] = [sorted(handle), handle["sourceArn"] == dead_arn]
+handle["sourceArn"] += "x"
+told["foreign"] = refused(sqs.cancel_message_move_task, TaskHandle=base64.b64encode(json.dumps(handle).encode()).decode())
 told["bad"] = refused(sqs.cancel_message_move_task, TaskHandle="x")
 told["sum"] = count(dead) + count(other)
 told["status"] = sqs.list_message_move_tasks(SourceArn=dead_arn)["Results"][0]["Status"]
@@ -157,6 +161,9 @@ def test_move_tasks_take_dead_letters_back(daemon, current_boto3):
                   "for a source queue arn at a given time."],
         "running": ["RUNNING", True, 12], "cancelled": True,
         "none": ["ResourceNotFoundException", "Task does not exist."],
+        "handle": [["sourceArn", "taskId"], True],
+        "foreign": ["ResourceNotFoundException",
+                    "The resource that you specified for the SourceArn parameter doesn't exist."],
         "bad": ["InvalidParameterValue", "Value for parameter TaskHandle is invalid."],
         "sum": 12, "status": "CANCELLED", "back": 12, "tasks": 2, "last": None}
 
@@ -185,6 +192,16 @@ def test_the_query_protocol_is_served_at_the_queues_url_too(daemon):
                            'xmlns="http://queue.amazonaws.com/doc/2012-11-05/"><SendMessageResult>')
     status, body = ask("Action=ReceiveMessage")
     assert status == 200 and "<Body>hello</Body>" in body
+    assert "<ReceiveMessageResult/>" in ask("Action=ReceiveMessage")[1]
+    # A queue that is named counts more than the one whose URL this is.
+    other = daemon.boto("sqs").create_queue(QueueName="by-parameter")["QueueUrl"]
+    status, body = ask("Action=GetQueueAttributes&AttributeName.1=QueueArn&QueueUrl=" + other)
+    assert status == 200 and ":by-parameter</Value>" in body
+    # The older names of system attributes put the newer ones out of use.
+    daemon.boto("sqs").send_message(QueueUrl=other, MessageBody="m")
+    both = "&MessageSystemAttributeName.1=All&AttributeName.1=SenderId"
+    status, body = ask(f"Action=ReceiveMessage&VisibilityTimeout=0&QueueUrl={other}{both}")
+    assert "<Name>SenderId</Name>" in body and "<Name>SentTimestamp</Name>" not in body
     for query, code, message in [
             ("Action=FooBar", "InvalidAction", "The action FooBar is not valid for this endpoint."),
             ("Action=SendMessage", "MissingParameter", "The request must contain the parameter MessageBody."),

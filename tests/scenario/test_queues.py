@@ -140,6 +140,12 @@ def test_visibility_can_be_shortened_and_extended(sqs, queue):
     assert receive(sqs, queue, wait=2) == []
     sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
     assert bodies(receive(sqs, queue)) == ["v"]
+    # The older handle still stands for the message, received again or visible, until it is deleted.
+    for seconds, back in ((0, ["v"]), (0, ["v"]), (600, [])):
+        sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"],
+                                      VisibilityTimeout=seconds)
+        assert bodies(receive(sqs, queue, VisibilityTimeout=0)) == back
+    delete(sqs, queue, message)
     code, text = refused(sqs.change_message_visibility, QueueUrl=queue,
                          ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=1)
     assert code == "InvalidParameterValue" and text.endswith(
@@ -288,6 +294,18 @@ def test_what_was_sent_before_is_not_sent_again(sqs, fifo):
     assert receive(sqs, fifo) == []
 
 
+def test_the_scope_of_deduplication_stays_what_it_was_made(sqs, make):
+    queue_wide = make(".fifo", FifoQueue="true")
+    by_group = make(".fifo", FifoQueue="true", DeduplicationScope="messageGroup")
+    for url, scope in ((queue_wide, "messageGroup"), (by_group, "queue")):
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"DeduplicationScope": scope})
+        assert attributes(sqs, url, "DeduplicationScope") == {"DeduplicationScope": scope}
+        for group in ("g1", "g2"):
+            send(sqs, url, group, group, MessageDeduplicationId="d")
+    assert bodies(receive(sqs, queue_wide)) == ["g1"]
+    assert sorted(bodies(receive(sqs, by_group))) == ["g1", "g2"]
+
+
 def test_deduplication_can_be_by_group(sqs, make):
     url = make(".fifo", FifoQueue="true", DeduplicationScope="messageGroup")
     for group in ("g1", "g2", "g1"):
@@ -363,6 +381,7 @@ def test_a_dead_letter_of_a_fifo_queue_keeps_its_group(sqs, make):
     ({"maxReceiveCount": 1}, "Redrive policy does not contain mandatory attribute: deadLetterTargetArn."),
     ({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:nosuch", "maxReceiveCount": "3"},
      "Dead letter target does not exist."),
+    ({"deadLetterTargetArn": "dead", "maxReceiveCount": 42}, "Invalid value for deadLetterTargetArn."),
     ({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:nosuch", "maxReceiveCount": 1001},
      "Invalid value for maxReceiveCount: 1001, valid values are from 1 to 1000 both inclusive."),
 ])
@@ -400,6 +419,26 @@ def test_create_is_idempotent_for_equal_attributes(sqs):
 ])
 def test_a_wrong_queue_is_refused(sqs, name, given, code):
     assert refused(sqs.create_queue, QueueName=name, Attributes=given)[0] == code
+
+
+def test_truth_values_are_taken_in_any_case_and_kept_small(sqs, make):
+    url = make(".fifo", FifoQueue="True", ContentBasedDeduplication="FALSE")
+    assert attributes(sqs, url, "FifoQueue", "ContentBasedDeduplication") == {
+        "FifoQueue": "true", "ContentBasedDeduplication": "false"}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"ContentBasedDeduplication": "True"})
+    assert attributes(sqs, url, "ContentBasedDeduplication") == {"ContentBasedDeduplication": "true"}
+    assert sqs.create_queue(QueueName=url.rsplit("/", 1)[1], Attributes={
+        "FifoQueue": "true", "ContentBasedDeduplication": "TRUE"})["QueueUrl"] == url
+    assert refused(sqs.set_queue_attributes, QueueUrl=url, Attributes={"FifoQueue": "maybe"}) == (
+        "InvalidAttributeValue", "Invalid value for the parameter FifoQueue.")
+
+
+def test_a_queue_is_found_by_its_name_alone(sqs, queue):
+    name = queue.rsplit("/", 1)[1]
+    sqs.send_message(QueueUrl=name, MessageBody="by name")
+    assert bodies(receive(sqs, name)) == ["by name"]
+    assert refused(sqs.send_message, QueueUrl=name + "-not", MessageBody="x")[0] == (
+        "AWS.SimpleQueueService.NonExistentQueue")
 
 
 def test_attributes_are_shown_with_their_defaults(sqs, make):

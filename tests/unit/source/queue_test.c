@@ -75,7 +75,11 @@ TEST(a_handle_is_good_for_its_receive)
     send_one(&world, "q", "a", NULL, NULL);
     send_one(&world, "f.fifo", "a", "g", "1");
     struct receiving old = receive(&world, "q", 1, 0, 0), now = receive(&world, "q", 1, 60, 0);
-    CHECK(hide(&world, "q", old.handles[0], 5) == QUEUE_ABSENT);
+    CHECK(hide(&world, "q", old.handles[0], 0) == QUEUE_OK);
+    CHECK(hide(&world, "q", old.handles[0], 0) == QUEUE_OK);
+    CHECK(counts(&world, "q").visible == 1);
+    CHECK(hide(&world, "q", old.handles[0], 5) == QUEUE_OK);
+    CHECK(counts(&world, "q").in_flight == 1);
     CHECK(hide(&world, "q", now.handles[0], QUEUE_VISIBILITY_MAX + 1) == QUEUE_TOO_LONG);
     CHECK(hide(&world, "q", now.handles[0], 5) == QUEUE_OK);
     CHECK(delete_one(&world, "q", old.handles[0]) == QUEUE_OK);
