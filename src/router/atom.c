@@ -12,7 +12,9 @@ static bool matches_wildcard(const struct atom *atom, struct text text)
 
     if (atom->part_count == 1)
         return text_equal(text, first);
-    if (text.len < first.len + last.len || !text_starts(text, first) || !text_ends(text, last))
+    if (text.len < first.len + last.len ||
+        (last.len > 0 && text.at[text.len - 1] != last.at[last.len - 1]) ||
+        !text_starts(text, first) || !text_ends(text, last))
         return false;
     text = text_slice(text, first.len, text.len - last.len);
     for (size_t i = 1; i + 1 < atom->part_count; i++) {

@@ -29,50 +29,37 @@ static void *grow_marks(uint32_t *marks, uint32_t room, uint32_t wanted)
     return marks;
 }
 
-static void ensure_room(struct evaluation_layer *layer, const struct index *index)
+static void make_room(struct evaluation_layer *layer, const struct index *index)
 {
-    if (layer->room_conditions < index->condition_count) {
-        layer->conditions =
-            grow_marks(layer->conditions, layer->room_conditions, index->condition_count);
-        layer->room_conditions = index->condition_count;
-    }
-    if (layer->room_fields < index->field_count) {
-        layer->fields = grow_marks(layer->fields, layer->room_fields, index->field_count);
-        layer->fields_in_arrays =
-            grow_marks(layer->fields_in_arrays, layer->room_fields, index->field_count);
-        layer->values = grow_marks(layer->values, layer->room_fields, index->field_count);
-        layer->room_fields = index->field_count;
-    }
-    if (layer->room_rules < index->rule_count) {
-        layer->rules = grow_marks(layer->rules, layer->room_rules, index->rule_count);
-        layer->room_rules = index->rule_count;
-    }
-    if (layer->room_atoms < index->atom_count) {
-        layer->denied = grow_marks(layer->denied, layer->room_atoms, index->atom_count);
-        layer->room_atoms = index->atom_count;
-    }
-    if (layer->room_clauses < index->clause_count) {
-        layer->candidates =
-            mem_realloc(layer->candidates, index->clause_count * sizeof *layer->candidates);
-        layer->room_clauses = index->clause_count;
-    }
+    uint32_t room = layer->room, wanted = index->most;
+
+    layer->conditions = grow_marks(layer->conditions, room, wanted);
+    layer->rules = grow_marks(layer->rules, room, wanted);
+    layer->denied = grow_marks(layer->denied, room, wanted);
+    layer->candidates = mem_realloc(layer->candidates, wanted * sizeof *layer->candidates);
+    layer->room = wanted;
+}
+
+static void make_room_for_fields(struct evaluation_layer *layer, const struct index *index)
+{
+    uint32_t room = layer->room_fields, wanted = index->field_count;
+
+    layer->fields = grow_marks(layer->fields, room, wanted);
+    layer->fields_in_arrays = grow_marks(layer->fields_in_arrays, room, wanted);
+    layer->values = grow_marks(layer->values, room, wanted);
+    layer->room_fields = wanted;
 }
 
 static void forget_marks(struct match_scratch *scratch)
 {
     for (unsigned i = 0; i < EVALUATION_LAYERS; i++) {
         struct evaluation_layer *layer = &scratch->layers[i];
-        if (layer->room_conditions)
-            memset(layer->conditions, 0, layer->room_conditions * sizeof *layer->conditions);
-        if (layer->room_fields) {
-            memset(layer->fields, 0, layer->room_fields * sizeof *layer->fields);
-            memset(layer->fields_in_arrays, 0,
-                   layer->room_fields * sizeof *layer->fields_in_arrays);
-        }
-        if (layer->room_rules)
-            memset(layer->rules, 0, layer->room_rules * sizeof *layer->rules);
-        if (layer->room_atoms)
-            memset(layer->denied, 0, layer->room_atoms * sizeof *layer->denied);
+        uint32_t *const marks[] = {layer->conditions, layer->rules, layer->denied};
+        uint32_t *const of_fields[] = {layer->fields, layer->fields_in_arrays};
+        for (size_t j = 0; layer->room && j < COUNT_OF(marks); j++)
+            memset(marks[j], 0, layer->room * sizeof *marks[j]);
+        for (size_t j = 0; layer->room_fields && j < COUNT_OF(of_fields); j++)
+            memset(of_fields[j], 0, layer->room_fields * sizeof *of_fields[j]);
     }
     scratch->epoch = scratch->serial = 0;
 }
@@ -83,13 +70,19 @@ void evaluation_begin(struct match_scratch *scratch, unsigned layer_count,
     if (scratch->epoch == UINT32_MAX || scratch->serial > UINT32_MAX / 2)
         forget_marks(scratch);
     scratch->epoch++;
-    for (unsigned i = 0; i < EVALUATION_LAYERS; i++) {
+    scratch->layer_count = layer_count;
+    scratch->unmet = 0;
+    for (unsigned i = 0; i < layer_count; i++) {
         struct evaluation_layer *layer = &scratch->layers[i];
-        layer->index = i < layer_count ? indexes[i] : NULL;
-        layer->removed = i < layer_count ? removed[i] : NULL;
+        const struct index *index = indexes[i];
+        layer->index = index;
+        layer->removed = removed[i];
         layer->candidate_count = 0;
-        if (layer->index)
-            ensure_room(layer, layer->index);
+        if (layer->room < index->most)
+            make_room(layer, index);
+        if (layer->room_fields < index->field_count)
+            make_room_for_fields(layer, index);
+        scratch->unmet += index->field_count;
     }
     scratch->member_count = scratch->array_count = scratch->seen_count = scratch->id_count = 0;
     scratch->steps = STEPS_MAX;
@@ -218,17 +211,15 @@ static void look_up_lengths(struct lookup *lookup, enum needle_kind kind, struct
                             bool from_end)
 {
     const struct index_span span = lookup->field->lengths[kind];
+    const struct index_length *length = &lookup->layer->index->lengths[span.start];
+    unsigned edge = text.len ? (unsigned char)text.at[from_end ? text.len - 1 : 0] & 63 : 0;
 
-    if (text.len > 0 &&
-        !(lookup->field->edges[kind] >> (text.at[from_end ? text.len - 1 : 0] & 63) & 1))
+    if (text.len > 0 && !(lookup->field->edges[kind] >> edge & 1))
         return;
-    for (uint32_t i = 0; i < span.count; i++) {
-        uint32_t len = lookup->layer->index->lengths[span.start + i];
-        if (len > text.len)
-            break;
-        look_up(lookup, kind,
-                from_end ? text_skip(text, text.len - len) : text_slice(text, 0, len));
-    }
+    for (uint32_t i = 0; i < span.count && length->len <= text.len; i++, length++)
+        if (length->edges >> edge & 1)
+            look_up(lookup, kind,
+                    text_from(from_end ? text.at + text.len - length->len : text.at, length->len));
 }
 
 static void look_up_folded(struct lookup *lookup, struct text text)
@@ -260,7 +251,7 @@ static void look_up_address(struct lookup *lookup, struct text text)
     enum needle_kind kind = address.len == 4 ? NEEDLE_V4 : NEEDLE_V6;
     const struct index_span span = lookup->field->lengths[kind];
     for (uint32_t i = span.count; i > 0; i--) {
-        uint32_t bits = lookup->layer->index->lengths[span.start + i - 1];
+        uint32_t bits = lookup->layer->index->lengths[span.start + i - 1].len;
         address_mask(&address, bits);
         bytes[0] = (char)bits;
         memcpy(bytes + 1, address.bytes, address.len);
@@ -365,6 +356,7 @@ void evaluation_add(struct match_scratch *scratch, unsigned layer_number, uint32
 
     if (field->is_shared)
         remember(scratch, layer, field_number, value);
+    scratch->unmet -= layer->fields[field_number] != scratch->epoch;
     layer->fields[field_number] = scratch->epoch;
     scratch->serial++;
     if (field->exists != INDEX_NONE)
@@ -431,10 +423,8 @@ static int try_clause(struct match_scratch *scratch, struct evaluation_layer *la
 
 int evaluation_end(struct match_scratch *scratch, struct error *err)
 {
-    for (unsigned i = 0; i < EVALUATION_LAYERS; i++) {
+    for (unsigned i = 0; i < scratch->layer_count; i++) {
         struct evaluation_layer *layer = &scratch->layers[i];
-        if (!layer->index)
-            continue;
         for (uint32_t j = 0; j < layer->candidate_count; j++)
             if (try_clause(scratch, layer, layer->candidates[j], err) < 0)
                 return -1;

@@ -48,13 +48,15 @@ struct evaluation_layer {
     uint32_t *denied; /* of atoms: the value, counted, that denies it */
     uint32_t *values; /* of shared fields: the latest seen_value + 1 */
     uint32_t *candidates, candidate_count;
-    uint32_t room_conditions, room_fields, room_rules, room_atoms, room_clauses;
+    uint32_t room, room_fields;
 };
 
 struct match_scratch {
     uint32_t epoch;  /* of the event */
     uint32_t serial; /* of the value */
+    uint32_t unmet;  /* fields of which the event has had no value yet */
     bool is_strict;  /* the scanner checks also what no rule uses */
+    unsigned layer_count;
     struct evaluation_layer layers[EVALUATION_LAYERS];
     struct member *members;
     uint32_t member_count, member_room, array_count;

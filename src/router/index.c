@@ -72,7 +72,8 @@ static bool same_text(const struct index_needle *needle, struct text text)
 
 uint64_t index_filter_bits(uint64_t hash)
 {
-    return UINT64_C(1) << (hash & 63) | UINT64_C(1) << (hash >> 6 & 63);
+    return UINT64_C(1) << (hash & 63) | UINT64_C(1) << (hash >> 6 & 63) |
+           UINT64_C(1) << (hash >> 58);
 }
 
 const struct index_needle *index_find_needle(const struct index *index, uint32_t field,
@@ -81,6 +82,8 @@ const struct index_needle *index_find_needle(const struct index *index, uint32_t
     uint64_t hash = index_hash(index->seed, field, kind, text);
     uint64_t bits = index_filter_bits(hash);
 
+    /* In no cache when needles are many: not after the filter, which may be in none either. */
+    __builtin_prefetch(&index->needles[hash >> 12 & index->needle_mask]);
     if ((index->filter[hash >> 32 & index->filter_mask] & bits) != bits)
         return NULL;
     for (uint64_t i = hash >> 12;; i++) {

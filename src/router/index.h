@@ -66,15 +66,19 @@ enum needle_kind {
     NEEDLE_KINDS
 };
 
+/* A length in which needles occur, and with which edges: bit b % 64 of each first byte, or last
+ * one of suffixes. All bits when there is an empty needle. */
+struct index_length {
+    uint32_t len; /* of addresses: the bits */
+    uint64_t edges;
+};
+
 struct index_field {
-    uint32_t kinds; /* bit of each needle_kind that occurs */
-    /* The lengths in which needles of a kind occur, ascending; for addresses, their bits. */
-    struct index_span lengths[NEEDLE_KINDS];
-    /* Of those with lengths, but for addresses: bit b % 64 of each first byte, or last one of
-     * suffixes. All bits when there is an empty needle. */
-    uint64_t edges[NEEDLE_KINDS];
-    struct index_span checks; /* targets that no needle helps to find */
-    struct index_span buts;   /* atoms that hold unless denied */
+    uint32_t kinds;                          /* bit of each needle_kind that occurs */
+    struct index_span lengths[NEEDLE_KINDS]; /* ascending */
+    uint64_t edges[NEEDLE_KINDS];            /* of all lengths */
+    struct index_span checks;                /* targets that no needle helps to find */
+    struct index_span buts;                  /* atoms that hold unless denied */
     struct index_span ranges;
     uint32_t exists; /* the atom, or INDEX_NONE */
     bool is_shared;  /* a clause has another field that might be in the same array */
@@ -133,13 +137,14 @@ struct index {
     uint64_t seed;
     struct arena arena;       /* of needles that are not in a pattern */
     struct index_node *nodes; /* 0 is the root */
+    uint32_t everywhere;      /* a node that has the children of all others */
     struct simd_pairs *pairs;
     struct index_child *children;
     uint32_t *child_slots; /* child + 1 */
     struct index_field *fields;
     struct index_needle *needles; /* a hash table */
     uint64_t needle_mask;
-    /* Two bits of one word for each needle's hash: small enough to stay in a cache when the
+    /* Three bits of one word for each needle's hash: small enough to stay in a cache when the
      * needles do not, and most values are no needle. */
     uint64_t *filter;
     uint64_t filter_mask;
@@ -148,9 +153,11 @@ struct index {
     struct index_atom *atoms;
     struct index_condition *conditions;
     struct index_clause *clauses;
-    uint32_t *lengths, *buts, *atom_conditions, *condition_clauses, *clause_conditions;
+    struct index_length *lengths;
+    uint32_t *buts, *atom_conditions, *condition_clauses, *clause_conditions;
     uint32_t *always; /* clauses that may hold without any value */
     uint32_t field_count, atom_count, condition_count, clause_count, always_count, rule_count;
+    uint32_t most; /* of the counts of atoms, conditions, clauses and rules */
     struct matcher_rule *rules;
     uint32_t *by_id; /* rules in order of their ids */
 };

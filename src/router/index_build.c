@@ -78,7 +78,7 @@ static uint32_t field_of(struct builder *builder, struct text path)
     return field;
 }
 
-static uint64_t edge_of(enum needle_kind kind, struct text text)
+uint64_t index_edge(enum needle_kind kind, struct text text)
 {
     bool is_suffix = kind == NEEDLE_SUFFIX || kind == NEEDLE_SUFFIX_FOLD;
 
@@ -103,7 +103,7 @@ static void add_needle(struct builder *builder, uint32_t field, enum needle_kind
                    text.len < sizeof added->head ? text.len : sizeof added->head);
         keep_number(&builder->needles, key, needle);
         AT(builder->fields, struct index_field, field)->kinds |= 1u << kind;
-        AT(builder->fields, struct index_field, field)->edges[kind] |= edge_of(kind, text);
+        AT(builder->fields, struct index_field, field)->edges[kind] |= index_edge(kind, text);
     }
     *ADD(builder->targets, struct index_target) = target;
     add_pair(&builder->needle_targets, needle, builder->targets.count - 1);
@@ -115,7 +115,7 @@ static void add_check(struct builder *builder, uint32_t field, struct index_targ
     add_pair(&builder->field_checks, field, builder->targets.count - 1);
 }
 
-/* By what is before its first star, or behind its last one. */
+/* By what is before its first star, or what is behind its last one when that is longer. */
 static void add_wildcard(struct builder *builder, uint32_t field, const struct atom *atom,
                          struct index_target target)
 {
@@ -127,7 +127,7 @@ static void add_wildcard(struct builder *builder, uint32_t field, const struct a
     }
     if (atom->part_count > 2 || (first.len && last.len))
         target.check = atom;
-    if (first.len)
+    if (first.len >= last.len && first.len)
         add_needle(builder, field, NEEDLE_PREFIX, first, target);
     else
         add_needle(builder, field, NEEDLE_SUFFIX, last, target);

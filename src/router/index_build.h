@@ -60,5 +60,8 @@ static inline void add_pair(struct list_of *pairs, uint32_t owner, uint32_t item
     *ADD(*pairs, struct pair) = (struct pair){owner, item};
 }
 
+/* The bit of its first or last byte, see index_field. */
+uint64_t index_edge(enum needle_kind kind, struct text text);
+
 /* Turns the lists into the arrays of the builder's index, and frees them. */
 void index_lay_out(struct builder *builder);

@@ -141,6 +141,8 @@ static void lay_out_nodes(struct builder *builder)
     if (builder->children.count)
         qsort(builder->children.at, builder->children.count, sizeof(struct named_child),
               compare_children);
+    index->everywhere = builder->nodes.count;
+    ADD(builder->nodes, struct index_node)->field = INDEX_NONE;
     uint32_t node_count = builder->nodes.count;
     index->nodes = take_array(&builder->nodes);
     index->children = mem_alloc((builder->children.count + 1) * sizeof *index->children);
@@ -158,12 +160,13 @@ static void lay_out_nodes(struct builder *builder)
             hash_children(index, &index->nodes[parent], &slots);
         last = parent;
     }
+    index->nodes[index->everywhere].children = (struct index_span){0, builder->children.count};
     lay_out_pairs(index, node_count);
     index->child_slots = take_array(&slots);
     free(take_array(&builder->children));
 }
 
-#define FILTER_NEEDLES 8 /* for each of its words: one value in a hundred passes for nothing */
+#define FILTER_NEEDLES 8 /* for each of its words: few values pass for nothing */
 
 /* From the list of them, which is freed. */
 static void lay_out_needles(struct index *index, uint32_t count)
@@ -198,41 +201,57 @@ static bool has_lengths(unsigned kind)
            kind != NEEDLE_NUMBER;
 }
 
-static int compare_pairs(const void *a, const void *b)
+/* A length in which needles of a field and kind occur. */
+struct owned_length {
+    uint32_t owner;
+    struct index_length length;
+};
+
+static int compare_lengths(const void *a, const void *b)
 {
-    const struct pair *left = a, *right = b;
+    const struct owned_length *left = a, *right = b;
 
     if (left->owner != right->owner)
         return left->owner < right->owner ? -1 : 1;
-    return left->item < right->item ? -1 : left->item > right->item;
+    return left->length.len < right->length.len ? -1 : left->length.len > right->length.len;
+}
+
+static void add_length(struct list_of *all, const struct index_needle *needle)
+{
+    bool is_address = needle->kind == NEEDLE_V4 || needle->kind == NEEDLE_V6;
+
+    *ADD(*all, struct owned_length) =
+        (struct owned_length){needle->field * NEEDLE_KINDS + needle->kind,
+                              {is_address ? (unsigned char)needle->at[0] : needle->len,
+                               index_edge(needle->kind, text_from(needle->at, needle->len))}};
 }
 
 /* The lengths to look up for each field and kind; addresses have their bits instead. */
-static void collect_lengths(struct builder *builder)
+static void lay_out_lengths(struct builder *builder)
 {
     struct index *index = builder->index;
     struct list_of all = {0};
 
     for (uint32_t i = 0; i < builder->needle_list.count; i++) {
         const struct index_needle *needle = AT(builder->needle_list, struct index_needle, i);
-        bool is_address = needle->kind == NEEDLE_V4 || needle->kind == NEEDLE_V6;
         if (has_lengths(needle->kind))
-            add_pair(&all, needle->field * NEEDLE_KINDS + needle->kind,
-                     is_address ? (unsigned char)needle->at[0] : needle->len);
+            add_length(&all, needle);
     }
     if (all.count)
-        qsort(all.at, all.count, sizeof(struct pair), compare_pairs);
+        qsort(all.at, all.count, sizeof(struct owned_length), compare_lengths);
     index->lengths = mem_alloc((all.count + 1) * sizeof *index->lengths);
     uint32_t count = 0;
     for (uint32_t i = 0; i < all.count; i++) {
-        const struct pair *pair = AT(all, struct pair, i);
-        if (i && compare_pairs(pair, pair - 1) == 0)
+        const struct owned_length *owned = AT(all, struct owned_length, i);
+        if (i && compare_lengths(owned, owned - 1) == 0) {
+            index->lengths[count - 1].edges |= owned->length.edges;
             continue;
+        }
         struct index_span *span =
-            &index->fields[pair->owner / NEEDLE_KINDS].lengths[pair->owner % NEEDLE_KINDS];
+            &index->fields[owned->owner / NEEDLE_KINDS].lengths[owned->owner % NEEDLE_KINDS];
         if (span->count++ == 0)
             span->start = count;
-        index->lengths[count++] = pair->item;
+        index->lengths[count++] = owned->length;
     }
     free(all.at);
 }
@@ -323,6 +342,10 @@ static void lay_out_clauses(struct builder *builder)
     index->clause_count = builder->clauses.count;
     index->always_count = builder->always.count;
     index->atom_count = builder->atom_count;
+    const uint32_t counts[] = {index->atom_count, index->condition_count, index->clause_count,
+                               index->rule_count};
+    for (size_t i = 0; i < COUNT_OF(counts); i++)
+        index->most = counts[i] > index->most ? counts[i] : index->most;
     index->atoms = mem_zalloc((index->atom_count + 1) * sizeof *index->atoms);
     index->atom_conditions = lay_out(&builder->atom_conditions, index->atom_count,
                                      &index->atoms->conditions, sizeof *index->atoms);
@@ -342,7 +365,7 @@ static void lay_out_fields(struct builder *builder)
     index->fields = array_or_empty(&builder->fields, sizeof *index->fields);
     index->buts = lay_out(&builder->field_buts, index->field_count, &index->fields->buts,
                           sizeof *index->fields);
-    collect_lengths(builder);
+    lay_out_lengths(builder);
     lay_out_targets(builder);
     lay_out_ranges(builder);
 }

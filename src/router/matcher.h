@@ -68,9 +68,9 @@ struct matches {
 /*
  * The rules that event (JSON text, an object) matches. It must be JSON: events from strangers
  * are to be checked before they are stored, as pattern_test() does by itself. Of what is between
- * the fields that rules use only strings and brackets are looked at; -1 with ERROR_INVALID when
- * so much shows that it is none. ERROR_LIMIT when it nests too deeply, or has arrays that make
- * matching it take too long.
+ * the fields that rules use only strings and brackets are looked at, and once all of them have
+ * come only names; -1 with ERROR_INVALID when so much shows that it is none. ERROR_LIMIT when it
+ * nests too deeply, or has arrays that make matching it take too long.
  */
 int matcher_match(const struct matcher *matcher, struct text event, struct match_scratch *scratch,
                   struct matches *ret, struct error *err);

@@ -14,7 +14,9 @@
  * copied but strings with escapes.
  *
  * Reading on past the last used field cannot be saved: a name may come twice, and a rule may
- * ask that another be absent.
+ * ask that another be absent. But once all fields have been met, the rest is only looked through
+ * for names that are used, wherever they stand. Mostly there are none, and strings and brackets
+ * need not be told apart.
  *
  * A function takes the input from `at` and returns where it stopped, NULL when the input is
  * not JSON there or too deep.
@@ -31,9 +33,13 @@ struct place {
 struct scan {
     const char *end;
     struct match_scratch *scratch;
+    const struct index *indexes[EVALUATION_LAYERS];
+    unsigned layer_count;
     uint32_t depth;
     bool is_too_deep;
-    bool is_strict; /* nothing is skipped */
+    bool is_strict;  /* nothing is skipped */
+    bool has_looked; /* ahead, for names that come again: once an event */
+    bool is_done;    /* there are none */
 };
 
 struct name {
@@ -41,7 +47,7 @@ struct name {
     bool is_plain; /* without dots and escapes */
 };
 
-static const char *scan_value(struct scan *scan, const char *at, struct place place,
+static const char *scan_value(struct scan *scan, const char *at, const struct place *place,
                               uint32_t member);
 
 /* Behind "\u". Half a surrogate pair is U+FFFD. */
@@ -125,36 +131,37 @@ static inline const char *read_string(struct scan *scan, const char *at, struct 
     return stop < scan->end && *stop == '\\' ? read_escaped(scan, at, &ret->text) : NULL;
 }
 
-static inline bool is_field(const struct scan *scan, struct place place)
+static inline bool is_field(const struct scan *scan, const struct place *place)
 {
-    for (int i = 0; i < EVALUATION_LAYERS; i++)
-        if (place.nodes[i] != INDEX_NONE &&
-            scan->scratch->layers[i].index->nodes[place.nodes[i]].field != INDEX_NONE)
+    for (unsigned i = 0; i < scan->layer_count; i++)
+        if (place->nodes[i] != INDEX_NONE &&
+            scan->indexes[i]->nodes[place->nodes[i]].field != INDEX_NONE)
             return true;
     return false;
 }
 
-static inline bool has_children(const struct scan *scan, struct place place)
+static inline bool has_children(const struct scan *scan, const struct place *place)
 {
-    for (int i = 0; i < EVALUATION_LAYERS; i++)
-        if (place.nodes[i] != INDEX_NONE &&
-            scan->scratch->layers[i].index->nodes[place.nodes[i]].children.count)
+    for (unsigned i = 0; i < scan->layer_count; i++)
+        if (place->nodes[i] != INDEX_NONE &&
+            scan->indexes[i]->nodes[place->nodes[i]].children.count)
             return true;
     return false;
 }
 
-static inline void add_value(struct scan *scan, struct place place, const struct value *value)
+static inline void add_value(struct scan *scan, const struct place *place,
+                             const struct value *value)
 {
-    for (unsigned i = 0; i < EVALUATION_LAYERS; i++) {
-        if (place.nodes[i] == INDEX_NONE)
+    for (unsigned i = 0; i < scan->layer_count; i++) {
+        if (place->nodes[i] == INDEX_NONE)
             continue;
-        uint32_t field = scan->scratch->layers[i].index->nodes[place.nodes[i]].field;
+        uint32_t field = scan->indexes[i]->nodes[place->nodes[i]].field;
         if (field != INDEX_NONE)
             evaluation_add(scan->scratch, i, field, value);
     }
 }
 
-static const char *scan_scalar(struct scan *scan, const char *at, struct place place,
+static const char *scan_scalar(struct scan *scan, const char *at, const struct place *place,
                                uint32_t member)
 {
     bool is_number = *at == '-' || (*at >= '0' && *at <= '9');
@@ -168,7 +175,7 @@ static const char *scan_scalar(struct scan *scan, const char *at, struct place p
     return stop;
 }
 
-static inline const char *scan_string(struct scan *scan, const char *at, struct place place,
+static inline const char *scan_string(struct scan *scan, const char *at, const struct place *place,
                                       uint32_t member)
 {
     struct name string;
@@ -258,52 +265,54 @@ static inline uint32_t find_child(const struct index *index, uint32_t number, st
     return INDEX_NONE;
 }
 
-static inline struct place step(const struct scan *scan, struct place place, struct text name)
+static inline void step(const struct scan *scan, const struct place *place, struct text name,
+                        uint64_t head, struct place *ret)
 {
-    struct place next;
-    uint64_t head = head_of(name, scan->end);
-
-    for (int i = 0; i < EVALUATION_LAYERS; i++)
-        next.nodes[i] = place.nodes[i] == INDEX_NONE ? INDEX_NONE
-                                                     : find_child(scan->scratch->layers[i].index,
-                                                                  place.nodes[i], name, head);
-    return next;
+    for (unsigned i = 0; i < scan->layer_count; i++)
+        ret->nodes[i] = place->nodes[i] == INDEX_NONE
+                            ? INDEX_NONE
+                            : find_child(scan->indexes[i], place->nodes[i], name, head);
 }
 
 /* Dots join names, wherever they are: {"a.b": 1} has the field a.b as {"a": {"b": 1}} has. */
-static struct place step_by_dots(const struct scan *scan, struct place place, struct text name)
+static void step_by_dots(const struct scan *scan, const struct place *place, struct text name,
+                         struct place *ret)
 {
-    for (;;) {
+    for (*ret = *place;;) {
         size_t dot = text_find(name, '.');
         struct text first = text_slice(name, 0, dot);
-        struct place next;
         uint64_t head = 0;
         memcpy(&head, first.at, first.len < 8 ? first.len : 8);
-        for (int i = 0; i < EVALUATION_LAYERS; i++)
-            next.nodes[i] =
-                place.nodes[i] == INDEX_NONE
-                    ? INDEX_NONE
-                    : find_child(scan->scratch->layers[i].index, place.nodes[i], first, head);
-        place = next;
+        step(scan, ret, first, head, ret);
         if (dot == name.len)
-            return place;
+            return;
         name = text_skip(name, dot + 1);
     }
 }
 
-static inline bool is_used(struct place place)
+static inline void step_to_name(const struct scan *scan, const struct place *place,
+                                const struct name *name, struct place *ret)
+{
+    if (name->is_plain)
+        step(scan, place, name->text, head_of(name->text, scan->end), ret);
+    else
+        step_by_dots(scan, place, name->text, ret);
+}
+
+static inline bool is_used(const struct scan *scan, const struct place *place)
 {
     bool used = false;
 
-    for (int i = 0; i < EVALUATION_LAYERS; i++)
-        used |= place.nodes[i] != INDEX_NONE;
+    for (unsigned i = 0; i < scan->layer_count; i++)
+        used |= place->nodes[i] != INDEX_NONE;
     return used;
 }
 
 /* A name, its colon, its value. */
-static inline const char *scan_member(struct scan *scan, const char *at, struct place place,
+static inline const char *scan_member(struct scan *scan, const char *at, const struct place *place,
                                       uint32_t member)
 {
+    struct place next;
     struct name name;
 
     if (at == scan->end || *at != '"')
@@ -315,23 +324,23 @@ static inline const char *scan_member(struct scan *scan, const char *at, struct 
     if (at == scan->end || *at != ':')
         return NULL;
     at = skip_blanks(at + 1, scan->end);
-    place = name.is_plain ? step(scan, place, name.text) : step_by_dots(scan, place, name.text);
-    return is_used(place) || scan->is_strict ? scan_value(scan, at, place, member)
-                                             : skip_value(at, scan->end);
+    step_to_name(scan, place, &name, &next);
+    return is_used(scan, &next) || scan->is_strict ? scan_value(scan, at, &next, member)
+                                                   : skip_value(at, scan->end);
 }
 
 /* What the names that are used here begin with, and few others; NULL: there are too many.
  * room: for what several layers use. */
-static const struct simd_pairs *pairs_of(const struct scan *scan, struct place place,
+static const struct simd_pairs *pairs_of(const struct scan *scan, const struct place *place,
                                          struct simd_pairs *room)
 {
     const struct simd_pairs *found = NULL;
 
-    for (int i = 0; i < EVALUATION_LAYERS; i++) {
-        if (place.nodes[i] == INDEX_NONE)
+    for (unsigned i = 0; i < scan->layer_count; i++) {
+        if (place->nodes[i] == INDEX_NONE)
             continue;
-        const struct index *index = scan->scratch->layers[i].index;
-        uint32_t number = index->nodes[place.nodes[i]].pairs;
+        const struct index *index = scan->indexes[i];
+        uint32_t number = index->nodes[place->nodes[i]].pairs;
         if (number == INDEX_NONE)
             return NULL;
         found =
@@ -345,24 +354,24 @@ static bool is_name(const char *at)
 {
     do
         at--;
-    while (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r');
+    while (is_blank(*at));
     return *at != ':';
 }
 
 /* Steps to the name that stands there, behind its quote, without escapes or dots. False: it is
  * not so simple, or not used. Other than reading it up to its quote and then looking for it, this
  * lets the processor go on before it knows. */
-static inline bool step_at_once(const struct scan *scan, const char *at, struct place place,
+static inline bool step_at_once(const struct scan *scan, const char *at, const struct place *place,
                                 struct place *ret, uint32_t *ret_len)
 {
     bool found = false;
 
-    for (int i = 0; i < EVALUATION_LAYERS; i++) {
+    for (unsigned i = 0; i < scan->layer_count; i++) {
         ret->nodes[i] = INDEX_NONE;
-        if (place.nodes[i] == INDEX_NONE)
+        if (place->nodes[i] == INDEX_NONE)
             continue;
-        const struct index *index = scan->scratch->layers[i].index;
-        const struct index_node *node = &index->nodes[place.nodes[i]];
+        const struct index *index = scan->indexes[i];
+        const struct index_node *node = &index->nodes[place->nodes[i]];
         if (node->slot_mask)
             return false;
         const struct index_child *child = find_written(index, node, at, scan->end);
@@ -375,37 +384,103 @@ static inline bool step_at_once(const struct scan *scan, const char *at, struct 
     return found;
 }
 
-/* A string that may be a used name: behind it and, when it is one, its value. */
-static inline const char *try_member(struct scan *scan, const char *at, struct place place,
+/* at: behind a name. */
+static inline const char *scan_named(struct scan *scan, const char *at, const struct place *place,
                                      uint32_t member)
 {
-    const char *behind;
-    struct place next;
-    struct name name;
-    uint32_t len;
-
-    if (step_at_once(scan, at + 1, place, &next, &len)) {
-        behind = at + len + 2;
-    } else {
-        behind = read_string(scan, at + 1, &name);
-        if (!behind)
-            return skip_string(at + 1, scan->end);
-        next = name.is_plain ? step(scan, place, name.text) : step_by_dots(scan, place, name.text);
-        if (!is_used(next))
-            return behind;
-    }
-    at = skip_blanks(behind, scan->end);
+    at = skip_blanks(at, scan->end);
     if (at == scan->end || *at != ':')
         return NULL;
-    return scan_value(scan, skip_blanks(at + 1, scan->end), next, member);
+    return scan_value(scan, skip_blanks(at + 1, scan->end), place, member);
+}
+
+static const char *try_any_name(struct scan *scan, const char *at, const struct place *place,
+                                uint32_t member)
+{
+    struct place next;
+    struct name name;
+    const char *behind = read_string(scan, at + 1, &name);
+
+    if (!behind)
+        return skip_string(at + 1, scan->end);
+    step_to_name(scan, place, &name, &next);
+    return is_used(scan, &next) ? scan_named(scan, behind, &next, member) : behind;
+}
+
+/* A string that may be a used name: behind it and, when it is one, its value. */
+static inline const char *try_member(struct scan *scan, const char *at, const struct place *place,
+                                     uint32_t member)
+{
+    struct place next;
+    uint32_t len;
+
+    if (step_at_once(scan, at + 1, place, &next, &len))
+        return scan_named(scan, at + len + 2, &next, member);
+    return try_any_name(scan, at, place, member);
+}
+
+/* Whether a name is written there, perhaps with escapes, or followed by a dot and another one. */
+static bool may_be_name(const struct index_child *child, const char *at, const char *end)
+{
+    for (uint32_t i = 0; i < child->len && at < end; i++, at++)
+        if (*at != child->name[i] || *at == '"')
+            return *at == '\\';
+    return at < end && (*at == '"' || *at == '.' || *at == '\\');
+}
+
+static bool may_be_any_name(const struct scan *scan, const char *at)
+{
+    for (unsigned i = 0; i < scan->layer_count; i++) {
+        const struct index *index = scan->indexes[i];
+        const struct index_span span = index->nodes[index->everywhere].children;
+        for (uint32_t j = 0; j < span.count; j++)
+            if (may_be_name(&index->children[span.start + j], at, scan->end))
+                return true;
+    }
+    return false;
+}
+
+static bool ends_object(const char *at, const char *end)
+{
+    while (end > at && is_blank(end[-1]))
+        end--;
+    return end > at && end[-1] == '}';
+}
+
+/* Whether no name that a rule uses comes again, in an event that ends as an object does. */
+static bool is_rest_unused(const struct scan *scan, const char *at)
+{
+    struct place everywhere;
+    struct simd_pairs room;
+
+    for (unsigned i = 0; i < scan->layer_count; i++)
+        everywhere.nodes[i] = scan->indexes[i]->everywhere;
+    const struct simd_pairs *pairs = pairs_of(scan, &everywhere, &room);
+    if (!pairs || !ends_object(at, scan->end))
+        return false;
+    for (at = find_pair(at, scan->end, pairs); at; at = find_pair(at + 1, scan->end, pairs))
+        if (may_be_any_name(scan, at + 1))
+            return false;
+    return true;
+}
+
+/* Whether all that rules could ask for has been seen. Not within arrays: their values have no
+ * names. */
+static inline bool is_over(struct scan *scan, const char *at, uint32_t member)
+{
+    if (scan->scratch->unmet == 0 && member == 0 && !scan->has_looked) {
+        scan->has_looked = true;
+        scan->is_done = is_rest_unused(scan, at);
+    }
+    return scan->is_done;
 }
 
 /* Only what may be used is looked at; the rest is skipped together. at: behind its brace. What
  * comes next is often wanted, and then no block is looked at for it. */
-static const char *seek_members(struct scan *scan, const char *at, struct place place,
+static const char *seek_members(struct scan *scan, const char *at, const struct place *place,
                                 uint32_t member, const struct simd_pairs *pairs)
 {
-    while (at) {
+    while (at && !is_over(scan, at, member)) {
         at = skip_blanks(at, scan->end);
         if (at < scan->end && *at == ',')
             at = skip_blanks(at + 1, scan->end);
@@ -419,11 +494,11 @@ static const char *seek_members(struct scan *scan, const char *at, struct place 
             return at && *at == '}' ? at + 1 : NULL;
         at = is_name(at) ? try_member(scan, at, place, member) : skip_string(at + 1, scan->end);
     }
-    return NULL;
+    return at;
 }
 
 /* at: behind its brace. */
-static const char *scan_object(struct scan *scan, const char *at, struct place place,
+static const char *scan_object(struct scan *scan, const char *at, const struct place *place,
                                uint32_t member)
 {
     struct simd_pairs room;
@@ -451,7 +526,7 @@ static const char *scan_object(struct scan *scan, const char *at, struct place p
 
 /* Its elements are values of the field that the array is a value of; those that hold others
  * are members. */
-static const char *scan_array(struct scan *scan, const char *at, struct place place,
+static const char *scan_array(struct scan *scan, const char *at, const struct place *place,
                               uint32_t member)
 {
     uint32_t array = ++scan->scratch->array_count;
@@ -479,7 +554,7 @@ static const char *scan_array(struct scan *scan, const char *at, struct place pl
     }
 }
 
-static const char *scan_container(struct scan *scan, const char *at, struct place place,
+static const char *scan_container(struct scan *scan, const char *at, const struct place *place,
                                   uint32_t member)
 {
     if (scan->depth == LIMIT_EVENT_DEPTH) {
@@ -494,7 +569,7 @@ static const char *scan_container(struct scan *scan, const char *at, struct plac
 }
 
 /* The value of a place that some rule uses. */
-static const char *scan_value(struct scan *scan, const char *at, struct place place,
+static const char *scan_value(struct scan *scan, const char *at, const struct place *place,
                               uint32_t member)
 {
     if (at == scan->end)
@@ -508,16 +583,20 @@ static const char *scan_value(struct scan *scan, const char *at, struct place pl
 
 int SCAN_EVENT(struct text event, struct match_scratch *scratch, struct error *err)
 {
-    struct scan scan = {
-        .end = event.at + event.len, .scratch = scratch, .is_strict = scratch->is_strict};
-    struct place root;
+    struct scan scan = {.end = event.at + event.len,
+                        .scratch = scratch,
+                        .layer_count = scratch->layer_count,
+                        .is_strict = scratch->is_strict};
+    const struct place root = {{0, 0}};
 
-    for (int i = 0; i < EVALUATION_LAYERS; i++)
-        root.nodes[i] = scratch->layers[i].index ? 0 : INDEX_NONE;
+    for (unsigned i = 0; i < scan.layer_count; i++)
+        scan.indexes[i] = scratch->layers[i].index;
     const char *at = skip_blanks(event.at, scan.end);
     if (at == scan.end || *at != '{')
         return error_set(err, ERROR_INVALID, "the event is not a JSON object");
-    at = scan_container(&scan, at, root, 0);
+    at = scan_container(&scan, at, &root, 0);
+    if (scan.is_done)
+        return 0;
     if (scan.is_too_deep)
         return error_set(err, ERROR_LIMIT, "the event nests deeper than %d", LIMIT_EVENT_DEPTH);
     if (!at || skip_blanks(at, scan.end) < scan.end)

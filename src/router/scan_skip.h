@@ -8,9 +8,14 @@
  * Moving over JSON text; a part of scan.c, which is compiled several times. A function takes the
  * input from `at` and returns where it stopped, NULL when the input is not JSON there.
  */
+static inline bool is_blank(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
 static inline const char *skip_blanks(const char *at, const char *end)
 {
-    while (at < end && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r'))
+    while (at < end && is_blank(*at))
         at++;
     return at;
 }
@@ -119,6 +124,28 @@ __attribute__((always_inline)) static inline const char *skip_to(const char *at,
             return at + stop;
         if (end - at <= SIMD_BLOCK)
             break;
+    }
+    return NULL;
+}
+
+static inline uint64_t find_quoted(const char *block, size_t len, const struct simd_pairs *pairs)
+{
+    return simd_find_pairs(simd_classify(block, len).quotes, block, len, pairs);
+}
+
+/* The first quote that such a pair follows, wherever it is; NULL: there is none. */
+static inline const char *find_pair(const char *at, const char *end, const struct simd_pairs *pairs)
+{
+    for (; end - at >= SIMD_BLOCK + 2; at += SIMD_BLOCK) {
+        uint64_t found = find_quoted(at, SIMD_BLOCK + 2, pairs);
+        if (found)
+            return at + __builtin_ctzll(found);
+    }
+    while (end - at > 2) {
+        uint64_t found = find_quoted(at, (size_t)(end - at), pairs);
+        if (found)
+            return at + __builtin_ctzll(found);
+        at += end - at < SIMD_BLOCK ? end - at : SIMD_BLOCK;
     }
     return NULL;
 }

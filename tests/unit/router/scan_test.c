@@ -114,6 +114,31 @@ TEST(a_name_counts_each_time_it_comes)
     check_examples(examples, COUNT_OF(examples));
 }
 
+/* Behind the last field that has not been met yet, there is only a look for names. */
+TEST(a_name_that_comes_again_late_is_found)
+{
+    static const struct example examples[] = {
+        {"{\"a\":{\"long-name\":[\"x\"]}}",
+         "{\"a\":{\"long-name\":\"y\",\"long-named\":\"~\",\"p\":\"long-name\"},\"long\":\"x\"}",
+         0},
+        {"{\"a\":{\"long-name\":[\"x\"]}}",
+         "{\"a\":{\"long-name\":\"y\",\"p\":\"~\",\"lon\\u0067-name\":\"x\"}}", 1},
+        {"{\"a\":{\"b\":[\"x\"]}}", "{\"a\":{\"b\":\"y\"},\"p\":\"~\",\"a.b\":\"x\"}", 1},
+        {"{\"a\":{\"b\":[\"x\"]}}", "{\"a\":{\"b\":\"y\"},\"p\":\"~\",\"\\u0061\":{\"b\":\"x\"}}",
+         1},
+        {"{\"a\":{\"b\":[\"x\"]}}", "{\"a\":{\"b\":\"y\"},\"p\":{\"a\":{\"b\":\"x\"}},\"q\":\"~\"}",
+         0},
+        {"{\"a\":{\"b\":[\"x\"]}}", "{\"a\":[{\"b\":\"y\"},\"~\",{\"b\":\"x\"}],\"q\":1}", 1},
+        {"{\"a\":[\"x\"]}", "{\"a\":[[\"y\"],\"~\",\"x\"]}", 1},
+        {"{\"$or\":[{\"a\":[\"x\"]},{\"a\":{\"b\":[\"z\"]}}]}",
+         "{\"a\":[\"y\",{\"b\":\"y\"},\"~\",\"x\"]}", 1},
+        {"{\"a\":[\"x\"]}", "{\"a\":\"y\",\"p\":\"~\",\"\":\"\",\"a\":\"x\"} \n", 1},
+        {"{\"\":[\"x\"]}", "{\"\":\"y\",\"p\":\"~\",\"q\":\"\",\"\":\"x\"}", 1},
+    };
+
+    check_examples(examples, COUNT_OF(examples));
+}
+
 TEST(names_with_escapes_and_dots_are_found_too)
 {
     static const struct example examples[] = {
@@ -132,17 +157,31 @@ TEST(names_with_escapes_and_dots_are_found_too)
     check_examples(examples, COUNT_OF(examples));
 }
 
+/* The lookup names a field that is never met, so that the brackets are counted to the end. */
 TEST(what_is_cut_off_is_no_event)
 {
     static const char event[] =
         "{\"p\":\"\\\\\",\"a\":{\"q\":[{\"r\":1}],\"b\":\"x\",\"s\":\"\"},\"t\":[[],{}],\"u\":0}";
-    scoped(pattern_unref) struct pattern *pattern = compile("{\"a\":{\"b\":[\"x\"]}}");
+    scoped(pattern_unref) struct pattern *pattern =
+        compile("{\"a\":{\"b\":[\"x\"],\"none\":[{\"exists\":false}]}}");
     scoped(index_unref) struct index *index = index_new(&(struct matcher_rule){1, pattern}, 1);
     struct index *const indexes[] = {index, NULL};
 
     for (size_t len = 1; len < sizeof event - 1; len++)
         check_exactly(indexes, text_from(event, len), -1);
     check_exactly(indexes, text_of(event), 1);
+}
+
+TEST(what_is_cut_off_behind_the_last_field_has_to_end_as_an_object)
+{
+    static const char event[] = "{\"p\":{\"q\":0},\"a\":\"x\",\"t\":[[],{}],\"u\":\"}\"}";
+    scoped(pattern_unref) struct pattern *pattern = compile("{\"a\":[\"x\"]}");
+    scoped(index_unref) struct index *index = index_new(&(struct matcher_rule){1, pattern}, 1);
+    struct index *const indexes[] = {index, NULL};
+    const size_t met = strlen("{\"p\":{\"q\":0},\"a\":\"x\"");
+
+    for (size_t len = 1; len < sizeof event; len++)
+        check_exactly(indexes, text_from(event, len), len > met && event[len - 1] == '}' ? 1 : -1);
 }
 
 /* More names than are sought together. */
