@@ -183,6 +183,55 @@ export const handler = async (event) => {
         assert node(function, text, name, files=yaml, MemorySize=256)({"k": "ü"})[0] == {"got": {"k": "ü"}}
 
 
+def heap_flags(function, memory, options=None):
+    variables = {"Environment": {"Variables": {"NODE_OPTIONS": options}}} if options else {}
+    call = node(function, "exports.handler = async () => process.execArgv;", "index.js", MemorySize=memory, **variables)
+    return call()[0]
+
+
+@node_only
+@pytest.mark.parametrize("memory, semi, old", [(128, 6, 67), (256, 12, 182), (512, 16, 412), (10240, 16, 9168)])
+def test_the_heap_of_node_fits_the_memory(function, memory, semi, old):
+    assert heap_flags(function, memory) == [f"--max-semi-space-size={semi}", f"--max-old-space-size={old}"]
+
+
+@node_only
+@pytest.mark.parametrize("options", ["--max-old-space-size=100", "--max_semi_space_size=2", "--no-warnings --max_old_space_size=90"])
+def test_a_heap_of_ones_own_is_left_alone(function, options):
+    assert heap_flags(function, 128, options) == []
+
+
+@node_only
+def test_other_options_of_node_leave_the_heap_to_the_memory(function):
+    assert heap_flags(function, 128, "--no-warnings") == ["--max-semi-space-size=6", "--max-old-space-size=67"]
+
+
+LARGE_ANSWERS = """
+exports.handler = async (event) => event.body ? {statusCode: 200, body: event.body}
+    : Array.from({length: 40000}, (_, i) => ({id: i, name: 'row number ' + i, text: 'y'.repeat(60)}));
+"""
+
+
+@node_only
+@pytest.mark.parametrize("calls", [50, pytest.param(1000, marks=pytest.mark.soak)])
+def test_large_answers_fit_the_smallest_function(daemon, calls):
+    """V8 collects what they leave behind long before the control group would end it."""
+    name = f"large-answers-{calls}"
+    daemon.create(name, {"index.js": LARGE_ANSWERS}, runtime="nodejs", handler="index.handler",
+                  MemorySize=128, Timeout=60)
+    url = daemon.open_url(name)
+    connection = daemon.connect()
+    for i in range(calls):
+        body = b"z" * (4 << 20) if i % 2 else None
+        connection.request("POST" if body else "GET", url, body=body, headers={"content-type": "text/plain"})
+        answer = connection.getresponse()
+        content = answer.read()
+        assert (answer.status, len(content) >> 20) == (200, 4), (i, answer.status, content[:200])
+    connection.close()
+    used = [int(mb) for mb in re.findall(r"Max Memory Used: (\d+) MB", all_log(daemon, name))]
+    assert used and max(used) < 120, max(used)
+
+
 @node_only
 def test_a_node_stream_is_collected_by_invoke(function):
     call = node(function, """
