@@ -10,16 +10,14 @@
 #include <time.h>
 
 #include "base/arena.h"
-#include "base/crypto.h"
 #include "base/mem.h"
 #include "guard/waf_priv.h"
 
 /*
  * A transaction of the library takes a millisecond or ten, so it runs on threads of the WAF
- * and nowhere else; one belongs to one thread at a time. The lock is that of the queue, and of
- * the map of rule sets, which is touched when routes change. A check goes to the queue by its
- * owner's loop and comes back by a message to it, so whether it runs and whether it was closed
- * are the loop's alone to know.
+ * and nowhere else; one belongs to one thread at a time. The lock is that of the queue. A check
+ * goes to the queue by its owner's loop and comes back by a message to it, so whether it runs and
+ * whether it was closed are the loop's alone to know.
  */
 enum work { WORK_REQUEST, WORK_ANSWER, WORK_END };
 
@@ -30,6 +28,7 @@ struct check {
     enum work work;
     struct waf *waf;
     struct waf_rules *rules;
+    struct waf_set *set; /* of the rules, when it began */
     struct loop *loop;
     void (*done)(struct waf_check *check);
     bool is_running, is_closed;
@@ -45,15 +44,12 @@ struct check {
 
 struct waf {
     ModSecurity *library;
-    char *folder;
-    char version[64];
-    pthread_mutex_t building; /* of who builds rules, for 100 ms; taken before the other */
+    struct waf_sets sets;
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct list queue;
     int queued, queue_max, thread_count;
     bool is_ending;
-    struct map rules; /* by what they say */
     pthread_t threads[WAF_THREADS_MAX];
 };
 
@@ -138,7 +134,7 @@ static const unsigned char *bytes(struct text text)
 
 static void inspect_request(struct check *check)
 {
-    Transaction *t = msc_new_transaction(check->waf->library, check->rules->set, check);
+    Transaction *t = msc_new_transaction(check->waf->library, check->set->library_set, check);
 
     check->transaction = t;
     msc_process_connection(t, check->client.at, check->client_port, "127.0.0.1", check->port);
@@ -178,6 +174,7 @@ static void check_free(struct check *check)
 {
     if (check->transaction)
         msc_transaction_cleanup(check->transaction);
+    waf_set_unref(check->set);
     waf_rules_unref(check->rules);
     arena_done(&check->arena);
     free(check);
@@ -293,15 +290,6 @@ static void copy_fields(struct check *check, const struct http_field *fields, si
                                                arena_copy(&check->arena, fields[i].value)};
 }
 
-static struct waf_rules *take_newest(struct waf *waf, struct waf_rules *rules)
-{
-    pthread_mutex_lock(&waf->lock);
-    struct waf_rules *newest = rules->newer ? rules->newer : rules;
-    atomic_fetch_add(&newest->refs, 1);
-    pthread_mutex_unlock(&waf->lock);
-    return newest;
-}
-
 struct waf_check *waf_check_request(struct waf *waf, const struct waf_rules *rules,
                                     const struct waf_request *request, struct loop *loop,
                                     void (*done)(struct waf_check *check))
@@ -309,7 +297,8 @@ struct waf_check *waf_check_request(struct waf *waf, const struct waf_rules *rul
     struct check *check = mem_new(struct check);
 
     check->waf = waf;
-    check->rules = take_newest(waf, (struct waf_rules *)(uintptr_t)rules);
+    check->rules = waf_rules_ref(rules);
+    check->set = waf_rules_set(check->rules);
     check->loop = loop;
     check->done = done;
     check->message.run = on_done;
@@ -358,215 +347,14 @@ void waf_check_close(struct waf_check *public)
 
 /* --- rule sets --- */
 
-static void rules_free(struct waf_rules *rules)
-{
-    if (rules->set)
-        msc_rules_cleanup(rules->set);
-    free(rules->key_copy);
-    free(rules->part);
-    waf_rules_unref(rules->newer);
-    free(rules);
-}
-
-/* "OWASP_CRS/4.25.0": 4 */
-static int rule_set_of(const char *version)
-{
-    const char *slash = strchr(version, '/');
-
-    return slash && slash[1] >= '0' && slash[1] <= '9' ? slash[1] - '0' : 4;
-}
-
-static struct waf_rules *rules_new(struct waf *waf, const struct waf_settings *settings)
-{
-    struct waf_rules *rules = mem_new(struct waf_rules);
-
-    rules->waf = waf;
-    atomic_store(&rules->refs, 1);
-    rules->mode = settings->mode;
-    rules->effort =
-        (struct waf_effort){(int)settings->paranoia, waf ? rule_set_of(waf->version) : 0};
-    rules->response = settings->response;
-    rules->limits = settings->limits;
-    return rules;
-}
-
-/* The library's text names the file and line of a rule; a route's own rules have no file. */
-static int load(struct waf_rules *rules, const char *text, struct error *err)
-{
-    const char *reason = NULL;
-
-    rules->set = msc_create_rules_set();
-    if (msc_rules_add(rules->set, text, &reason) >= 0)
-        return 0;
-    (void)error_set(err, ERROR_INVALID, "waf: the rules cannot be loaded: %.300s",
-                    reason ? reason : "");
-    free((char *)(uintptr_t)reason);
-    return -1;
-}
-
-/* What a file says may change, so two settings that name different ones stay apart. */
-static void make_key(const struct waf_settings *settings, struct text text, char ret[static 65])
-{
-    scoped(buffer_done) struct buffer key = {0};
-    uint8_t hash[SHA256_LEN];
-
-    buffer_add_format(&key, "%d %d %lld %lld %lld %lld %lld %lld %d\n", (int)settings->mode,
-                      (int)settings->response, (long long)settings->limits.response,
-                      (long long)settings->paranoia, (long long)settings->limits.bytes,
-                      (long long)settings->limits.arguments, (long long)settings->limits.depth,
-                      (long long)settings->limits.budget_ms, settings->limits.is_skipping);
-    buffer_add_text(&key, buffer_text(&settings->files));
-    buffer_add_text(&key, text);
-    crypto_sha256(buffer_text(&key), hash);
-    crypto_hex(hash, sizeof hash, ret);
-}
-
-static struct waf_rules *find(struct waf *waf, struct text key)
-{
-    pthread_mutex_lock(&waf->lock);
-    struct waf_rules *rules = map_find(&waf->rules, key);
-    if (rules)
-        atomic_fetch_add(&rules->refs, 1);
-    pthread_mutex_unlock(&waf->lock);
-    return rules;
-}
-
-/* With the lock of building: that of the queue is for moments. */
-static struct waf_rules *find_or_load(struct waf *waf, const struct waf_settings *settings,
-                                      const char *part, const struct buffer *text,
-                                      struct error *err)
-{
-    char key[65];
-
-    make_key(settings, buffer_text(text), key);
-    struct waf_rules *rules = find(waf, text_of(key));
-    if (rules)
-        return rules;
-    rules = rules_new(waf, settings);
-    if (load(rules, text->at, err) < 0) {
-        rules_free(rules);
-        return NULL;
-    }
-    rules->part = mem_strdup(part);
-    rules->key_copy = mem_strdup(key);
-    rules->key = text_of(rules->key_copy);
-    pthread_mutex_lock(&waf->lock);
-    (void)map_put(&waf->rules, rules->key, rules);
-    pthread_mutex_unlock(&waf->lock);
-    return rules;
-}
-
 struct waf_rules *waf_rules_compile(struct waf *waf, const json_t *part, struct error *err)
 {
-    struct waf_settings settings;
-    scoped(buffer_done) struct buffer text = {0};
-    struct waf_rules *rules = NULL;
-
-    if (waf_settings_read(part, &settings, err) < 0)
-        return NULL;
-    if (settings.mode == WAF_OFF) {
-        rules = rules_new(NULL, &settings);
-    } else if (!waf) {
-        (void)error_set(err, ERROR_INVALID, "waf: this daemon runs without its firewall");
-    } else if (waf_text_write(&settings, waf->folder, &text, err) == 0) {
-        scoped(free) char *source = json_dumps(part, JSON_SORT_KEYS | JSON_ENCODE_ANY);
-        pthread_mutex_lock(&waf->building);
-        rules = find_or_load(waf, &settings, source, &text, err);
-        pthread_mutex_unlock(&waf->building);
-    }
-    waf_settings_done(&settings);
-    return rules;
-}
-
-/* The last reference goes under the lock, so that nobody finds what is being freed. */
-void waf_rules_unref(struct waf_rules *rules)
-{
-    if (!rules)
-        return;
-    int refs = atomic_load(&rules->refs);
-    while (refs > 1)
-        if (atomic_compare_exchange_weak(&rules->refs, &refs, refs - 1))
-            return;
-    struct waf *waf = rules->waf;
-    if (!waf) {
-        if (atomic_fetch_sub(&rules->refs, 1) == 1)
-            rules_free(rules);
-        return;
-    }
-    pthread_mutex_lock(&waf->lock);
-    bool is_last = atomic_fetch_sub(&rules->refs, 1) == 1;
-    if (is_last && rules->part)
-        (void)map_remove(&waf->rules, rules->key);
-    pthread_mutex_unlock(&waf->lock);
-    if (is_last)
-        rules_free(rules);
-}
-
-/* --- reading again --- */
-
-static struct waf_rules *load_again(struct waf *waf, const char *part, struct error *err)
-{
-    scoped(json_decref) json_t *json = json_loads(part, JSON_DECODE_ANY, NULL);
-    scoped(buffer_done) struct buffer text = {0};
-    struct waf_settings settings;
-    struct waf_rules *rules = NULL;
-
-    if (waf_settings_read(json, &settings, err) < 0)
-        return NULL;
-    if (waf_text_write(&settings, waf->folder, &text, err) == 0) {
-        rules = rules_new(waf, &settings);
-        if (load(rules, text.at, err) < 0) {
-            rules_free(rules);
-            rules = NULL;
-        }
-    }
-    waf_settings_done(&settings);
-    return rules;
-}
-
-static int reload_one(struct waf *waf, struct waf_rules *rules, struct error *err)
-{
-    struct waf_rules *newer = load_again(waf, rules->part, err);
-
-    if (!newer)
-        return -1;
-    pthread_mutex_lock(&waf->lock);
-    struct waf_rules *old = rules->newer;
-    rules->newer = newer;
-    pthread_mutex_unlock(&waf->lock);
-    waf_rules_unref(old);
-    return 0;
-}
-
-/* All in use, counted. */
-static struct waf_rules **take_all(struct waf *waf, size_t *ret_count)
-{
-    struct map_cursor cursor = {0};
-    size_t count = 0;
-
-    pthread_mutex_lock(&waf->lock);
-    struct waf_rules **all = mem_zalloc((waf->rules.count + 1) * sizeof *all);
-    while (map_next(&waf->rules, &cursor)) {
-        all[count] = cursor.value;
-        atomic_fetch_add(&all[count++]->refs, 1);
-    }
-    pthread_mutex_unlock(&waf->lock);
-    *ret_count = count;
-    return all;
+    return waf_sets_compile(waf ? &waf->sets : NULL, part, err);
 }
 
 int waf_reload(struct waf *waf, json_t *faults)
 {
-    size_t count;
-    scoped(free) struct waf_rules **all = take_all(waf, &count);
-    struct error err;
-
-    for (size_t i = 0; i < count; i++) {
-        if (reload_one(waf, all[i], &err) < 0)
-            json_array_append_new(faults, json_string(err.text));
-        waf_rules_unref(all[i]);
-    }
-    return (int)count;
+    return waf_sets_reload(&waf->sets, faults);
 }
 
 /* --- the whole --- */
@@ -586,12 +374,10 @@ void waf_free(struct waf *waf)
     if (!waf)
         return;
     end_threads(waf);
-    map_done(&waf->rules);
+    waf_sets_done(&waf->sets);
     msc_cleanup(waf->library);
-    pthread_mutex_destroy(&waf->building);
     pthread_mutex_destroy(&waf->lock);
     pthread_cond_destroy(&waf->wake);
-    free(waf->folder);
     free(waf);
 }
 
@@ -607,16 +393,15 @@ struct waf *waf_new(const struct waf_options *options, struct error *err)
 {
     scoped(waf_free) struct waf *waf = mem_new(struct waf);
 
-    waf->folder = mem_strdup(options->folder ? options->folder : WAF_DEFAULT_FOLDER);
     waf->queue_max = options->queue_max;
-    pthread_mutex_init(&waf->building, NULL);
     pthread_mutex_init(&waf->lock, NULL);
     pthread_cond_init(&waf->wake, NULL);
     list_init(&waf->queue);
     waf->library = msc_init();
     msc_set_connector_info(waf->library, "evoke");
     msc_set_log_cb(waf->library, on_log);
-    if (waf_text_version(waf->folder, waf->version, err) < 0 ||
+    if (waf_sets_init(&waf->sets, options->folder ? options->folder : WAF_DEFAULT_FOLDER, err) <
+            0 ||
         start_threads(waf, options->threads, err) < 0)
         return NULL;
     return take(waf);
@@ -624,25 +409,5 @@ struct waf *waf_new(const struct waf_options *options, struct error *err)
 
 const char *waf_version(const struct waf *waf)
 {
-    return waf->version;
-}
-
-enum waf_mode waf_rules_mode(const struct waf_rules *rules)
-{
-    return rules->mode;
-}
-
-const struct waf_effort *waf_rules_effort(const struct waf_rules *rules)
-{
-    return &rules->effort;
-}
-
-enum waf_response waf_rules_response(const struct waf_rules *rules)
-{
-    return rules->response;
-}
-
-const struct waf_limits *waf_rules_limits(const struct waf_rules *rules)
-{
-    return &rules->limits;
+    return waf->sets.version;
 }

@@ -39,8 +39,9 @@ enum waf_response { WAF_RESPONSE_OFF, WAF_RESPONSE_HEAD, WAF_RESPONSE_BODY };
  *   {mode, paranoia: 1..4, threshold, exclude: [...], rules, rules-after,
  *    response: off|head|body, outbound-threshold,
  *    limits: {bytes, arguments, depth, budget, response}, oversize: refuse|skip}
- * Equal settings share one rule set (some 16 MB and 60 to 100 ms to build). Blocks meanwhile;
- * any thread. Immutable and counted. waf may be NULL: only "off" compiles then.
+ * The rule set (some 16 MB, 60 to 150 ms) is built for the first of them, all point into it, and
+ * equal settings are one. Blocks meanwhile; any thread. Immutable and counted. waf may be NULL:
+ * only "off" compiles then.
  */
 struct waf_rules;
 struct waf_rules *waf_rules_compile(struct waf *waf, const json_t *part, struct error *err);
@@ -94,9 +95,9 @@ void waf_check_answer(struct waf_check *check, int status, const struct http_fie
                       size_t count, struct text body);
 void waf_check_close(struct waf_check *check); /* NULL is fine */
 
-/* Reads the rule set's files and those of routes again, for every setting in use: requests that come
- * later are inspected by what is in them now. What cannot be loaded changes nothing. Blocks for
- * long; any thread. The number of settings, and each fault as a sentence into faults. */
+/* Reads the rule set's files and those of routes again, for every setting in use: requests that
+ * come later are inspected by what is in them now. What cannot be loaded stays as it was. Blocks
+ * for long; any thread. The number of settings, and each fault as a sentence into faults. */
 int waf_reload(struct waf *waf, json_t *faults);
 
 /* "waf-rules": what the rule set says of itself ("OWASP_CRS/3.3.4"); for logs and tests. */

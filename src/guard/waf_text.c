@@ -151,13 +151,8 @@ static void write_setup(const char *folder, struct buffer *out)
         buffer_add_format(out, "Include %s/REQUEST-900-EXCLUSION-RULES-BEFORE-CRS.conf\n", debian);
 }
 
-int waf_text_write(const struct waf_settings *settings, const char *folder, struct buffer *out,
-                   struct error *err)
+void waf_text_head(const struct waf_settings *settings, const char *folder, struct buffer *out)
 {
-    scoped(free) char *rules = NULL, *first = NULL;
-
-    if (find_rules(folder, &rules, &first, err) < 0)
-        return -1;
     buffer_add_format(out, "SecRuleEngine %s\nSecResponseBodyAccess %s\n",
                       settings->mode == WAF_BLOCK ? "On" : "DetectionOnly",
                       settings->response == WAF_RESPONSE_BODY ? "On" : "Off");
@@ -166,6 +161,14 @@ int waf_text_write(const struct waf_settings *settings, const char *folder, stru
     write_settings(settings, out);
     buffer_add_text(out, text_of(aws_text));
     buffer_add_text(out, buffer_text(&settings->before));
+}
+
+int waf_text_core(const char *folder, struct buffer *out, struct error *err)
+{
+    scoped(free) char *rules = NULL, *first = NULL;
+
+    if (find_rules(folder, &rules, &first, err) < 0)
+        return -1;
     buffer_add_format(out, "Include %s/*.conf\n", rules);
     /* The headers of a part have their end of line in this library, behind which the rule finds no
      * charset that it knows. */
@@ -177,6 +180,5 @@ int waf_text_write(const struct waf_settings *settings, const char *folder, stru
         is_file("/etc/modsecurity/crs", "RESPONSE-999-EXCLUSION-RULES-AFTER-CRS.conf"))
         buffer_add_literal(out, "Include /etc/modsecurity/crs/"
                                 "RESPONSE-999-EXCLUSION-RULES-AFTER-CRS.conf\n");
-    buffer_add_text(out, buffer_text(&settings->after));
     return 0;
 }

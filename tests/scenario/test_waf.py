@@ -142,16 +142,27 @@ def test_what_nobody_would_look_at_is_refused(walled, waf, says):
     assert says in str(refused.value)
 
 
-def test_routes_of_one_setting_share_their_rules(make_daemon):
-    """Built when they are deployed, and 16 MB each if they were built for each route."""
+OF_ONE_ROUTE = [lambda i: {"threshold": 6 + i}, lambda i: {"mode": "detect", "limits": {"bytes": 10000 + i}},
+                lambda i: {"exclude": [942100 + i]}, lambda i: {"paranoia": 1 + i % 4, "oversize": "skip"},
+                lambda i: {"rules": f"SecRule ARGS:pet \"@streq dog{i}\" \"id:1001,phase:2,deny,status:403\""}]
+
+
+def test_routes_share_the_rule_set_whatever_their_settings(make_daemon):
+    """Its rules take 16 MB, and would take as much for each route if they were built for each."""
     daemon = make_daemon()
     if "there is no firewall" in daemon.log_text():
         pytest.skip("built without libmodsecurity")
     deploy(daemon, "first", "block")
     before = daemon.cost()["rss_bytes"]
-    paths = [deploy(daemon, f"more{i}", "block") for i in range(8)]
+    for i in range(15):
+        deploy(daemon, f"more{i}", OF_ONE_ROUTE[i % 5](i))
+    # Read again, the old ones go.
+    for _ in range(6):
+        assert daemon.run("gateway", "reload").stdout.endswith("rule sets of the firewall: 16\n")
     grown = daemon.cost()["rss_bytes"] - before
-    assert daemon.get(paths[-1] + XSS)[0] == 403
+    # Every route goes by its own settings.
+    assert [daemon.get(path + XSS)[0] for path in ("/first", "/more0", "/more1", "/more2")] == [403, 403, 200, 403]
+    assert [daemon.get(f"/more{i}?pet=dog4")[0] for i in (4, 9)] == [403, 200]
     assert IS_SANITIZED or grown < 32 << 20, grown
 
 

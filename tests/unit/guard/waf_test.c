@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guard/waf.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "test.h"
 
@@ -120,7 +122,7 @@ static bool has_match(const struct waf_check *check, int64_t id)
 #define SQLI "1'%20OR%20'1'%3D'1%20UNION%20SELECT%20password%20FROM%20users--"
 #define JSON_SQLI "{\"a\":\"1' OR '1'='1 UNION SELECT password FROM users--\"}"
 
-#define PART(type)                                                                            \
+#define PART(type)                                                                                 \
     "--b\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Type: " type "\r\n\r\nhello\r\n" \
     "--b--\r\n"
 
@@ -233,6 +235,65 @@ TEST(equal_settings_share_their_rules)
     CHECK(status_of(&bench, b, "/a?q=" SQLI, NULL, NULL) == 403);
     waf_rules_unref(b);
     waf_rules_unref(c);
+    bench_close(&bench);
+}
+
+/* They are merged from what is compiled by itself, so a number may be there twice. */
+TEST(a_number_of_the_rule_set_is_not_for_a_route)
+{
+    struct bench bench = bench_open(1, 10);
+    struct error err = {0};
+
+    CHECK(!compile(&bench, "{\"rules\":\"SecRule ARGS x \\\"id:942100,phase:2,deny\\\"\"}", &err));
+    CHECK(strstr(err.text, "942100 is duplicated"));
+    CHECK(!compile(&bench, "{\"rules-after\":\"SecRule ARGS x \\\"id:942100,phase:2,deny\\\"\"}",
+                   &err));
+    CHECK(strstr(err.text, "942100 is duplicated"));
+    struct waf_rules *rules = rules_of(&bench, "\"block\"");
+    CHECK(status_of(&bench, rules, "/a?q=" SQLI, NULL, NULL) == 403);
+    waf_rules_unref(rules);
+    bench_close(&bench);
+}
+
+static void write_file(const char *path, const char *content)
+{
+    FILE *file = fopen(path, "we");
+
+    CHECK(file && fputs(content, file) >= 0);
+    (void)fclose(file);
+}
+
+#define RULE(word) "SecRule ARGS:word \"@streq " word "\" \"id:1001,phase:2,deny,status:403\"\n"
+
+/* Reading again changes what was compiled; compiling again goes by what the file says now. */
+TEST(a_file_of_rules_counts_as_it_was_read_last)
+{
+    char folder[] = "/tmp/evoke-waf-XXXXXX", path[64], part[128];
+    struct bench bench = bench_open(1, 10);
+    scoped(json_decref) json_t *faults = json_array();
+
+    CHECK(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/own.conf", folder);
+    (void)snprintf(part, sizeof part, "{\"rules\":\"%s\"}", path);
+    write_file(path, RULE("apple"));
+    struct waf_rules *rules = rules_of(&bench, part);
+    CHECK(status_of(&bench, rules, "/a?word=apple", NULL, NULL) == 403);
+    write_file(path, RULE("pear"));
+    CHECK(waf_reload(bench.waf, faults) == 1 && json_array_size(faults) == 0);
+    CHECK(status_of(&bench, rules, "/a?word=apple", NULL, NULL) == 0);
+    CHECK(status_of(&bench, rules, "/a?word=pear", NULL, NULL) == 403);
+    write_file(path, RULE("apple"));
+    struct waf_rules *again = rules_of(&bench, part);
+    CHECK(status_of(&bench, again, "/a?word=apple", NULL, NULL) == 403);
+    write_file(path, "SecRule nonsense\n");
+    CHECK(waf_reload(bench.waf, faults) == 1 && json_array_size(faults) == 1);
+    CHECK(status_of(&bench, again, "/a?word=apple", NULL, NULL) == 403);
+    (void)unlink(path);
+    CHECK(waf_reload(bench.waf, faults) == 1 && json_array_size(faults) == 2);
+    CHECK(status_of(&bench, again, "/a?word=apple", NULL, NULL) == 403);
+    (void)rmdir(folder);
+    waf_rules_unref(rules);
+    waf_rules_unref(again);
     bench_close(&bench);
 }
 
