@@ -3,7 +3,6 @@
 
 #include <stdbool.h>
 
-#include "base/mem.h"
 #include "base/path.h"
 #include "base/scoped.h"
 
@@ -293,14 +292,14 @@ int option_read_file(const struct option *options, void *object, const char *pat
     return 0;
 }
 
-static const char *value_name(const struct option *option)
+const char *option_value_name(const struct option *option)
 {
     return option->value_name ? option->value_name : value_names[option->type];
 }
 
 static int left_width(const struct option *option)
 {
-    return (int)(strlen(option->name) + strlen(value_name(option)) + 1);
+    return (int)(strlen(option->name) + strlen(option_value_name(option)) + 1);
 }
 
 void option_help(const struct option *options, struct buffer *out)
@@ -311,7 +310,7 @@ void option_help(const struct option *options, struct buffer *out)
         if (left_width(o) > width)
             width = left_width(o);
     for (const struct option *o = options; o->type != OPTION_END; o++) {
-        buffer_add_format(out, "  --%s %s%*s   %s", o->name, value_name(o), width - left_width(o),
+        buffer_add_format(out, "  --%s %s%*s   %s", o->name, option_value_name(o), width - left_width(o),
                           "", o->summary);
         if (o->default_value)
             buffer_add_format(out, " (default %s)", o->default_value);
@@ -334,7 +333,7 @@ void option_markdown(const struct option *options, struct buffer *out)
     buffer_add_literal(out, "| setting | value | default | meaning |\n|---|---|---|---|\n");
     for (const struct option *o = options; o->type != OPTION_END; o++) {
         buffer_add_format(out, "| `%s` | ", o->name);
-        add_cell(out, value_name(o));
+        add_cell(out, option_value_name(o));
         buffer_add_literal(out, " | ");
         if (o->default_value) {
             buffer_add_char(out, '`');

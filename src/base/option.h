@@ -30,9 +30,12 @@ struct option {
     size_t offset;             /* of the field in the object */
     const char *default_value; /* as text, or NULL: zero */
     int64_t min, max;          /* for numbers, in the field's unit; max 0: no limit */
-    const char *value_name;    /* for help: "HOST:PORT" */
+    const char *value_name;    /* for help: "HOST:PORT"; NULL: its type's, "": it stands alone */
     const char *summary;       /* one line, no full stop */
 };
+
+/* What help calls its value; "" for a bool of the command line that is true by being there. */
+const char *option_value_name(const struct option *option);
 
 /* Sets all defaults; what the fields held before is forgotten, not freed. They are
  * ours, so a bad one is an assertion failure. */

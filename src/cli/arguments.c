@@ -58,7 +58,7 @@ int arguments_width(const char *arg, const struct option *options, const struct 
     const struct option *row = find_row(options, argument.name);
     if (!row)
         row = find_row(more, argument.name);
-    return row && row->type != OPTION_BOOL && !text_is_set(argument.value) ? 2 : 1;
+    return row && *option_value_name(row) && !text_is_set(argument.value) ? 2 : 1;
 }
 
 static int fail_unknown(const struct arguments *arguments, struct text name, const char *arg,

@@ -65,11 +65,11 @@ static void add_cases(const struct command *const *commands, struct buffer *out)
 static void add_valued(const struct command *const *commands, struct buffer *out)
 {
     for (const struct option *o = session_options; o->type != OPTION_END; o++)
-        if (o->type != OPTION_BOOL)
+        if (*option_value_name(o))
             buffer_add_format(out, "--%s|", o->name);
     for (const struct command *const *c = commands; *c; c++)
         for (const struct option *o = (*c)->options; o && o->type != OPTION_END; o++)
-            if (o->type != OPTION_BOOL)
+            if (*option_value_name(o))
                 buffer_add_format(out, "--%s|", o->name);
     out->len--; /* the last bar */
 }

@@ -4,7 +4,6 @@
 #include "cli/arguments.h"
 #include "cli/call.h"
 #include "cli/cli_priv.h"
-#include "cli/lambda.h"
 #include "cli/output.h"
 #include "cli/table.h"
 
@@ -15,7 +14,7 @@ struct options {
 };
 
 static const struct option options[] = {
-    {"dead", OPTION_BOOL, offsetof(struct options, dead), "false", 0, 0, "true|false",
+    {"dead", OPTION_BOOL, offsetof(struct options, dead), NULL, 0, 0, "",
      "the dead letters of the function instead of the events that wait for it"},
     {0},
 };
@@ -26,7 +25,7 @@ static const char *path(struct session *session, const char *name, const char *r
 }
 
 static json_t *ask(struct session *session, const char *method, const char *where,
-                    struct error *err)
+                   struct error *err)
 {
     const struct call call = {.method = method, .path = where};
 

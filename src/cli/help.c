@@ -79,9 +79,8 @@ void help_of_all(const struct command *const *commands, struct buffer *out)
 static void add_options_markdown(const struct option *rows, struct buffer *out)
 {
     for (const struct option *o = rows; o->type != OPTION_END; o++) {
-        bool valued = !o->value_name || *o->value_name;
-        buffer_add_format(out, "- `--%s%s%s`: %s", o->name, valued ? " " : "",
-                          valued && o->value_name ? o->value_name : "", o->summary);
+        const char *value = option_value_name(o);
+        buffer_add_format(out, "- `--%s%s%s`: %s", o->name, *value ? " " : "", value, o->summary);
         if (o->default_value)
             buffer_add_format(out, " (default `%s`)", o->default_value);
         buffer_add_char(out, '\n');

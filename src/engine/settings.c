@@ -54,7 +54,7 @@ const struct option settings_options[] = {
     {"log-retention", OPTION_MILLIS, AT(log_retention_ms), "336h", HOUR_MS, 3653 * DAY_MS,
      "DURATION", "function logs whose last message is older are removed"},
     {"events-max-bytes", OPTION_BYTES, AT(events_max_bytes), "8G", 1 << 20, 0, "SIZE",
-     "events that may wait to be delivered, together; more are refused with 503"},
+     "events that may wait to be delivered, together; more are refused with 429"},
     {"cpu-min", OPTION_INT, AT(cpu_min_percent), "100", 1, 1000, "PERCENT",
      "share of one core that an instance of the smallest memory size may use"},
     {"trusted-proxies", OPTION_STRING, AT(trusted_proxies), NULL, 0, 0, "NETWORKS",

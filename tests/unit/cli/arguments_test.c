@@ -9,17 +9,18 @@
 struct settings {
     char *name;
     int64_t memory;
-    bool follow;
+    bool follow, wait;
 };
 
 static const struct option options[] = {
     {"name", OPTION_STRING, offsetof(struct settings, name), NULL, 0, 0, "NAME", "a name"},
     {"memory", OPTION_INT, offsetof(struct settings, memory), NULL, 128, 1024, "MB", "memory"},
     {"follow", OPTION_BOOL, offsetof(struct settings, follow), NULL, 0, 0, "", "follow"},
+    {"wait", OPTION_BOOL, offsetof(struct settings, wait), "true", 0, 0, "true|false", "wait"},
     {0},
 };
 
-#define ARGS_MAX 10
+#define ARGS_MAX 12
 
 /* A command line, ended by NULL, and what should become of it. */
 struct line {
@@ -48,6 +49,7 @@ TEST(words_and_options_may_be_mixed)
         {{"--name", "n", "a"}, "a"},
         {{"a", "--name=n", "b"}, "a|b"},
         {{"--follow", "a"}, "a"},
+        {{"--wait", "false", "a"}, "a"},
         {{"-f", "a", "--json"}, "a"},
         {{"a", "-"}, "a|-"},
         {{"--", "--name", "-f"}, "--name|-f"},
@@ -74,7 +76,7 @@ TEST(words_and_options_may_be_mixed)
 TEST(options_of_the_command_and_of_the_session_are_set)
 {
     static const struct line line = {
-        {"x", "--name=a=b", "--memory", "256", "-f", "--data", "/d", "--quiet"}, ""};
+        {"x", "--name=a=b", "--memory", "256", "-f", "--data", "/d", "--quiet", "--wait", "false"}, ""};
     struct session session;
     struct settings settings;
     scoped(arguments_done) struct arguments arguments = {0};
@@ -83,7 +85,7 @@ TEST(options_of_the_command_and_of_the_session_are_set)
     session_init(&session, NULL);
     CHECK(parse(&line, &session, &settings, &arguments, &err) == 0);
     CHECK_TEXT(text_of(settings.name), "a=b");
-    CHECK(settings.memory == 256 && settings.follow);
+    CHECK(settings.memory == 256 && settings.follow && !settings.wait);
     CHECK_TEXT(text_of(session.data), "/d");
     CHECK(!session.json && session.quiet);
     session_done(&session);
@@ -120,6 +122,7 @@ TEST(a_wrong_line_is_refused_with_its_reason)
         {{"--zzzzzz=1"}, "there is no option '--zzzzzz=1'"},
         {{"-x"}, "there is no option '-x'"},
         {{"a", "--name"}, "option '--name' needs a value"},
+        {{"a", "--wait"}, "option '--wait' needs a value"},
         {{"a", "--memory", "1"}, "option 'memory' must be 128 to 1024"},
         {{"a", "--memory=much"}, "option 'memory' must be a whole number"},
         {{"a", "--follow=maybe"}, "option 'follow' must be true or false"},
