@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/apigateway_priv.h"
 
-#include "base/mem.h"
-
 /*
  * A change of an API is made on a copy that shares with the stored document whatever stays:
  * the document, then the collection, then the part is copied when it is about to change.

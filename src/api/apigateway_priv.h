@@ -220,7 +220,6 @@ bool apigateway_take_tags(struct call *call, json_t *tags);
 /* --- rows --- */
 
 /* clang-format off */
-#define ROW_PATH(name) {PARAM_PATH, PARAM_STRING, name, name, true, 1, 512}
 #define ROW_TEXT(name, most) {PARAM_BODY, PARAM_STRING, name, name, .max = most}
 #define ROW_NEEDED(name, most)                                                                     \
     {PARAM_BODY, PARAM_STRING, name, name, .required = true, .min = 1, .max = most}

@@ -3,7 +3,6 @@
 
 #include "api/events_priv.h"
 #include "base/json.h"
-#include "base/mem.h"
 #include "router/condition.h"
 
 /*

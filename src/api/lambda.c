@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/lambda_priv.h"
 
-#include "base/clock.h"
 #include "base/mem.h"
 
 const struct param lambda_name_params[] = {ROW_QUALIFIER, ROW_NAMESPACED, {0}};

@@ -5,7 +5,6 @@
 #include "api/scheduler_manifest.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "http/uri.h"
 
 /* GetFunction, GetFunctionConfiguration, ListFunctions, UpdateFunctionConfiguration,
  * DeleteFunction, GetAccountSettings. */

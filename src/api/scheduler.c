@@ -2,7 +2,6 @@
 #include "api/scheduler_priv.h"
 
 #include "base/json.h"
-#include "base/mem.h"
 
 /* --- names --- */
 

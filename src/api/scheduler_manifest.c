@@ -4,7 +4,6 @@
 #include "api/scheduler_priv.h"
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/mem.h"
 
 /*
  * The schedule that function.yaml asks for is one like others, of the function's name, in a

@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/mem.h"
 #include "model/schedule.h"
 #include "model/zone.h"
 #include "source/schedule_target.h"

@@ -3,8 +3,6 @@
 
 #include "api/sqs_form.h"
 #include "base/clock.h"
-#include "base/mem.h"
-#include "http/uri.h"
 
 /*
  * Amazon SQS over the built-in queue. A client speaks JSON 1.0 or the older query protocol;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/sqs_priv.h"
 
-#include "base/clock.h"
-
 /* What becomes of received messages: DeleteMessage, ChangeMessageVisibility and their batches;
  * and PurgeQueue. */
 

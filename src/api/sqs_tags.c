@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/sqs_priv.h"
 
-#include "base/mem.h"
-
 /* Tags and permissions of a queue: parts of its document. On the control thread. */
 
 #define SQS_TAGS_MAX 50   /* SQS */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/sqs_priv.h"
 
-#include "base/mem.h"
-
 /*
  * Move tasks: StartMessageMoveTask, ListMessageMoveTasks, CancelMessageMoveTask. The control
  * thread checks the queues, the source's home loop has the task. A task's handle is the base64

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/scoped.h"
 #include "base/text.h"
 
 /*

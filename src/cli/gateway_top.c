@@ -6,8 +6,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "base/mem.h"
 #include "cli/call.h"
 #include "cli/output.h"
 #include "cli/table.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/arguments.h"
-#include "cli/call.h"
 #include "cli/cli_priv.h"
 #include "cli/lambda.h"
 #include "cli/output.h"

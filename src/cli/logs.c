@@ -3,7 +3,6 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
 #include "cli/arguments.h"
 #include "cli/call.h"
 #include "cli/cli_priv.h"

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/async_priv.h"
 
-#include "base/mem.h"
-
 /* What people do with events that wait: look at them, have them tried now, take them away. */
 
 static struct lane *lane_find(struct engine *engine, struct text name)

@@ -117,7 +117,7 @@ struct change {
     char *key;
     const struct function *before, *after; /* counted, may be NULL */
     const struct function *served;         /* by what is deleted; counted */
-    bool then_load, then_publish;
+    bool then_load;
     struct loop_message late; /* an early failure is told late */
     struct error err;
 };

@@ -11,8 +11,6 @@
 
 /* What the files of the engine share. */
 
-#define SHARDS_MAX VERSION_SHARDS_MAX
-
 /* --- counters a shard keeps; written by its thread, read by anyone --- */
 
 struct shard_counters {

@@ -57,7 +57,6 @@ struct h2_stream {
 
     struct buffer in; /* came while the application had paused */
     int64_t received, received_us, body_began_us;
-    int64_t unconsumed; /* of the stream's window */
 
     struct buffer out;
     enum writing writing;

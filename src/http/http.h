@@ -116,7 +116,7 @@ struct http_stream {
     struct sockaddr_storage peer; /* AF_UNSPEC for what is not TCP */
     uint16_t port;                /* that the client came to, 0: not TCP, or unknown */
     struct compress *compress;    /* private to compress.c */
-    const struct ssl_st *tls;     /* for tls_version() and others of tls.h; NULL: plain */
+    const struct ssl_st *tls;     /* for tls_client() and others of tls.h; NULL: plain */
     int64_t began_us;             /* monotonic: first byte of the head */
     int64_t body_max;             /* 413 above; the application may change it in on_request */
     int status;                   /* of the answer, 0 before; for the access log */

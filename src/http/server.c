@@ -242,11 +242,6 @@ void http_server_close(struct http_server *server)
     server_closed_one(server, false);
 }
 
-int http_server_connections(const struct http_server *server)
-{
-    return server->connection_count;
-}
-
 static bool parse_address(struct text address, struct sockaddr_storage *ret, socklen_t *ret_len)
 {
     size_t colon = address.len;

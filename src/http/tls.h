@@ -47,8 +47,6 @@ struct ssl_st;
 /* The name that the client asked for, if that name has clients of its own and this is one of them;
  * else TEXT_NONE. */
 struct text tls_proven_name(const struct ssl_st *ssl);
-const char *tls_version(const struct ssl_st *ssl); /* "TLSv1.3" */
-const char *tls_cipher(const struct ssl_st *ssl);  /* "TLS_AES_256_GCM_SHA384" */
 
 /* The certificate that the client proved to have; in the forms AWS's events show. */
 struct tls_client {

@@ -5,16 +5,6 @@
 
 #include "http/tls.h"
 
-const char *tls_version(const struct ssl_st *ssl)
-{
-    return SSL_get_version(ssl);
-}
-
-const char *tls_cipher(const struct ssl_st *ssl)
-{
-    return SSL_get_cipher_name(ssl);
-}
-
 /* What was written since, into the arena. */
 static struct text drain(BIO *bio, struct arena *arena)
 {

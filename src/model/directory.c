@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/directory.h"
 
-#include "base/mem.h"
-
 /* Maps hold plain pointers; what they point to is only read. */
 static void *value_of(const struct function *function)
 {

@@ -39,7 +39,6 @@
 
 /* Configuration */
 #define LIMIT_FUNCTION_NAME 64      /* Lambda */
-#define LIMIT_FUNCTION_ARN 170      /* Lambda: any form of FunctionName in a request */
 #define LIMIT_HANDLER 128           /* Lambda */
 #define LIMIT_DESCRIPTION 256       /* Lambda */
 #define LIMIT_ENVIRONMENT_BYTES 4096 /* Lambda: all names and values, as JSON */
@@ -62,7 +61,6 @@
 /* Instances */
 #define LIMIT_PROCESSES 1024        /* Lambda: processes and threads */
 #define LIMIT_INIT_MS 10000         /* Lambda: initialisation */
-#define LIMIT_CONCURRENCY 1000      /* Lambda: an account's default */
 #define LIMIT_METRICS_FUNCTIONS 200 /* with measures of their own: 22 lines each */
 #define LIMIT_LOG_LINE (256 << 10)  /* bytes of one log message; CloudWatch's event size */
 

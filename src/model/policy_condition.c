@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "base/civil.h"
-#include "base/crypto.h"
 
 /* The Condition of a statement: operators over what is known of the request. */
 

@@ -55,6 +55,3 @@ void shape_report_add(struct shape_report *report, struct text at, const char *f
 /* Puts the defaults of members that are not there into value, at any depth, as long as they
  * are not more than LIMIT_SHAPE_FILL bytes together. Whether anything was. */
 bool shape_fill(const struct shape *shape, json_t *value);
-
-/* Whether the shape takes that kind of value at its top ("integer", "array", ...). */
-bool shape_takes(const struct shape *shape, const char *type);

@@ -706,15 +706,3 @@ bool shape_check(const struct shape *shape, const json_t *value, struct shape_re
         shape_report_add(report, TEXT(""), "is too complex to be checked");
     return fits;
 }
-
-bool shape_takes(const struct shape *shape, const char *type)
-{
-    const struct shape_node *node = shape->root;
-
-    for (int i = 0; node->ref && i < LIMIT_SHAPE_DEPTH; i++)
-        node = node->ref;
-    for (size_t i = 0; i < SHAPE_TYPES; i++)
-        if (strcmp(shape_types[i].name, type) == 0)
-            return !node->types || (node->types & shape_types[i].type) == shape_types[i].type;
-    return false;
-}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "openapi/openapi.h"
 
-#include "base/arena.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "model/route_key.h"

@@ -63,11 +63,6 @@ void *environment_owner(const struct environment *environment)
     return environment->owner;
 }
 
-pid_t environment_pid(const struct environment *environment)
-{
-    return environment->pid;
-}
-
 size_t environment_load(const struct environment *environment)
 {
     return environment->event_count;

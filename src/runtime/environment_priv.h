@@ -39,7 +39,7 @@ struct api_side {
     struct invocation *delivered; /* given out, its answer still to come */
     struct invocation *answering; /* its answer is arriving */
     bool answered;                /* `answering` is complete; a ring's slot is still open */
-    bool answered_error, answered_stream;
+    bool answered_error;
     char error_type[128];
 };
 

@@ -85,7 +85,6 @@ struct environment_options {
 struct environment *environment_start(struct launcher *launcher,
                                       const struct environment_options *options);
 void *environment_owner(const struct environment *environment);
-pid_t environment_pid(const struct environment *environment); /* 0 before it runs */
 
 /* 0: it takes no event of so many bytes now. By the ring the number of free slots; whether
  * there is place for the next one, only the next call tells. */

@@ -5,7 +5,6 @@
 #include "base/crypto.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "store/function_event.h"
 #include "store/queue_message.h"
 

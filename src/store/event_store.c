@@ -2,7 +2,6 @@
 #include "store/event_store_priv.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/path.h"
 

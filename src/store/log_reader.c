@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "base/mem.h"
 #include "model/limits.h"
 #include "store/log_store_priv.h"
 

@@ -119,9 +119,8 @@ TEST(old_versions_are_refused)
         SSL_set_max_proto_version(pair.client, cases[i].version);
         CHECK_MSG(pair_shake(&pair) == cases[i].want, "version %x", (unsigned)cases[i].version);
         if (cases[i].want)
-            CHECK_TEXT(text_of(tls_version(pair.wire.ssl)),
+            CHECK_TEXT(text_of(SSL_get_version(pair.wire.ssl)),
                        cases[i].version == TLS1_3_VERSION ? "TLSv1.3" : "TLSv1.2");
-        CHECK(!cases[i].want || strlen(tls_cipher(pair.wire.ssl)) > 10);
         pair_close(&pair);
     }
     tls_unref(tls);
