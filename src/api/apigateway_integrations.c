@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/apigateway_priv.h"
-#include "gateway/service.h"
+#include "gateway/http_api.h"
 
 /* CreateIntegration, GetIntegration, GetIntegrations, UpdateIntegration, DeleteIntegration. */
 
@@ -102,22 +102,6 @@ static bool is_http_url(struct text uri)
     return text_starts(uri, TEXT("http://")) || text_starts(uri, TEXT("https://"));
 }
 
-/* Those of what Evoke has not are kept as they are. */
-static bool check_parameters(struct call *call, const json_t *integration)
-{
-    struct text subtype = json_text(integration, "integrationSubtype");
-    struct error err;
-
-    if (!service_is_served(subtype))
-        return true;
-    scoped(service_free) struct service_integration *service =
-        service_compile(subtype, json_object_get(integration, "requestParameters"),
-                        call->api->region, &err);
-    if (!service)
-        apigateway_fail(call, "%s", err.text);
-    return service != NULL;
-}
-
 static bool check_service(struct call *call, const json_t *integration)
 {
     struct text version = json_text(integration, "payloadFormatVersion");
@@ -131,7 +115,7 @@ static bool check_service(struct call *call, const json_t *integration)
                               "must be 1.0");
         return false;
     }
-    return check_parameters(call, integration);
+    return true;
 }
 
 static bool check_function(struct call *call, const json_t *integration, bool is_websocket)
@@ -219,6 +203,19 @@ static bool check_type(struct apigateway_edit *edit, const json_t *integration, 
     return text_equal(type, TEXT("AWS")) || check_function(edit->call, integration, is_websocket);
 }
 
+/* Its mappings and templates, and whether Evoke has what it leads to. */
+static bool check_served(struct apigateway_edit *edit, const json_t *integration)
+{
+    enum api_protocol protocol =
+        apigateway_is_websocket(edit->document) ? API_WEBSOCKET : API_HTTP;
+    struct error err;
+
+    if (api_integration_check(integration, protocol, edit->call->api->region, &err) == 0)
+        return true;
+    apigateway_fail(edit->call, "%s", err.text);
+    return false;
+}
+
 static void set_default(json_t *integration, const char *name, const char *value)
 {
     if (!json_object_get(integration, name))
@@ -252,7 +249,7 @@ static bool complete(struct apigateway_edit *edit, const json_t *before, json_t 
     return merge_parameters(edit->call, integration) && check_connection(edit->call, integration) &&
            check_timeout(edit->call, integration,
                          is_websocket ? TIMEOUT_WEBSOCKET_MS : TIMEOUT_HTTP_MS) &&
-           check_type(edit, integration, type);
+           check_type(edit, integration, type) && check_served(edit, integration);
 }
 
 static bool may_delete(struct apigateway_edit *edit, struct text id)

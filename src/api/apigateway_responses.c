@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/apigateway_priv.h"
+#include "gateway/socket_template.h"
 
 /* The responses of routes and of integrations: WebSocket APIs have them. */
 
@@ -89,12 +90,18 @@ static const char *const integration_members[] = {
     "contentHandlingStrategy", "integrationResponseKey",      "responseParameters",
     "responseTemplates",       "templateSelectionExpression", NULL};
 
-/* "$default" or a regular expression between slashes. */
 static bool complete_integration(struct apigateway_edit *edit, const json_t *before,
                                  json_t *response)
 {
-    return check_key(edit, response, "integrationResponses", "integrationResponseId",
-                     "integrationResponseKey");
+    struct error err;
+
+    if (!check_key(edit, response, "integrationResponses", "integrationResponseId",
+                   "integrationResponseKey"))
+        return false;
+    if (socket_response_check(response, &err) == 0)
+        return true;
+    apigateway_fail(edit->call, "%s", err.text);
+    return false;
 }
 
 static const struct apigateway_part integration_response_part = {

@@ -31,6 +31,7 @@ struct gateway *gateway_new(const struct gateway_options *options)
     if (options->sockets)
         options->sockets->shards[options->shard] = (struct socket_shard){options->loop, gateway};
     list_init(&gateway->postings);
+    list_init(&gateway->unheard);
     gateway->authorizing = authorizing_new(options->loop, options->invoker, options->directory,
                                            options->upstreams);
     gateway->client = client_new(options->loop);
@@ -58,6 +59,7 @@ void gateway_free(struct gateway *gateway)
         return;
     events_done(gateway);
     map_done(&gateway->open_sockets);
+    socket_calls_done(gateway);
     client_free(gateway->client);
     while (map_next(&gateway->stage_logs, &cursor))
         log_stream_close(cursor.value);

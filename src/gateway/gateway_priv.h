@@ -11,6 +11,7 @@
 #include "gateway/gateway.h"
 #include "gateway/http_apis.h"
 #include "gateway/mapping.h"
+#include "http/client.h"
 #include "http/compress.h"
 #include "http/sigv4.h"
 #include "http/tls.h"
@@ -33,6 +34,7 @@ struct gateway {
     struct list postings;           /* of events, to use again */
     int posting_count;
     struct map open_sockets; /* connection id -> struct socket, of this shard */
+    struct list unheard;     /* struct socket_call, whose client is gone */
     int64_t time_s;          /* what time holds */
     char time[32];           /* now, as the common log format has it */
     /* For the answer being given: used and left before the next. */
@@ -429,6 +431,24 @@ enum stage_verdict integration_function(struct exchange *exchange);
 enum stage_verdict integration_http(struct exchange *exchange);
 enum stage_verdict integration_service(struct exchange *exchange);
 enum stage_verdict socket_connect(struct exchange *exchange); /* of a WebSocket API */
+
+/* Parts of integration_http() that messages of WebSocket APIs use too. */
+
+/* pattern with what fill() writes for each "{name}" in it. */
+typedef void relay_fill_f(const void *arg, struct text name, struct buffer *url);
+void relay_fill(struct text pattern, relay_fill_f *fill, const void *arg, struct buffer *url);
+/* What is about the connection is not for the next one. */
+void relay_add_fields(const struct exchange *exchange, const struct http_request *request,
+                      struct client_call *call);
+void relay_add_forwarded(const struct exchange *exchange, struct client_call *call,
+                         struct arena *arena);
+#define RELAY_ANSWER_MAX (10 << 20) /* bytes. API Gateway: of an HTTP API's answer */
+/* False: it is none that can be passed on. answer->fields is gateway->fields; their texts and the
+ * body stand in the call. */
+bool relay_read_answer(const struct client_call *call, struct gateway *gateway, struct arena *arena,
+                       struct answer *answer);
+void relay_warn_refused(struct gateway *gateway, const char *api_id, const char *uri);
+
 /* The function that an API's integration leads to; NULL: another kind of integration, or none, or
  * the function is not there. */
 const struct function *integration_called(const struct gateway_options *options,

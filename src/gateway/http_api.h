@@ -27,13 +27,17 @@
  */
 struct access_format;
 struct service_integration;
+struct socket_mapping;
+struct socket_responses;
+struct socket_templates;
 
 enum api_protocol { API_HTTP, API_WEBSOCKET };
 
 enum integration_kind {
     INTEGRATION_FUNCTION,
-    INTEGRATION_HTTP,     /* of an HTTP API: the request goes on to a URL */
-    INTEGRATION_SERVICE,  /* likewise: an action of a service */
+    INTEGRATION_HTTP,     /* the request goes on to a URL */
+    INTEGRATION_SERVICE,  /* an action of a service */
+    INTEGRATION_MOCK,     /* of a WebSocket API: the gateway answers */
     INTEGRATION_UNSERVED, /* something Evoke has not: its requests get a 501 */
 };
 
@@ -49,6 +53,12 @@ struct api_integration {
     char *server_name; /* that TLS asks for instead of the URL's; NULL: none */
     /* INTEGRATION_SERVICE */
     struct service_integration *service;
+    bool is_whole; /* the message itself is the action's input */
+    /* Of a WebSocket API */
+    bool is_custom; /* no proxy: the message itself is sent, and templates hold */
+    struct socket_mapping *socket_mapping;
+    struct socket_templates *templates; /* NULL: a proxy */
+    struct socket_responses *responses; /* likewise */
     struct mapping *request_mapping; /* NULL: none */
     struct api_response_mapping {
         int status; /* of the integration's answer */
@@ -124,6 +134,11 @@ struct http_api *http_api_compile(const json_t *bundle, struct text account, str
 struct http_api *http_api_ref(struct http_api *api);
 void http_api_unref(struct http_api *api); /* NULL does nothing */
 DEFINE_SCOPED(struct http_api *, http_api_unref)
+
+/* Whether an Integration can be served as far as it can be told before it is deployed: its mappings,
+ * templates, and what service it names. */
+int api_integration_check(const json_t *document, enum api_protocol protocol, struct text region,
+                          struct error *err);
 
 /* A stage's accessLogSettings, checked: the name of the log group, and what its lines look like. */
 int api_log_settings(const json_t *settings, struct text *ret_group,

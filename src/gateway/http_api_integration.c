@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "gateway/http_api_priv.h"
 #include "gateway/service.h"
+#include "gateway/socket_mapping.h"
+#include "gateway/socket_template.h"
 
 #define TIMEOUT_MS_MAX 30000 /* API Gateway: of an HTTP API's integration; also when not given */
 #define VARIABLE TEXT("${stageVariables.")
@@ -67,21 +69,42 @@ static bool is_url(struct text uri)
     return text_starts(uri, TEXT("http://")) || text_starts(uri, TEXT("https://"));
 }
 
-static enum integration_kind kind_of(struct api_integration *integration,
-                                     const struct http_api *api, const json_t *document)
+/* "arn:aws:apigateway:REGION:SERVICE:action/ACTION": the subtype that is it; TEXT_NONE. */
+static struct text action_subtype(struct text uri)
+{
+    struct text parts[6] = {0};
+    size_t count = 0;
+
+    while (count < COUNT_OF(parts) && text_split(&uri, ':', &parts[count]))
+        count++;
+    if (count < 6 || uri.len > 0 || !text_equal(parts[0], TEXT("arn")) ||
+        !text_equal(parts[2], TEXT("apigateway")) || !text_starts(parts[5], TEXT("action/")))
+        return TEXT_NONE;
+    return service_subtype(parts[4], text_skip(parts[5], sizeof "action/" - 1));
+}
+
+static struct text subtype_of(const struct api_integration *integration, const json_t *document)
 {
     struct text type = json_text(document, "integrationType");
 
-    if (text_equal(type, TEXT("AWS_PROXY")) &&
-        !text_is_set(json_text(document, "integrationSubtype")) && read_function(integration))
-        return INTEGRATION_FUNCTION;
-    if (text_equal(type, TEXT("HTTP_PROXY")) && api->protocol == API_HTTP &&
-        is_url(text_of(integration->uri)))
-        return INTEGRATION_HTTP;
-    if (text_equal(type, TEXT("AWS_PROXY")) && api->protocol == API_HTTP &&
-        service_is_served(json_text(document, "integrationSubtype")))
+    return text_equal(type, TEXT("AWS")) ? action_subtype(text_of(integration->uri))
+                                         : json_text(document, "integrationSubtype");
+}
+
+/* Without a subtype, AWS and AWS_PROXY are a function. */
+static enum integration_kind kind_of(struct api_integration *integration, const json_t *document)
+{
+    struct text type = json_text(document, "integrationType");
+
+    if (text_equal(type, TEXT("MOCK")))
+        return INTEGRATION_MOCK;
+    if (text_starts(type, TEXT("HTTP")))
+        return is_url(text_of(integration->uri)) ? INTEGRATION_HTTP : INTEGRATION_UNSERVED;
+    if (service_is_served(subtype_of(integration, document)))
         return INTEGRATION_SERVICE;
-    return INTEGRATION_UNSERVED;
+    return !text_is_set(json_text(document, "integrationSubtype")) && read_function(integration)
+               ? INTEGRATION_FUNCTION
+               : INTEGRATION_UNSERVED;
 }
 
 static int compile_response_mappings(struct api_integration *integration, const json_t *all,
@@ -122,6 +145,57 @@ static int compile_mappings(struct api_integration *integration, const json_t *d
                                      err);
 }
 
+/* Of an AWS integration they stand in the query; without any, the message is the input. */
+static int compile_service(struct api_integration *integration, const json_t *document,
+                           struct text region, struct error *err)
+{
+    const json_t *parameters = json_object_get(document, "requestParameters");
+    struct text subtype = subtype_of(integration, document);
+    scoped(json_decref) json_t *own = NULL;
+
+    integration->is_whole = integration->is_custom && json_object_size(parameters) == 0;
+    if (integration->is_whole) {
+        integration->service = service_whole(subtype);
+        return 0;
+    }
+    if (integration->is_custom && !(own = socket_mapping_parameters(parameters, err)))
+        return -1;
+    integration->service = service_compile(subtype, own ? own : parameters, region, err);
+    return integration->service ? 0 : -1;
+}
+
+/* What integrations of WebSocket APIs have instead of mappings. */
+static int compile_socket(struct api_integration *integration, const json_t *document,
+                          struct error *err)
+{
+    size_t count = json_object_size(json_object_get(document, "requestParameters"));
+
+    if (count > 0 &&
+        (integration->kind == INTEGRATION_FUNCTION || integration->kind == INTEGRATION_MOCK))
+        return error_set(err, ERROR_INVALID,
+                         "requestParameters of WebSocket APIs are for HTTP and HTTP_PROXY "
+                         "integrations and for actions of services");
+    if (integration->is_custom || integration->kind == INTEGRATION_MOCK) {
+        integration->templates = socket_templates_compile(document, err);
+        if (!integration->templates)
+            return -1;
+    }
+    if (integration->kind != INTEGRATION_HTTP)
+        return 0;
+    integration->socket_mapping =
+        socket_mapping_compile(json_object_get(document, "requestParameters"), err);
+    return integration->socket_mapping ? 0 : -1;
+}
+
+int api_integration_respond(struct api_integration *integration, const json_t *responses,
+                            struct error *err)
+{
+    if (!integration->templates)
+        return 0;
+    integration->responses = socket_responses_compile(responses, text_of(integration->id), err);
+    return integration->responses ? 0 : -1;
+}
+
 int api_integration_compile(struct api_integration *integration, const struct http_api *api,
                             const struct api_stage *stage, const json_t *document,
                             struct error *err)
@@ -129,6 +203,7 @@ int api_integration_compile(struct api_integration *integration, const struct ht
     struct text server_name =
         json_text(json_object_get(document, "tlsConfig"), "serverNameToVerify");
     int64_t timeout_ms = json_int(document, "timeoutInMillis", TIMEOUT_MS_MAX);
+    struct text type = json_text(document, "integrationType");
 
     integration->document = json_incref((json_t *)(uintptr_t)document);
     integration->id = text_dup(json_text(document, "integrationId"));
@@ -139,15 +214,49 @@ int api_integration_compile(struct api_integration *integration, const struct ht
     integration->timeout_ms = timeout_ms < TIMEOUT_MS_MAX ? timeout_ms : TIMEOUT_MS_MAX;
     integration->has_credentials = json_text(document, "credentialsArn").len > 0;
     integration->server_name = server_name.len > 0 ? text_dup(server_name) : NULL;
-    integration->kind = kind_of(integration, api, document);
-    if (integration->kind == INTEGRATION_SERVICE) {
-        integration->service = service_compile(json_text(document, "integrationSubtype"),
-                                               json_object_get(document, "requestParameters"),
-                                               text_of(api->region), err);
-        if (!integration->service)
-            return -1;
-    }
-    return compile_mappings(integration, document, err);
+    integration->is_custom = text_equal(type, TEXT("AWS")) || text_equal(type, TEXT("HTTP"));
+    integration->kind = kind_of(integration, document);
+    if (integration->kind == INTEGRATION_SERVICE &&
+        compile_service(integration, document, text_of(api->region), err) < 0)
+        return -1;
+    return api->protocol == API_WEBSOCKET ? compile_socket(integration, document, err)
+                                          : compile_mappings(integration, document, err);
+}
+
+/* Stage variables are not known yet, so an address with one in it may be anything. */
+static int check_served(const struct api_integration *integration, const json_t *document,
+                        struct error *err)
+{
+    struct text subtype = json_text(document, "integrationSubtype");
+    struct text uri = json_text(document, "integrationUri");
+
+    if (integration->kind != INTEGRATION_UNSERVED || text_find_text(uri, VARIABLE) < uri.len)
+        return 0;
+    if (text_is_set(subtype))
+        return service_refuse(subtype, err);
+    if (!text_equal(json_text(document, "integrationType"), TEXT("AWS")))
+        return 0;
+    return error_set(err, ERROR_INVALID,
+                     "integrationUri '%.*s': an AWS integration has the ARN of a function, "
+                     "arn:aws:apigateway:REGION:events:action/PutEvents, or "
+                     "arn:aws:apigateway:REGION:sqs:action/SendMessage (ReceiveMessage, "
+                     "DeleteMessage, PurgeQueue): Evoke serves no others",
+                     TEXT_ARG(uri));
+}
+
+int api_integration_check(const json_t *document, enum api_protocol protocol, struct text region,
+                          struct error *err)
+{
+    scoped(free) char *name = text_dup(region);
+    const struct http_api api = {.protocol = protocol, .region = name};
+    const struct api_stage stage = {.name = (char[]){""}};
+    struct api_integration integration = {0};
+    int result = api_integration_compile(&integration, &api, &stage, document, err);
+
+    if (result == 0)
+        result = check_served(&integration, document, err);
+    api_integration_done(&integration);
+    return result;
 }
 
 void api_integration_done(struct api_integration *integration)
@@ -161,6 +270,9 @@ void api_integration_done(struct api_integration *integration)
     free(integration->qualifier);
     free(integration->server_name);
     service_free(integration->service);
+    socket_mapping_free(integration->socket_mapping);
+    socket_templates_free(integration->templates);
+    socket_responses_free(integration->responses);
     mapping_free(integration->request_mapping);
     for (size_t i = 0; i < integration->response_mapping_count; i++)
         mapping_free(integration->response_mappings[i].mapping);

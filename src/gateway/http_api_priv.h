@@ -20,4 +20,7 @@ char *api_stage_fill_in(const struct api_stage *stage, struct text text);
 int api_integration_compile(struct api_integration *integration, const struct http_api *api,
                             const struct api_stage *stage, const json_t *document,
                             struct error *err);
+/* Of a WebSocket API: those of its IntegrationResponses that are this one's. */
+int api_integration_respond(struct api_integration *integration, const json_t *responses,
+                            struct error *err);
 void api_integration_done(struct api_integration *integration);

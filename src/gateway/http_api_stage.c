@@ -188,16 +188,18 @@ static int compile_log(struct api_stage *stage, const json_t *document, struct e
 }
 
 static int compile_integrations(struct api_stage *stage, const struct http_api *api,
-                                const json_t *list, struct error *err)
+                                const json_t *deployed, struct error *err)
 {
-    const json_t *document;
+    const json_t *list = json_object_get(deployed, "integrations"), *document;
+    const json_t *responses = json_object_get(deployed, "integrationResponses");
     size_t index;
 
     stage->integrations = mem_zalloc((json_array_size(list) + 1) * sizeof *stage->integrations);
     json_array_foreach(list, index, document)
     {
         stage->integration_count = index + 1;
-        if (api_integration_compile(&stage->integrations[index], api, stage, document, err) < 0)
+        if (api_integration_compile(&stage->integrations[index], api, stage, document, err) < 0 ||
+            api_integration_respond(&stage->integrations[index], responses, err) < 0)
             return -1;
     }
     return 0;
@@ -268,7 +270,7 @@ int api_stage_compile(struct api_stage *stage, const struct http_api *api, const
     stage->document = document;
     read_variables(stage, document);
     if (compile_log(stage, document, err) < 0 ||
-        compile_integrations(stage, api, json_object_get(deployed, "integrations"), err) < 0 ||
+        compile_integrations(stage, api, deployed, err) < 0 ||
         compile_authorizers(stage, api, json_object_get(deployed, "authorizers"), err) < 0)
         return -1;
     return compile_routes(stage, api, json_object_get(deployed, "routes"), err);

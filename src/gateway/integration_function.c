@@ -196,6 +196,7 @@ enum stage_verdict stage_integration(struct exchange *exchange)
         return integration_http(exchange);
     case INTEGRATION_SERVICE:
         return integration_service(exchange);
+    case INTEGRATION_MOCK: /* of WebSocket APIs only */
     case INTEGRATION_UNSERVED:
         break;
     }

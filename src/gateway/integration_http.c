@@ -4,7 +4,6 @@
 #include "gateway/gateway_priv.h"
 #include "guard/guard.h"
 #include "guard/limits.h"
-#include "http/client.h"
 #include "http/uri.h"
 
 /*
@@ -13,7 +12,6 @@
  * fails half-way can still become an error.
  */
 
-#define ANSWER_BYTES_MAX (10 << 20)   /* API Gateway: of an HTTP API's answer */
 #define WARN_EVERY_US (60 * 1000000ll) /* of addresses that were refused */
 
 struct relay {
@@ -33,24 +31,30 @@ static struct text parameter(const struct route *route, struct text name)
 
 /* A parameter of the rest of a path keeps its slashes; what is no parameter of the route is
  * nothing. */
-static void add_parameter(const struct route *route, struct text name, struct buffer *url)
+static void add_parameter(const void *arg, struct text name, struct buffer *url)
 {
+    const struct route *route = arg;
     scoped(free) char *greedy = mem_format("{%.*s+}", TEXT_ARG(name));
     bool keeps_slashes = text_ends(route->matched->path, text_of(greedy));
 
     uri_encode(url, parameter(route, name), keeps_slashes);
 }
 
-static void add_filled(const struct route *route, struct text pattern, struct buffer *url)
+void relay_fill(struct text pattern, relay_fill_f *fill, const void *arg, struct buffer *url)
 {
     while (pattern.len > 0) {
         size_t open = text_find(pattern, '{');
         size_t close = open + text_find(text_skip(pattern, open), '}');
         buffer_add_text(url, text_slice(pattern, 0, open));
         if (close < pattern.len)
-            add_parameter(route, text_slice(pattern, open + 1, close), url);
+            fill(arg, text_slice(pattern, open + 1, close), url);
         pattern = text_skip(pattern, close + 1);
     }
+}
+
+static void add_filled(const struct route *route, struct text pattern, struct buffer *url)
+{
+    relay_fill(pattern, add_parameter, route, url);
 }
 
 /* A mapped path may be encoded already, and what must not stand in one is. */
@@ -102,14 +106,15 @@ static const char *make_url(const struct exchange *exchange, struct text path, s
 /* --- the head --- */
 
 /* RFC 7239: by what address, for whom, what they asked for. */
-static void add_forwarded(const struct exchange *exchange, struct client_call *call)
+void relay_add_forwarded(const struct exchange *exchange, struct client_call *call,
+                         struct arena *arena)
 {
     const struct http_stream *stream = exchange->stream;
     bool is_v6 = text_contains(text_of(exchange->source_ip), ':');
 
     client_append_header(
         call, TEXT("Forwarded"),
-        text_of(arena_format(&exchange->stream->arena, "by=_evoke;for=%s%s%s;host=\"%.*s\";proto=%s",
+        text_of(arena_format(arena, "by=_evoke;for=%s%s%s;host=\"%.*s\";proto=%s",
                              is_v6 ? "\"[" : "", exchange->source_ip, is_v6 ? "]\"" : "",
                              TEXT_ARG(stream->request.host), exchange->from.is_secure ? "https" : "http")));
     client_append_header(call, TEXT("Via"), TEXT("HTTP/1.1 AmazonAPIGateway"));
@@ -129,15 +134,12 @@ static void add_trace(const struct exchange *exchange, struct client_call *call)
         client_append_header(call, TEXT("tracestate"), context.state);
 }
 
-/* What is about the connection is not for the next one. */
-static void add_fields(const struct exchange *exchange, const struct http_request *request,
-                       struct client_call *call)
+void relay_add_fields(const struct exchange *exchange, const struct http_request *request,
+                      struct client_call *call)
 {
     struct text connection = http_header(&exchange->stream->request, TEXT("connection"));
     struct text cookies = event_cookies(request, &exchange->stream->arena);
 
-    if (request->host.at != exchange->stream->request.host.at)
-        client_append_header(call, TEXT("Host"), request->host);
     for (size_t i = 0; i < request->field_count; i++) {
         const struct http_field *field = &request->fields[i];
         if (header_passes(field->name, exchange->caller) &&
@@ -146,8 +148,6 @@ static void add_fields(const struct exchange *exchange, const struct http_reques
     }
     if (text_is_set(cookies))
         client_append_header(call, TEXT("Cookie"), cookies);
-    add_forwarded(exchange, call);
-    add_trace(exchange, call);
 }
 
 /* --- the answer --- */
@@ -175,17 +175,16 @@ static struct text find_connection(const struct http_field *fields, size_t count
     return TEXT_NONE;
 }
 
-/* False: it is none that can be passed on. */
-static bool read_answer(struct exchange *exchange, const struct client_call *call,
-                        struct answer *answer)
+bool relay_read_answer(const struct client_call *call, struct gateway *gateway, struct arena *arena,
+                       struct answer *answer)
 {
     size_t count;
-    struct http_field *fields = client_read_fields(call, &exchange->stream->arena, &count);
+    struct http_field *fields = client_read_fields(call, arena, &count);
     struct text connection = find_connection(fields, count);
 
     *answer = (struct answer){
         .status = call->status,
-        .fields = exchange->gateway->fields,
+        .fields = gateway->fields,
         .body = buffer_text(&call->answer),
     };
     for (size_t i = 0; i < count; i++) {
@@ -201,17 +200,15 @@ static bool read_answer(struct exchange *exchange, const struct client_call *cal
 }
 
 /* Who runs the daemon wants to know why; the client is told what AWS tells. */
-static void warn_refused(struct exchange *exchange)
+void relay_warn_refused(struct gateway *gateway, const char *api_id, const char *uri)
 {
-    struct gateway *gateway = exchange->gateway;
-    int64_t now_us = loop_now_us(exchange->stream->loop);
+    int64_t now_us = loop_now_us(gateway->options.loop);
 
     if (gateway->warned_us && now_us - gateway->warned_us < WARN_EVERY_US)
         return;
     gateway->warned_us = now_us;
     log_warn("an integration may not call its address: see the setting upstream-networks",
-             LOG_TEXT("api", exchange->route.api->id),
-             LOG_TEXT("uri", exchange->route.matched->integration->uri));
+             LOG_TEXT("api", api_id), LOG_TEXT("uri", uri));
 }
 
 static void fail(struct exchange *exchange, const struct client_call *call)
@@ -222,7 +219,8 @@ static void fail(struct exchange *exchange, const struct client_call *call)
         exchange_integrated(exchange, 0,
                             arena_string(&exchange->stream->arena, text_of(call->reason)));
     if (call->failure == CLIENT_REFUSED)
-        warn_refused(exchange);
+        relay_warn_refused(exchange->gateway, exchange->route.api->id,
+                           exchange->route.matched->integration->uri);
     reply_refuse(exchange, REFUSE_UNAVAILABLE);
 }
 
@@ -239,7 +237,7 @@ static void pass_on(struct exchange *exchange, const struct client_call *call)
 {
     struct answer answer;
 
-    if (read_answer(exchange, call, &answer)) {
+    if (relay_read_answer(call, exchange->gateway, &exchange->stream->arena, &answer)) {
         exchange_integrated(exchange, call->status, NULL);
         reply_relayed(exchange, &answer);
         return;
@@ -302,11 +300,15 @@ enum stage_verdict integration_http(struct exchange *exchange)
         .url = make_url(exchange, path, request.query),
         .body = exchange->content,
         .timeout_ms = exchange_timeout_ms(exchange),
-        .answer_max = ANSWER_BYTES_MAX,
+        .answer_max = RELAY_ANSWER_MAX,
         .is_relayed = true,
         .server_name = exchange->route.matched->integration->server_name,
     };
-    add_fields(exchange, &request, &relay->call);
+    if (request.host.at != exchange->stream->request.host.at)
+        client_append_header(&relay->call, TEXT("Host"), request.host);
+    relay_add_fields(exchange, &request, &relay->call);
+    relay_add_forwarded(exchange, &relay->call, &exchange->stream->arena);
+    add_trace(exchange, &relay->call);
     exchange->cancel = cancel;
     client_send(exchange->gateway->client, &relay->call);
     return STAGE_WAITS;

@@ -81,6 +81,50 @@ bool service_is_served(struct text subtype)
     return find_subtype(subtype) != NULL;
 }
 
+/* As X-Amz-Target calls them. */
+static struct text prefix_of(struct text service)
+{
+    return text_equal(service, TEXT("events")) ? TEXT("AWSEvents.")
+           : text_equal(service, TEXT("sqs"))  ? TEXT("AmazonSQS.")
+                                               : TEXT_NONE;
+}
+
+struct text service_subtype(struct text service, struct text action)
+{
+    struct text prefix = prefix_of(service);
+
+    for (size_t i = 0; prefix.len > 0 && i < COUNT_OF(subtypes); i++) {
+        struct text target = text_of(subtypes[i].target);
+        if (text_starts(target, prefix) && text_equal(text_skip(target, prefix.len), action))
+            return text_of(subtypes[i].name);
+    }
+    return TEXT_NONE;
+}
+
+/* Those of AWS are told apart from typing errors. */
+int service_refuse(struct text subtype, struct error *err)
+{
+    static const struct {
+        struct text prefix;
+        const char *title;
+    } others[] = {
+        {TEXT("AppConfig-"), "AppConfig"},
+        {TEXT("Kinesis-"), "Kinesis"},
+        {TEXT("StepFunctions-"), "Step Functions"},
+    };
+    scoped(buffer_done) struct buffer names = {0};
+
+    for (size_t i = 0; i < COUNT_OF(subtypes); i++)
+        buffer_add_format(&names, "%s%s", i ? ", " : "", subtypes[i].name);
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        if (text_starts(subtype, others[i].prefix))
+            return error_set(err, ERROR_INVALID,
+                             "integrationSubtype %.*s: Evoke does not serve %s; served are %.*s",
+                             TEXT_ARG(subtype), others[i].title, TEXT_ARG(buffer_text(&names)));
+    return error_set(err, ERROR_INVALID, "integrationSubtype '%.*s' is unknown; served are %.*s",
+                     TEXT_ARG(subtype), TEXT_ARG(buffer_text(&names)));
+}
+
 static int find_parameter(const struct subtype *subtype, const char *name)
 {
     for (int i = 0; i < PARAMETERS_MAX && subtype->parameters[i].name; i++)
@@ -114,8 +158,8 @@ static int read_parameters(struct service_integration *service, const json_t *pa
             continue;
         }
         if (index < 0)
-            return error_set(err, ERROR_INVALID, "%s has no parameter '%s'",
-                             service->subtype->name, name);
+            return error_set(err, ERROR_INVALID, "%s has no parameter '%s'", service->subtype->name,
+                             name);
         service->values[index] = mapping_value_compile(text, err);
         if (!service->values[index])
             return -1;
@@ -141,6 +185,15 @@ struct service_integration *service_compile(struct text subtype, const json_t *p
         return NULL;
     }
     return take(service);
+}
+
+struct service_integration *service_whole(struct text subtype)
+{
+    struct service_integration *service = mem_new(struct service_integration);
+
+    service->subtype = find_subtype(subtype);
+    assert(service->subtype);
+    return service;
 }
 
 void service_free(struct service_integration *service)

@@ -19,6 +19,12 @@ bool service_is_served(struct text subtype);
  * and on values that mean nothing. */
 struct service_integration *service_compile(struct text subtype, const json_t *parameters,
                                             struct text region, struct error *err);
+/* The action is given its input as it is, not made of parameters. */
+struct service_integration *service_whole(struct text subtype);
+/* The subtype of what API Gateway's URIs of actions name ("sqs", "SendMessage"); TEXT_NONE. */
+struct text service_subtype(struct text service, struct text action);
+/* "integrationSubtype 'X' ...": why it is none of those that are served. */
+int service_refuse(struct text subtype, struct error *err);
 void service_free(struct service_integration *service); /* NULL does nothing */
 DEFINE_SCOPED(struct service_integration *, service_free)
 

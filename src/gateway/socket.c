@@ -238,9 +238,9 @@ static void on_close(struct http_stream *stream, bool reset)
     (void)map_remove(&gateway->open_sockets, text_of(socket->id));
     loop_timer_clear(&socket->timer);
     note_close(socket, WEBSOCKET_ABNORMAL, TEXT(""));
-    socket_forget_calls(socket);
     if (route)
         socket_call_disconnect(socket, route);
+    socket_forget_calls(socket);
     websocket_reader_done(&socket->reader);
     stream->owner = socket->exchange;
     gateway_app.on_close(stream, reset);
@@ -279,67 +279,55 @@ static void open_socket(struct socket *socket, const struct answer *answer)
     socket->active_us = loop_now_us(stream->loop);
     socket->active_ms = clock_now_ms();
     socket->timer.fire = on_timer;
-    list_init(&socket->calls);
     map_put(&socket->gateway->open_sockets, text_of(socket->id), socket);
     arm(socket);
     http_switch(stream, TEXT("websocket"), fields, fields[1].value.len > 0 ? 2 : 1);
 }
 
-/* The handshake goes on with what the function of "$connect" answered. */
-static void finish_connect(struct exchange *exchange, struct invocation *invocation)
-{
-    struct socket *socket = exchange->socket;
-    struct answer answer = {.fields = exchange->gateway->fields};
-
-    exchange->invocation = NULL;
-    loop_timer_clear(&exchange->timeout);
-    if (invocation->outcome == INVOCATION_THROTTLED)
-        reply_refuse(exchange, REFUSE_TOO_MANY);
-    else if (invocation->outcome != INVOCATION_OK ||
-             !answer_read_api(&invocation->response, &exchange->gateway->scratch, 2, &answer) ||
-             answer.is_inferred)
-        reply_refuse(exchange, REFUSE_BAD_GATEWAY);
-    else if (answer.status / 100 != 2)
-        reply_complete(exchange, &answer, TEXT("application/json"));
-    else
-        open_socket(socket, &answer);
-}
-
-static void on_connect_done(struct invocation *invocation)
-{
-    if (invocation->owner)
-        finish_connect(invocation->owner, invocation);
-    invocation_free(invocation);
-}
-
-static const struct invocation_sink connect_sink = {.on_done = on_connect_done};
-
-static void on_timeout(struct loop_timer *timer)
-{
-    struct exchange *exchange = container_of(timer, struct exchange, timeout);
-
-    take(exchange->invocation)->owner = NULL;
-    reply_refuse(exchange, REFUSE_UNAVAILABLE);
-}
-
-static enum stage_verdict call_connect(struct socket *socket, const struct version *version)
+void socket_connected(struct socket *socket, struct socket_call *call)
 {
     struct exchange *exchange = socket->exchange;
-    struct invoker *invoker = exchange->gateway->options.invoker;
-    struct invocation *invocation = invocation_new(version);
+    struct answer *answer = &call->answer;
 
-    invocation->sink = &connect_sink;
-    invocation->kind = INVOKE_URL;
-    invocation->hops = exchange->hops;
-    trace_make(http_header(&exchange->stream->request, TEXT("x-amzn-trace-id")), exchange->hops,
-               exchange->now_ms, invocation->trace);
-    socket_event_connect(socket, &invocation->payload);
-    invocation->owner = exchange;
-    exchange->invocation = invocation;
-    exchange->timeout.fire = on_timeout;
-    loop_timer_set(exchange->stream->loop, &exchange->timeout, SOCKET_TIMEOUT_MS);
-    invoker->invoke(invoker, invocation);
-    return STAGE_WAITS;
+    exchange->cancel = NULL;
+    exchange_integrated(exchange, call->outcome == SOCKET_OK ? answer->status : 0, call->reason);
+    switch (call->outcome) {
+    case SOCKET_OK:
+        if (answer->status / 100 == 2)
+            open_socket(socket, answer);
+        else
+            reply_complete(exchange, answer, TEXT("application/json"));
+        break;
+    case SOCKET_THROTTLED:
+        reply_refuse(exchange, REFUSE_TOO_MANY);
+        break;
+    case SOCKET_ABSENT:
+        reply_refuse(exchange, REFUSE_FAILED);
+        break;
+    case SOCKET_FAILED:
+        reply_refuse(exchange, REFUSE_BAD_GATEWAY);
+        break;
+    case SOCKET_TIMEOUT:
+        exchange_timed_out(exchange);
+        reply_refuse(exchange, REFUSE_UNAVAILABLE);
+        break;
+    }
+}
+
+/* The client did not wait for "$connect". */
+static void leave(struct exchange *exchange)
+{
+    socket_forget_calls(exchange->socket);
+}
+
+static enum stage_verdict call_connect(struct socket *socket, const struct api_route *route)
+{
+    struct exchange *exchange = socket->exchange;
+    bool is_done = false;
+
+    exchange->cancel = leave;
+    socket_call_connect(socket, route, &is_done);
+    return is_done ? STAGE_ANSWERED : STAGE_WAITS;
 }
 
 static enum stage_verdict refuse(struct exchange *exchange, enum refusal refusal)
@@ -365,11 +353,11 @@ enum stage_verdict socket_connect(struct exchange *exchange)
     socket->exchange = exchange;
     socket->connected_ms = exchange->now_ms;
     exchange->socket = socket;
+    list_init(&socket->calls);
     socket_make_id(exchange->gateway->options.shard, socket->id);
     if (!route->integration) {
         open_socket(socket, NULL);
         return STAGE_WAITS;
     }
-    const struct version *version = socket_version(exchange, route);
-    return version ? call_connect(socket, version) : refuse(exchange, REFUSE_FAILED);
+    return call_connect(socket, route);
 }

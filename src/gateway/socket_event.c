@@ -18,24 +18,23 @@ static void add_identity(const struct socket *socket, struct buffer *out)
 }
 
 /* What every event's context has; its end is the caller's. */
-static void add_context(const struct socket *socket, const char *route_key, const char *type,
-                        const char *request_id, struct buffer *out)
+static void add_context(const struct socket_call *call, struct buffer *out)
 {
+    const struct socket *socket = call->socket;
     const struct route *route = &socket->exchange->route;
-    int64_t now_ms = clock_now_ms();
     char time[32];
 
-    clock_format_clf(now_ms, time);
-    event_add_member(out, TEXT("\"requestContext\":{\"routeKey\":"), text_of(route_key));
-    event_add_member(out, TEXT(",\"eventType\":"), text_of(type));
-    event_add_member(out, TEXT(",\"extendedRequestId\":"), text_of(request_id));
+    clock_format_clf(call->now_ms, time);
+    event_add_member(out, TEXT("\"requestContext\":{\"routeKey\":"), text_of(call->route->key));
+    event_add_member(out, TEXT(",\"eventType\":"), text_of(socket_event_type(call->event)));
+    event_add_member(out, TEXT(",\"extendedRequestId\":"), text_of(call->request_id));
     event_add_member(out, TEXT(",\"requestTime\":"), text_of(time));
     event_add_member(out, TEXT(",\"messageDirection\":\"IN\",\"stage\":"),
                      text_of(route->stage->name));
     buffer_add_format(out, ",\"connectedAt\":%lld,\"requestTimeEpoch\":%lld",
-                      (long long)socket->connected_ms, (long long)now_ms);
+                      (long long)socket->connected_ms, (long long)call->now_ms);
     add_identity(socket, out);
-    event_add_member(out, TEXT(",\"requestId\":"), text_of(request_id));
+    event_add_member(out, TEXT(",\"requestId\":"), text_of(call->request_id));
     event_add_member(out, TEXT(",\"domainName\":"),
                      event_domain(socket->exchange->stream->request.host));
     event_add_member(out, TEXT(",\"connectionId\":"), text_of(socket->id));
@@ -56,8 +55,9 @@ static void add_variables(const struct socket *socket, struct buffer *out)
     event_add_variables(out, stage);
 }
 
-void socket_event_connect(const struct socket *socket, struct buffer *out)
+static void write_connect(const struct socket_call *call, struct buffer *out)
 {
+    const struct socket *socket = call->socket;
     struct exchange *exchange = socket->exchange;
     struct arena *arena = &exchange->stream->arena;
     const struct request_event event = {
@@ -82,27 +82,26 @@ void socket_event_connect(const struct socket *socket, struct buffer *out)
         event_add_query_1(out, &query, /* all_values= */ true);
     }
     buffer_add_char(out, ',');
-    add_context(socket, "$connect", "CONNECT", exchange->request_id, out);
+    add_context(call, out);
     buffer_add_char(out, '}');
     add_variables(socket, out);
     buffer_add_literal(out, ",\"isBase64Encoded\":false}");
 }
 
-void socket_event_message(const struct socket *socket, const struct api_route *route,
-                          const char *request_id, struct text message, struct buffer *out)
+static void write_message(const struct socket_call *call, struct buffer *out)
 {
     buffer_add_char(out, '{');
-    add_context(socket, route->key, "MESSAGE", request_id, out);
-    event_add_member(out, TEXT(",\"messageId\":"), text_of(request_id));
+    add_context(call, out);
+    event_add_member(out, TEXT(",\"messageId\":"), text_of(call->request_id));
     buffer_add_char(out, '}');
-    add_variables(socket, out);
-    event_add_member(out, TEXT(",\"body\":"), message);
+    add_variables(call->socket, out);
+    event_add_member(out, TEXT(",\"body\":"), call->message);
     buffer_add_literal(out, ",\"isBase64Encoded\":false}");
 }
 
-void socket_event_disconnect(const struct socket *socket, const char *request_id,
-                             struct buffer *out)
+static void write_disconnect(const struct socket_call *call, struct buffer *out)
 {
+    const struct socket *socket = call->socket;
     struct text host = socket->exchange->stream->request.host;
 
     buffer_add_char(out, '{');
@@ -111,10 +110,25 @@ void socket_event_disconnect(const struct socket *socket, const char *request_id
     event_add_member(out, TEXT(",\"multiValueHeaders\":{\"Host\":["), host);
     buffer_add_literal(out, "],\"x-api-key\":[\"\"],\"X-Forwarded-For\":[\"\"],"
                             "\"x-restapi\":[\"\"]},");
-    add_context(socket, "$disconnect", "DISCONNECT", request_id, out);
+    add_context(call, out);
     buffer_add_format(out, ",\"disconnectStatusCode\":%d", socket->close_code);
     event_add_member(out, TEXT(",\"disconnectReason\":"), text_of(socket->close_reason));
     buffer_add_char(out, '}');
     add_variables(socket, out);
     buffer_add_literal(out, ",\"isBase64Encoded\":false}");
+}
+
+void socket_event_write(const struct socket_call *call, struct buffer *out)
+{
+    switch (call->event) {
+    case SOCKET_CONNECT:
+        write_connect(call, out);
+        break;
+    case SOCKET_MESSAGE:
+        write_message(call, out);
+        break;
+    case SOCKET_DISCONNECT:
+        write_disconnect(call, out);
+        break;
+    }
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "base/crypto.h"
 #include "gateway/gateway_priv.h"
 #include "gateway/sockets.h"
 #include "http/websocket.h"
+#include "model/service.h"
 
 /*
  * A client of a WebSocket API. Its request goes through the stages like any other until
@@ -11,8 +13,10 @@
  * invocation of the route it selects; they run side by side, as with AWS.
  *
  *     socket.c          its life: $connect, frames, closing, $disconnect
- *     socket_call.c     an invocation for it, and what its answer means
- *     socket_event.c    the events
+ *     socket_call.c     what happens to it, and what the answer means
+ *     socket_ask.c      what is behind a route, asked for it
+ *     socket_context.c  $context
+ *     socket_event.c    the events of functions
  *     socket_select.c   which route a message means
  *     socket_manage.c   @connections
  */
@@ -32,6 +36,37 @@ struct sockets {
     } shards[];
 };
 
+/* What happens to a connection. */
+enum socket_event { SOCKET_CONNECT, SOCKET_MESSAGE, SOCKET_DISCONNECT };
+
+/* ABSENT: there is nothing to ask. */
+enum socket_outcome { SOCKET_OK, SOCKET_ABSENT, SOCKET_FAILED, SOCKET_THROTTLED, SOCKET_TIMEOUT };
+
+/* One of those, while what is behind its route is asked, which goes on without the client. */
+struct socket_call {
+    struct list link; /* of the socket's, or of the gateway's unheard ones */
+    struct gateway *gateway;
+    struct socket *socket; /* NULL: the client is gone */
+    struct http_api *api;  /* counted: what follows is valid throughout */
+    const struct api_stage *stage;
+    const struct api_route *route;
+    enum socket_event event;
+    char request_id[UUID_LEN + 1];
+    int64_t now_ms;
+    struct text message; /* while socket_ask() runs; none but of messages */
+    struct arena arena;
+    bool *is_done;                            /* told at its end; or NULL */
+    void (*cancel)(struct socket_call *call); /* of what is waited for */
+    struct loop_timer timeout;
+    struct invocation *invocation; /* each of one kind of integration */
+    struct client_call http;
+    struct service_call service;
+    /* At its end. The answer's texts are gone afterwards. */
+    enum socket_outcome outcome;
+    const char *reason; /* of one that is not OK */
+    struct answer answer;
+};
+
 struct socket {
     struct gateway *gateway;
     struct exchange *exchange; /* of its handshake; both end with the stream */
@@ -42,11 +77,10 @@ struct socket {
     struct websocket_reader reader;
     struct loop_timer timer; /* of idleness and of its life's end */
     struct list calls;       /* under way */
-    int call_count;
-    bool is_open;   /* 101 was sent */
-    bool is_full;   /* the client does not take what it is sent */
-    bool is_paused; /* no more messages until calls have ended */
-    int close_code; /* 0: nobody said goodbye yet */
+    int call_count;          /* of messages */
+    bool is_full;            /* the client does not take what it is sent */
+    bool is_paused;          /* no more messages until calls have ended */
+    int close_code;          /* 0: nobody said goodbye yet */
     char close_reason[WEBSOCKET_REASON_MAX + 1];
 };
 
@@ -70,27 +104,44 @@ void socket_make_id(int first, char ret[static SOCKET_ID_LEN + 1]);
 /* Which shard an id names; -1: it is no id. */
 int socket_id_shard(struct text id);
 
+/* The handshake goes on with what is behind "$connect" answered. */
+void socket_connected(struct socket *socket, struct socket_call *call);
+
 /* --- socket_call.c --- */
 
-/* The version behind a route's integration; NULL: there is none, or it may not be called. */
-const struct version *socket_version(const struct exchange *exchange,
-                                     const struct api_route *route);
-/* Runs the route's function with the message; its answer, or an error, goes to the client. */
+/* Asks what is behind "$connect": socket_connected() comes, or the client goes before. *is_done is
+ * set when that was so before this returned. */
+void socket_call_connect(struct socket *socket, const struct api_route *route, bool *is_done);
+/* Asks what is behind the route; its answer, or an error, goes to the client. */
 void socket_call(struct socket *socket, const struct api_route *route, struct text message);
-/* Runs the function of "$disconnect", whose answer nobody hears. */
+/* Tells what is behind "$disconnect", whose answer nobody hears. */
 void socket_call_disconnect(struct socket *socket, const struct api_route *route);
 /* The answers of the calls under way are nobody's any more. */
 void socket_forget_calls(struct socket *socket);
+/* Ends the calls that nobody hears. */
+void socket_calls_done(struct gateway *gateway);
 /* {"message": "Forbidden", "connectionId": ..., "requestId": ...} */
 void socket_send_error(struct socket *socket, const char *message, const char *request_id);
 
+/* --- socket_ask.c --- */
+
+/* The call ends by socket_call_end(), once, possibly before this returns. */
+void socket_ask(struct socket_call *call);
+void socket_call_end(struct socket_call *call); /* frees it */
+
+/* --- socket_context.c --- */
+
+const char *socket_event_type(enum socket_event event); /* "MESSAGE" */
+/* What follows "$context.", while the client is there; TEXT_NONE: it has none. */
+struct text socket_context_value(const struct socket_call *call, struct text name,
+                                 struct arena *arena);
+/* For mappings; arg is the call. */
+struct text socket_context_find(void *arg, struct text name, struct arena *arena);
+
 /* --- socket_event.c --- */
 
-void socket_event_connect(const struct socket *socket, struct buffer *out);
-void socket_event_message(const struct socket *socket, const struct api_route *route,
-                          const char *request_id, struct text message, struct buffer *out);
-void socket_event_disconnect(const struct socket *socket, const char *request_id,
-                             struct buffer *out);
+/* The event that a function gets. */
+void socket_event_write(const struct socket_call *call, struct buffer *out);
 
 /* --- socket_select.c --- */
 

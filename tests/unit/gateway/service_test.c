@@ -79,6 +79,32 @@ TEST(parameters_that_no_action_has_are_refused)
     }
 }
 
+TEST(actions_are_known_by_what_uris_call_them)
+{
+    CHECK_TEXT(service_subtype(TEXT("sqs"), TEXT("SendMessage")), "SQS-SendMessage");
+    CHECK_TEXT(service_subtype(TEXT("events"), TEXT("PutEvents")), "EventBridge-PutEvents");
+    CHECK(!text_is_set(service_subtype(TEXT("events"), TEXT("SendMessage"))));
+    CHECK(!text_is_set(service_subtype(TEXT("sqs"), TEXT("Send"))));
+    CHECK(!text_is_set(service_subtype(TEXT("dynamodb"), TEXT("PutItem"))));
+}
+
+TEST(services_that_are_not_served_are_named)
+{
+    static const char *const cases[][2] = {
+        {"Kinesis-PutRecord", "does not serve Kinesis"},
+        {"AppConfig-GetConfiguration", "does not serve AppConfig"},
+        {"StepFunctions-StartExecution", "does not serve Step Functions"},
+        {"SQS-Send", "is unknown"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct error err = {0};
+        CHECK(service_refuse(text_of(cases[i][0]), &err) < 0);
+        CHECK_MSG(strstr(err.text, cases[i][1]) && strstr(err.text, "SQS-SendMessage"), "%s",
+                  err.text);
+    }
+}
+
 /* --- a route that is an action --- */
 
 struct fake {
