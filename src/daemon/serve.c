@@ -28,6 +28,7 @@
 #include "gateway/meter.h"
 #include "gateway/sockets.h"
 #include "guard/address_file.h"
+#include "guard/deliveries.h"
 #include "guard/guard.h"
 #include "guard/limit_file.h"
 #include "guard/upstreams.h"
@@ -92,6 +93,7 @@ struct daemon {
     struct access_format *access_format; /* NULL: combined */
     struct meters *meters;
     struct limit_table *limits;
+    struct deliveries *deliveries;
     struct limit_file *limit_file;
     struct address_files *address_files;
     struct reloading *reloading;
@@ -233,6 +235,7 @@ static void build_place(struct daemon *daemon, int index)
         .events = daemon->events,
         .apis = http_apis_view(daemon->http_apis, index),
         .limits = daemon->limits,
+        .deliveries = daemon->deliveries,
         .waf = daemon->waf,
         .upstreams = daemon->upstreams,
         .logs = shard_log_writer(place->shard),
@@ -364,6 +367,7 @@ static void build_guards(struct daemon *daemon)
     int64_t threads = daemon->settings->waf_threads;
     struct error err;
 
+    daemon->deliveries = deliveries_new();
     daemon->limits = limit_table_new(LIMIT_ROUTES_AND_KEYS, LIMIT_CLIENTS);
     daemon->limit_file = limit_file_open(daemon->control, path, daemon->limits);
     daemon->address_files = address_files_new(daemon->control);

@@ -231,6 +231,7 @@ static void on_close(struct http_stream *stream, bool reset)
     buffer_done(&exchange->body);
     crypto_hash_free(exchange->hash);
     limit_leave(exchange->place);
+    delivery_settle(exchange, 0);
     http_api_unref(exchange->route.api);
     guarded_unref(exchange->guarded);
 }

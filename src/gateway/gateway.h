@@ -24,6 +24,7 @@ struct access_format;
 struct http_api_view;
 struct meter;
 struct limit_table;
+struct deliveries;
 struct waf;
 struct upstreams;
 struct services;
@@ -39,6 +40,7 @@ struct gateway_options {
     struct event_store *events;
     const struct http_api_view *apis; /* NULL: there are none */
     struct limit_table *limits;       /* of all shards; NULL: nothing is limited */
+    struct deliveries *deliveries;    /* of webhooks, likewise; NULL: none is remembered */
     struct waf *waf;                  /* NULL: there is no firewall */
     const struct upstreams *upstreams; /* what may be called for clients; NULL: everything */
     const char *upstream_ca;           /* file of PEM that they trust; NULL: the system's */

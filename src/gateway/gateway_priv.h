@@ -344,6 +344,7 @@ struct exchange {
     struct text error;             /* of the gateway's own answer */
     struct socket *socket;         /* of a WebSocket API; NULL before its integration */
     struct limit_slot *place;      /* among what the route may do at once */
+    struct delivery_place *delivery; /* of a webhook that is remembered, until it is answered */
     struct waf_check *waf;         /* from its request on, until the firewall has looked at all */
     struct held_answer *held;      /* the answer, while the firewall looks at it */
     bool is_refused;               /* it did not like the answer */
@@ -393,6 +394,9 @@ enum stage_verdict stage_signed(struct exchange *exchange);
 enum stage_verdict stage_signature(struct exchange *exchange);
 enum stage_verdict stage_filter(struct exchange *exchange);
 enum stage_verdict stage_integration(struct exchange *exchange);
+
+/* With each answer, before it is sent; 0: there is none. stage_signature.c. */
+void delivery_settle(struct exchange *exchange, int status);
 
 /* The filter and the types on the way out: false, and a line in the log, when the answer must not
  * go. type: the content type if it has none of its own. stage_filter.c. */

@@ -130,6 +130,7 @@ void reply_complete(struct exchange *exchange, struct answer *answer, struct tex
         waf_hold_answer(exchange, answer);
         return;
     }
+    delivery_settle(exchange, answer->status);
     if (answer->head_length > 0 && exchange->stream->request.method == METHOD_HEAD) {
         http_begin(exchange->stream, answer->status, answer->fields, answer->count,
                    answer->head_length);
@@ -142,10 +143,12 @@ void reply_complete(struct exchange *exchange, struct answer *answer, struct tex
 void reply_begin(struct exchange *exchange, struct answer *answer, struct text content_type)
 {
     finish_fields(exchange, answer, content_type);
-    if (waf_looks_at_answers(exchange))
+    if (waf_looks_at_answers(exchange)) {
         waf_hold_stream(exchange, answer);
-    else
-        http_begin(exchange->stream, answer->status, answer->fields, answer->count, -1);
+        return;
+    }
+    delivery_settle(exchange, answer->status);
+    http_begin(exchange->stream, answer->status, answer->fields, answer->count, -1);
 }
 
 static struct answer start(struct exchange *exchange, int status, struct text type,
@@ -170,6 +173,7 @@ static void complete_refusal(struct exchange *exchange, struct answer *answer)
     own.fields += answer->count;
     own.count = 0;
     finish_fields(exchange, &own, JSON_TYPE);
+    delivery_settle(exchange, answer->status);
     http_respond(exchange->stream, answer->status, answer->fields, answer->count + own.count,
                  answer->body);
 }

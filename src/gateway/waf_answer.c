@@ -90,6 +90,7 @@ static void let_pass(struct exchange *exchange)
     struct held_answer *held = take(exchange->held);
     struct buffer body = held->body;
 
+    delivery_settle(exchange, held->answer.status);
     if (held->is_stream)
         let_stream(exchange, held, buffer_text(&body));
     else

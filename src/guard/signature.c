@@ -25,19 +25,21 @@ struct check {
     const struct http_request *request;
     struct text body;
     int64_t now_s;
-    struct text id;
+    struct signed_delivery *delivery;
     struct error *err;
 };
 
 struct scheme {
     const char *name;
     bool is_encoded; /* secrets are base64 behind "whsec_" or "whpk_" */
+    bool is_timed;   /* the time is signed */
     int (*check)(struct check *check);
 };
 
 struct signature {
     const struct scheme *scheme;
     int64_t tolerance_s;
+    enum signature_replay replay;
     struct secret secrets[SIGNATURE_SECRETS_MAX];
     size_t count;
 };
@@ -76,6 +78,8 @@ static bool hmac_matches(const struct check *check, const struct text *pieces, s
             continue;
         hmac(&check->signature->secrets[i], pieces, count, right);
         found |= crypto_equal(text_from(right, sizeof right), given);
+        if (found)
+            memcpy(check->delivery->digest, given.at, sizeof right);
     }
     return found;
 }
@@ -99,6 +103,7 @@ static int check_time(struct check *check, struct text timestamp)
     if (sent_s < check->now_s - check->signature->tolerance_s ||
         sent_s > check->now_s + check->signature->tolerance_s)
         return refuse(check, "the signature's timestamp is not of now");
+    check->delivery->until_s = sent_s + check->signature->tolerance_s;
     return 0;
 }
 
@@ -109,7 +114,6 @@ static int check_github(struct check *check)
 
     if (!text_starts(given, prefix))
         return refuse(check, "there is no X-Hub-Signature-256");
-    check->id = http_header(check->request, TEXT("x-github-delivery"));
     return hex_matches(check, &check->body, 1, text_skip(given, prefix.len)) ? 0
                                                                              : refuse_wrong(check);
 }
@@ -187,7 +191,7 @@ static int check_standard(struct check *check)
         return refuse(check, "there is no webhook-signature or webhook-id");
     if (check_time(check, timestamp) < 0)
         return -1;
-    check->id = id;
+    check->delivery->id = id;
     for (size_t i = 0; i < SIGNATURES_MAX && text_split(&rest, ' ', &item); i++) {
         scoped(buffer_done) struct buffer given = {0};
         if (!text_split(&item, ',', &version) || !crypto_unbase64(item, &given))
@@ -202,20 +206,29 @@ static int check_standard(struct check *check)
 }
 
 static const struct scheme schemes[] = {
-    {"github", false, check_github},
-    {"stripe", false, check_stripe},
-    {"slack", false, check_slack},
-    {"standard", true, check_standard},
+    {"github", false, false, check_github},
+    {"stripe", false, true, check_stripe},
+    {"slack", false, true, check_slack},
+    {"standard", true, true, check_standard},
 };
 
 int signature_check(const struct signature *signature, const struct http_request *request,
-                    struct text body, int64_t now_s, struct text *ret_id, struct error *err)
+                    struct text body, int64_t now_s, struct signed_delivery *ret_delivery,
+                    struct error *err)
 {
-    struct check check = {signature, request, body, now_s, TEXT_NONE, err};
-    int result = signature->scheme->check(&check);
+    struct check check = {signature, request, body, now_s, ret_delivery, err};
 
-    *ret_id = result == 0 ? check.id : TEXT_NONE;
-    return result;
+    *ret_delivery = (struct signed_delivery){.until_s = INT64_MAX};
+    if (signature->scheme->check(&check) < 0)
+        return -1;
+    if (!text_is_set(ret_delivery->id))
+        ret_delivery->id = text_from(ret_delivery->digest, sizeof ret_delivery->digest);
+    return 0;
+}
+
+enum signature_replay signature_replay(const struct signature *signature)
+{
+    return signature->replay;
 }
 
 /* --- compiling --- */
@@ -295,10 +308,29 @@ static int set_scheme(struct signature *signature, struct text name, struct erro
     for (size_t i = 0; i < COUNT_OF(schemes); i++)
         if (text_equal(name, text_of(schemes[i].name)))
             signature->scheme = &schemes[i];
-    return signature->scheme ? 0
-                             : error_set(err, ERROR_INVALID,
-                                         "signature.scheme must be github, stripe, slack or "
-                                         "standard");
+    if (!signature->scheme)
+        return error_set(err, ERROR_INVALID,
+                         "signature.scheme must be github, stripe, slack or standard");
+    signature->replay = signature->scheme->is_timed ? SIGNATURE_REFUSE : SIGNATURE_ALLOW;
+    return 0;
+}
+
+static int set_replay(struct signature *signature, struct text name, struct error *err)
+{
+    static const char *const names[] = {
+        [SIGNATURE_ALLOW] = "allow", [SIGNATURE_REFUSE] = "refuse", [SIGNATURE_IGNORE] = "ignore"};
+
+    if (!text_is_set(name))
+        return 0;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (!text_equal(name, text_of(names[i])))
+            continue;
+        signature->replay = (enum signature_replay)i;
+        return 0;
+    }
+    return error_set(err, ERROR_INVALID,
+                     "signature.replay must be refuse, ignore or allow: what becomes of a delivery "
+                     "that was taken and comes again");
 }
 
 /* "github env:NAME" */
@@ -317,8 +349,8 @@ static int read_short(struct signature *signature, struct text text, struct erro
 
 static int read_long(struct signature *signature, const json_t *part, struct error *err)
 {
-    static const char *const names[] = {"scheme", "secrets", "tolerance", NULL};
-    struct text scheme = TEXT_NONE;
+    static const char *const names[] = {"scheme", "secrets", "tolerance", "replay", NULL};
+    struct text scheme = TEXT_NONE, replay = TEXT_NONE;
     const json_t *secrets = NULL, *secret;
     size_t index;
 
@@ -327,6 +359,8 @@ static int read_long(struct signature *signature, const json_t *part, struct err
         set_scheme(signature, scheme, err) < 0 ||
         fields_int(part, "signature", "tolerance", 1, SIGNATURE_TOLERANCE_MAX_S,
                    &signature->tolerance_s, err) < 0 ||
+        fields_text(part, "signature", "replay", &replay, err) < 0 ||
+        set_replay(signature, replay, err) < 0 ||
         fields_texts(part, "signature", "secrets", &secrets, err) < 0)
         return -1;
     json_array_foreach(secrets, index,

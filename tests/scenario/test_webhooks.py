@@ -4,7 +4,9 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 import time
+import uuid
 
 import pytest
 
@@ -31,8 +33,9 @@ def slack(body, now):
 
 
 def standard(body, now):
-    signature = mac(SECRET.encode(), b"msg_1.%d." % now, body).digest()
-    return {"webhook-id": "msg_1", "webhook-timestamp": str(now),
+    message = "msg_" + uuid.uuid4().hex
+    signature = mac(SECRET.encode(), b"%s.%d." % (message.encode(), now), body).digest()
+    return {"webhook-id": message, "webhook-timestamp": str(now),
             "webhook-signature": "v1," + base64.b64encode(signature).decode()}
 
 
@@ -113,7 +116,114 @@ def test_a_guard_that_is_wrong_is_refused(daemon, api, tmp_path):
     guard = tmp_path / "guard.json"
     for signature, reason in (("gitlab x", "signature.scheme must be"),
                               ("github env:NO_SUCH_SECRET", "has no 'NO_SUCH_SECRET'"),
-                              ({"scheme": "github", "secret": "x"}, "signature")):
+                              ({"scheme": "github", "secret": "x"}, "signature"),
+                              ({"scheme": "github", "secrets": ["x"], "replay": "no"},
+                               "signature.replay must be refuse, ignore or allow")):
         guard.write_text(json.dumps({"signature": signature}))
         done = daemon.run("gateway", "guard", api, guard, check=False)
         assert done.returncode != 0 and reason in done.stderr, done.stderr
+
+
+# --- replays ---
+
+# Answers with the status that the delivery names, and how often it ran.
+COUNTER = """
+ran = 0
+def handler(event, context):
+    global ran
+    ran += 1
+    status = int(event["body"].split()[0])
+    return {"statusCode": status, "body": str(ran)}
+"""
+
+
+class Hook:
+    """A function with a route of its own, and how webhooks of a scheme are sent to it."""
+
+    def __init__(self, daemon, scheme, replay=None):
+        self.daemon, self.sign = daemon, SCHEMES[scheme]
+        self.name = f"hook-{uuid.uuid4().hex[:8]}"
+        more = f", replay: {replay}" if replay else ""
+        daemon.create(self.name, {"main.py": COUNTER, "function.yaml": (
+            f"http:\n  route: POST /{self.name}\n"
+            f"  signature: {{scheme: {scheme}, secrets: ['{secret_of(scheme)}']{more}}}\n")})
+
+    def send(self, body, headers):
+        status, _, answer = self.daemon.get(f"/{self.name}", method="POST", body=body,
+                                            headers={"Content-Type": "text/plain", **headers})
+        return status, answer.decode()
+
+
+TAKEN = '{"message":"This delivery was taken already"}'
+
+
+@pytest.mark.parametrize("scheme", [scheme for scheme in SCHEMES if scheme != "github"])
+def test_a_delivery_that_was_taken_is_refused_when_it_comes_again(daemon, scheme):
+    hook, now = Hook(daemon, scheme), int(time.time())
+    first = hook.sign(b"200 a", now)
+    assert hook.send(b"200 a", first) == (200, "1")
+    for _ in range(4):  # connections of their own: whatever shard they come to
+        assert hook.send(b"200 a", first) == (409, TAKEN)
+    assert hook.send(b"200 b", hook.sign(b"200 b", now)) == (200, "2")
+
+
+def test_what_failed_is_sent_again(daemon):
+    hook, now = Hook(daemon, "standard"), int(time.time())
+    for status, ran in ((500, "1"), (404, "2"), (302, "3")):
+        body = b"%d x" % status
+        headers = hook.sign(body, now)
+        assert hook.send(body, headers) == (status, ran)
+    headers = hook.sign(b"503", now)
+    for ran in ("4", "5", "6"):
+        assert hook.send(b"503", headers) == (503, ran)
+    # The sender signs anew with each attempt, under the same id.
+    message, body = headers["webhook-id"], b"204"
+    again = {"webhook-id": message, "webhook-timestamp": str(now + 1),
+             "webhook-signature": "v1," + base64.b64encode(mac(
+                 SECRET.encode(), b"%s.%d." % (message.encode(), now + 1), body).digest()).decode()}
+    assert hook.send(body, again)[0] == 204
+    assert hook.send(body, again) == (409, TAKEN)
+
+
+def test_a_replay_may_be_answered_as_taken_or_let_pass(daemon):
+    now = int(time.time())
+    hook = Hook(daemon, "stripe", "ignore")
+    headers = hook.sign(b"201", now)
+    assert hook.send(b"201", headers) == (201, "1")
+    assert hook.send(b"201", headers) == (200, TAKEN)
+    hook = Hook(daemon, "stripe", "allow")
+    headers = hook.sign(b"201", now)
+    assert [hook.send(b"201", headers) for _ in range(2)] == [(201, "1"), (201, "2")]
+
+
+def test_a_delivery_of_github_is_known_by_what_it_signs(daemon):
+    hook = Hook(daemon, "github")
+    headers = {**hook.sign(b"200", 0), "X-GitHub-Delivery": "one"}
+    assert [hook.send(b"200", headers) for _ in range(2)] == [(200, "1"), (200, "2")]
+    hook = Hook(daemon, "github", "refuse")
+    assert hook.send(b"200", headers) == (200, "1")
+    # Whoever recorded it can change the id, which is not signed, and how the signature is written.
+    for changed in (headers, {**headers, "X-GitHub-Delivery": "two"},
+                    {"X-Hub-Signature-256": "sha256=" +
+                     headers["X-Hub-Signature-256"][7:].upper()}):
+        assert hook.send(b"200", changed) == (409, TAKEN)
+
+
+def test_of_many_at_once_one_is_taken(daemon):
+    hook, answers = Hook(daemon, "slack"), []
+    headers = hook.sign(b"200", int(time.time()))
+    start = threading.Barrier(8)
+
+    def send():
+        start.wait()
+        answers.append(hook.send(b"200", headers))
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    statuses = [status for status, _ in answers]
+    assert set(statuses) <= {200, 409} and statuses.count(200) <= 1, answers
+    # All of them may have stepped back; then it passes now.
+    assert hook.send(b"200", headers)[0] == (409 if 200 in statuses else 200)

@@ -5,6 +5,9 @@
 #include "test.h"
 
 #define GITHUB "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+#define ITS "27cd941322e1680d5ca33d849138ee0dd315215425deb2f39662ea127b661e53"
+#define ITS_UPPER \
+    "27CD941322E1680D5CA33D849138EE0DD315215425DEB2F39662EA127B661E53"
 #define STANDARD "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 #define SLACK_BODY                                                                             \
     "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id="     \
@@ -23,7 +26,7 @@ static struct signature *compile(const char *source, struct error *err)
 
 /* fields: name, value, name, value, NULL */
 static bool passes(const char *settings, const char *const *fields, const char *body, int64_t now_s,
-                   struct text *ret_id)
+                   struct signed_delivery *ret_delivery)
 {
     struct http_field list[8];
     struct http_request request = {.fields = list};
@@ -33,7 +36,7 @@ static bool passes(const char *settings, const char *const *fields, const char *
     CHECK_MSG(signature != NULL, "%s: %s", settings, err.text);
     for (; fields[0]; fields += 2)
         list[request.field_count++] = (struct http_field){text_of(fields[0]), text_of(fields[1])};
-    return signature_check(signature, &request, text_of(body), now_s, ret_id, &err) == 0;
+    return signature_check(signature, &request, text_of(body), now_s, ret_delivery, &err) == 0;
 }
 
 TEST(what_the_schemes_document_is_right)
@@ -56,7 +59,7 @@ TEST(what_the_schemes_document_is_right)
          {"x-hub-signature-256", "sha256=" GITHUB, "x-github-delivery", "d"},
          0,
          true,
-         "d"},
+         NULL},
         {"{\"scheme\":\"github\",\"secrets\":[\"It's a Secret to Everybody\"]}",
          "Hello, World?",
          {"x-hub-signature-256", "sha256=" GITHUB},
@@ -151,11 +154,61 @@ TEST(what_the_schemes_document_is_right)
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct text id;
-        CHECK_MSG(passes(cases[i].settings, cases[i].fields, cases[i].body, cases[i].now_s, &id) ==
-                      cases[i].right,
+        struct signed_delivery delivery;
+        CHECK_MSG(passes(cases[i].settings, cases[i].fields, cases[i].body, cases[i].now_s,
+                         &delivery) == cases[i].right,
                   "case %zu", i);
-        CHECK(text_equal(id, text_of(cases[i].id)));
+        if (!cases[i].right)
+            continue;
+        if (cases[i].id)
+            CHECK_TEXT(delivery.id, cases[i].id);
+        else
+            CHECK(delivery.id.len == SHA256_LEN);
+    }
+}
+
+/* Whoever has recorded a delivery can write it in other ways, but those are the same delivery. */
+TEST(what_is_not_signed_does_not_tell_deliveries_apart)
+{
+    const char *settings = "\"github It's\"";
+    const char *const first[] = {"x-hub-signature-256", "sha256=" ITS, "x-github-delivery", "a",
+                                 NULL};
+    const char *const second[] = {"x-hub-signature-256", "sha256=" ITS_UPPER, "x-github-delivery",
+                                  "b", NULL};
+    struct signed_delivery one, other, third;
+
+    CHECK(passes(settings, first, "Hello", 0, &one));
+    CHECK(passes(settings, second, "Hello", 7, &other));
+    CHECK(text_equal(one.id, other.id) && one.until_s == INT64_MAX);
+    const char *const stripe[] = {"stripe-signature",
+                                  "t=1614265330,v1=5790023bd77209313f2e32e36caf5921bdd2fac398095f83"
+                                  "dc2d2ecd5f696f50",
+                                  NULL};
+    CHECK(passes("{\"scheme\":\"stripe\",\"secrets\":[\"whsec_test\"],\"tolerance\":10}", stripe,
+                 "{}", 1614265335, &third));
+    CHECK(!text_equal(one.id, third.id) && third.until_s == 1614265340);
+}
+
+TEST(what_becomes_of_replays_is_a_setting)
+{
+    static const struct {
+        const char *settings;
+        enum signature_replay replay;
+    } cases[] = {
+        {"\"github x\"", SIGNATURE_ALLOW},
+        {"\"stripe x\"", SIGNATURE_REFUSE},
+        {"\"slack x\"", SIGNATURE_REFUSE},
+        {"\"standard eA==\"", SIGNATURE_REFUSE},
+        {"{\"scheme\":\"github\",\"secrets\":[\"x\"],\"replay\":\"refuse\"}", SIGNATURE_REFUSE},
+        {"{\"scheme\":\"stripe\",\"secrets\":[\"x\"],\"replay\":\"allow\"}", SIGNATURE_ALLOW},
+        {"{\"scheme\":\"slack\",\"secrets\":[\"x\"],\"replay\":\"ignore\"}", SIGNATURE_IGNORE},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct error err = {0};
+        scoped(signature_free) struct signature *signature = compile(cases[i].settings, &err);
+        CHECK_MSG(signature && signature_replay(signature) == cases[i].replay, "%s: %s",
+                  cases[i].settings, err.text);
     }
 }
 
@@ -173,6 +226,9 @@ TEST(settings_that_are_wrong_are_told)
         {"\"standard x!\"",
          "signature.secrets: one of scheme standard is base64 behind \"whsec_\" or, for a public "
          "key, \"whpk_\""},
+        {"{\"scheme\":\"slack\",\"secrets\":[\"x\"],\"replay\":\"no\"}",
+         "signature.replay must be refuse, ignore or allow: what becomes of a delivery that was "
+         "taken and comes again"},
         {"\"standard whpk_AAAA\"", "signature.secrets: a public key of Ed25519 has 32 bytes"},
     };
 
