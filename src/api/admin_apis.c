@@ -113,6 +113,10 @@ static void write_authorization(struct writer *writer, struct text type, const j
         write_text(writer, "authorization", type);
         return;
     }
+    if (json_object_get(tokens, "function")) {
+        write_string(writer, "authorization", "CUSTOM");
+        return;
+    }
     write_string(writer, "authorization", "JWT");
     scoped(json_decref) json_t *list =
         json_is_string(scopes) ? json_pack("[O]", scopes) : json_incref(scopes);

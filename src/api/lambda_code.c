@@ -2,6 +2,7 @@
 #include "api/lambda_priv.h"
 
 #include "api/events_manifest.h"
+#include "api/guards.h"
 #include "api/scheduler_manifest.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -256,7 +257,8 @@ static void deploy_created(struct call *call)
     set_code(upload->version, &upload->package);
     config_apply_manifest(&upload->version->config, upload->package.manifest);
     if (config_check(call, upload->version) &&
-        events_check_manifest(call, upload->target.name, upload->package.manifest))
+        events_check_manifest(call, upload->target.name, upload->package.manifest) &&
+        guards_check_manifest(call, upload->package.manifest, upload->package.guarded))
         lambda_deploy(call, make_function(call, upload), true, reply_created);
 }
 
@@ -356,7 +358,8 @@ static void deploy_updated(struct call *call)
     set_code(upload->version, &upload->package);
     config_apply_manifest(&upload->version->config, upload->package.manifest);
     if (!config_check(call, upload->version) ||
-        !events_check_manifest(call, upload->target.name, upload->package.manifest))
+        !events_check_manifest(call, upload->target.name, upload->package.manifest) ||
+        !guards_check_manifest(call, upload->package.manifest, upload->package.guarded))
         return;
     struct function *changed = function_edit(function);
     lambda_set_latest(changed, take(upload->version));

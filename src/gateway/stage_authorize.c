@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/crypto.h"
 #include "gateway/gateway_priv.h"
 #include "guard/authorizer.h"
 #include "guard/guard.h"
@@ -27,23 +28,35 @@ struct text exchange_route_arn(const struct exchange *exchange)
     const struct route *route = &exchange->route;
 
     if (!route->api)
-        return TEXT_NONE;
+        return text_of(arena_format(
+            &exchange->stream->arena, "arn:aws:execute-api:%s:%s:%s/$default/%.*s%.*s",
+            exchange->gateway->options.region, exchange->gateway->options.account,
+            exchange->url_id, TEXT_ARG(exchange->stream->request.method_text),
+            TEXT_ARG(route->path)));
     return api_stage_request_arn(route->stage, exchange->stream->request.method_text,
                                  route->stage_path, &exchange->stream->arena);
+}
+
+static struct text account_of(const struct exchange *exchange)
+{
+    const struct http_api *api = exchange->route.api;
+
+    return text_of(api ? api->account : exchange->gateway->options.account);
 }
 
 static struct text read_value(struct authorization *authorization, struct text name)
 {
     const struct exchange *exchange = exchange_of(authorization);
     const struct http_request *request = &exchange->stream->request;
-    const struct text variables = TEXT("stageVariables.");
+    const struct route *route = &exchange->route;
+    const struct text variables = TEXT("stageVariables."), usual = TEXT("$default");
     const struct {
         struct text name, value;
     } values[] = {
-        {TEXT("context.routeKey"), exchange->route.key},
-        {TEXT("context.stage"), text_of(exchange->route.stage->name)},
-        {TEXT("context.apiId"), text_of(exchange->route.api->id)},
-        {TEXT("context.accountId"), text_of(exchange->route.api->account)},
+        {TEXT("context.routeKey"), text_is_set(route->key) ? route->key : usual},
+        {TEXT("context.stage"), route->stage ? text_of(route->stage->name) : usual},
+        {TEXT("context.apiId"), text_of(route->api ? route->api->id : exchange->url_id)},
+        {TEXT("context.accountId"), account_of(exchange)},
         {TEXT("context.requestId"), text_of(exchange->request_id)},
         {TEXT("context.httpMethod"), request->method_text},
         {TEXT("context.http.method"), request->method_text},
@@ -57,7 +70,9 @@ static struct text read_value(struct authorization *authorization, struct text n
     };
 
     if (text_starts(name, variables))
-        return text_of(api_stage_variable(exchange->route.stage, text_skip(name, variables.len)));
+        return route->stage
+                   ? text_of(api_stage_variable(route->stage, text_skip(name, variables.len)))
+                   : TEXT_NONE;
     for (size_t i = 0; i < COUNT_OF(values); i++)
         if (text_equal(values[i].name, name))
             return values[i].value;
@@ -96,12 +111,14 @@ static void write_event(struct authorization *authorization, const struct text *
     scoped(buffer_done) struct buffer whole = {0};
     char trace[TRACE_BYTES];
     const int version = authorizer_payload_version(exchange->asking->authorizer);
+    if (!exchange->request_id[0])
+        crypto_uuid(exchange->request_id);
     const struct text head =
         version == 1 ? TEXT("{\"version\":\"1.0\"") : TEXT("{\"version\":\"2.0\"");
     const struct request_event event = {
         .request = &exchange->stream->request,
         .route = &exchange->route,
-        .account = text_of(exchange->route.api->account),
+        .account = account_of(exchange),
         .source_ip = text_of(exchange->source_ip),
         .forwarded_for = exchange->from.chain,
         .port = exchange->from.port,
@@ -181,6 +198,18 @@ struct wanted {
     size_t scope_count;
 };
 
+/* What a guard's answers are kept for: a function, or what of an API the guard is of. */
+static struct text guarded_of(const struct exchange *exchange)
+{
+    const struct route *route = &exchange->route;
+    bool is_routes = route->matched && route->matched->guard == route->guard;
+
+    if (!route->api)
+        return text_of(exchange->url_id);
+    return text_of(arena_format(&exchange->stream->arena, "%s %s %s", route->api->id,
+                                route->stage->name, is_routes ? route->matched->key : ""));
+}
+
 static struct asking *new_asking(struct exchange *exchange, const struct wanted *wanted)
 {
     struct arena *arena = &exchange->stream->arena;
@@ -197,6 +226,10 @@ static struct asking *new_asking(struct exchange *exchange, const struct wanted 
         .arena = arena,
         .route_arn = exchange_route_arn(exchange),
         .source_ip = text_of(exchange->source_ip),
+        .guarded = guarded_of(exchange),
+        .account = account_of(exchange),
+        .region = text_of(exchange->route.api ? exchange->route.api->region
+                                              : exchange->gateway->options.region),
         .scopes = scopes,
         .scope_count = wanted->scope_count,
         .now_ms = exchange->now_ms,

@@ -134,6 +134,7 @@ static void seal(struct authorizer *authorizer, const json_t *document,
                                           TEXT_ARG(place->stage), (long long)place->resets, text);
 
     crypto_sha256(text_of(whole), authorizer->seal);
+    authorizer->is_guards = place->is_guards;
     authorizer->arn =
         mem_format("arn:aws:execute-api:%.*s:%.*s:%.*s/authorizers/%.*s", TEXT_ARG(place->region),
                    TEXT_ARG(place->account), TEXT_ARG(place->api_id),
@@ -180,6 +181,12 @@ void authorizer_free(struct authorizer *authorizer)
 bool authorizer_takes_tokens(const struct authorizer *authorizer)
 {
     return authorizer->type == AUTHORIZER_JWT;
+}
+
+struct text authorizer_function(const struct authorizer *authorizer, struct text *ret_qualifier)
+{
+    *ret_qualifier = text_of(authorizer->qualifier);
+    return text_of(authorizer->function);
 }
 
 int authorizer_payload_version(const struct authorizer *authorizer)

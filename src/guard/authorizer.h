@@ -26,6 +26,9 @@ struct authorizer; /* compiled, never changes: any thread */
 struct authorizer_place {
     struct text account, region, api_id, stage;
     int64_t resets; /* how often its cache was reset: what was kept before is not used again */
+    /* It belongs to a guard: its function is of the account and region of what is guarded, and
+     * needs no permission. */
+    bool is_guards;
 };
 /* document: AWS's Authorizer shape. NULL and *err, which names the setting. */
 struct authorizer *authorizer_compile(const json_t *document, const struct authorizer_place *place,
@@ -34,6 +37,8 @@ void authorizer_free(struct authorizer *authorizer);
 DEFINE_SCOPED(struct authorizer *, authorizer_free)
 /* Whether it is of type JWT. */
 bool authorizer_takes_tokens(const struct authorizer *authorizer);
+/* Of one that asks a function: its name, *ret_qualifier "" or its version. TEXT_NONE: it asks none. */
+struct text authorizer_function(const struct authorizer *authorizer, struct text *ret_qualifier);
 /* 1 or 2: of the event its function gets. */
 int authorizer_payload_version(const struct authorizer *authorizer);
 
@@ -59,6 +64,8 @@ struct authorization {
     struct arena *arena;   /* results are in it */
     struct text route_arn; /* arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/METHOD/path */
     struct text source_ip;
+    /* Of a guard's authorizer: what it guards, and whose that is. */
+    struct text guarded, account, region;
     const struct text *scopes; /* the route's: one of them is needed; none: any token will do */
     size_t scope_count;
     int64_t now_ms;

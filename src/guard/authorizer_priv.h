@@ -28,7 +28,7 @@ struct authorizer {
     char *account, *region, *function, *qualifier; /* qualifier: "" without */
     char *arn;                                     /* what its function's policy names */
     int payload_version;
-    bool is_simple, has_credentials;
+    bool is_simple, has_credentials, is_guards;
     int64_t ttl_ms;
     uint8_t seal[SHA256_LEN]; /* of all of it: answers are kept for this very authorizer */
 };

@@ -7,7 +7,8 @@
 
 static void complain(const struct authorizer *authorizer, const char *reason)
 {
-    log_debug("an authorizer could not decide", LOG_TEXT("authorizer", authorizer->arn),
+    log_debug("an authorizer could not decide",
+              LOG_TEXT("authorizer", authorizer->is_guards ? authorizer->function : authorizer->arn),
               LOG_TEXT("reason", reason));
 }
 
@@ -67,9 +68,12 @@ static void on_timeout(struct loop_timer *timer)
 static const struct version *find_version(const struct authorization *authorization)
 {
     const struct authorizer *authorizer = authorization->authorizer;
+    const bool is_guards = authorizer->is_guards;
     const struct function *function =
-        directory_find(authorization->authorizing->directory, text_of(authorizer->account),
-                       text_of(authorizer->region), text_of(authorizer->function));
+        directory_find(authorization->authorizing->directory,
+                       is_guards ? authorization->account : text_of(authorizer->account),
+                       is_guards ? authorization->region : text_of(authorizer->region),
+                       text_of(authorizer->function));
     const struct permission_ask ask = {
         .service = TEXT("apigateway.amazonaws.com"),
         .action = TEXT("lambda:InvokeFunction"),
@@ -77,7 +81,8 @@ static const struct version *find_version(const struct authorization *authorizat
         .source_account = text_of(authorizer->account),
     };
 
-    if (!function || (!authorizer->has_credentials && !permission_lets(function, &ask)))
+    if (!function ||
+        (!is_guards && !authorizer->has_credentials && !permission_lets(function, &ask)))
         return NULL;
     return function_version(function, text_of(authorizer->qualifier));
 }
@@ -106,19 +111,25 @@ static void ask(struct authorization *authorization, const struct text *sources)
     authorizing->invoker->invoke(authorizing->invoker, invocation);
 }
 
-/* Lengths stand before the values, so that no two lists of values look the same. What clients
- * identify themselves by is not kept, its hash is. */
+/* Lengths stand before the values, so that no two lists of values look the same. */
+static void add_to_key(struct crypto_hash *hash, struct text value)
+{
+    uint64_t len = value.len;
+
+    crypto_hash_add(hash, text_from(&len, sizeof len));
+    crypto_hash_add(hash, value);
+}
+
+/* What clients identify themselves by is not kept, its hash is. */
 static void make_cache_key(struct authorization *authorization, const struct text *sources)
 {
     const struct authorizer *authorizer = authorization->authorizer;
     scoped(crypto_hash_free) struct crypto_hash *hash = crypto_hash_new();
 
     crypto_hash_add(hash, text_from(authorizer->seal, sizeof authorizer->seal));
-    for (size_t i = 0; i < authorizer->source_count; i++) {
-        uint64_t len = sources[i].len;
-        crypto_hash_add(hash, text_from(&len, sizeof len));
-        crypto_hash_add(hash, sources[i]);
-    }
+    add_to_key(hash, authorization->guarded);
+    for (size_t i = 0; i < authorizer->source_count; i++)
+        add_to_key(hash, sources[i]);
     crypto_hash_end(hash, authorization->cache_key);
 }
 

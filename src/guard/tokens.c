@@ -8,6 +8,8 @@
 #define AT "authorizer"
 #define USUAL_SOURCE TEXT("$request.header.Authorization")
 
+/* --- tokens --- */
+
 /* A text alone stands for a list of it. New; NULL and *err. */
 static json_t *read_texts(const json_t *part, const char *name, struct error *err)
 {
@@ -57,7 +59,7 @@ static int read_scopes(struct tokens *tokens, const json_t *part, struct error *
 }
 
 /* As AWS writes it. */
-static json_t *make_document(const json_t *part, struct error *err)
+static json_t *make_token_document(const json_t *part, struct error *err)
 {
     static const char *const names[] = {"issuer", "audience", "scopes", "from", NULL};
     struct text issuer = TEXT_NONE, source;
@@ -78,14 +80,103 @@ static json_t *make_document(const json_t *part, struct error *err)
                      "audience", audience);
 }
 
+/* --- a function --- */
+
+static bool is_name(struct text text, const char *others)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.at[i];
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+            !strchr(others, c))
+            return false;
+    }
+    return text.len > 0;
+}
+
+/* "NAME" or "NAME:VERSION" */
+static int read_function(const json_t *part, struct text *ret, struct error *err)
+{
+    if (fields_text(part, AT, "function", ret, err) < 0)
+        return -1;
+    struct text version = *ret, name;
+    bool has_version = text_contains(version, ':');
+    (void)text_split(&version, ':', &name);
+    if (is_name(name, "-_") && (!has_version || is_name(version, "$-_")))
+        return 0;
+    return error_set(err, ERROR_INVALID,
+                     AT ".function must be the name of a function of the same account, or "
+                        "NAME:VERSION");
+}
+
+static int check_identity(const json_t *sources, struct error *err)
+{
+    static const struct text kinds[] = {TEXT("$request.header."), TEXT("$request.querystring."),
+                                        TEXT("$context.")};
+    const json_t *source;
+    size_t index;
+
+    json_array_foreach(sources, index, source)
+    {
+        struct text text = text_of(json_string_value(source));
+        bool found = false;
+        for (size_t i = 0; i < COUNT_OF(kinds); i++)
+            found |= text_starts(text, kinds[i]) && text.len > kinds[i].len;
+        if (!found)
+            return error_set(err, ERROR_INVALID,
+                             AT ".identity has no '%.*s': there are $request.header.NAME, "
+                                "$request.querystring.NAME and $context.NAME",
+                             TEXT_ARG(text));
+    }
+    return 0;
+}
+
+static int read_answer(const json_t *part, bool *ret_simple, struct error *err)
+{
+    struct text answer = TEXT("simple");
+
+    if (fields_text(part, AT, "answer", &answer, err) < 0)
+        return -1;
+    *ret_simple = text_equal(answer, TEXT("simple"));
+    if (*ret_simple || text_equal(answer, TEXT("policy")))
+        return 0;
+    return error_set(err, ERROR_INVALID, AT ".answer must be simple or policy");
+}
+
+static json_t *make_function_document(const json_t *part, struct error *err)
+{
+    static const char *const names[] = {"function", "identity", "ttl", "answer", NULL};
+    struct text function = TEXT_NONE;
+    bool is_simple = true;
+    int64_t ttl_s = 0;
+
+    if (fields_check(part, AT, names, err) < 0 || read_function(part, &function, err) < 0 ||
+        fields_int(part, AT, "ttl", 0, AUTHORIZER_TTL_MAX_S, &ttl_s, err) < 0 ||
+        read_answer(part, &is_simple, err) < 0)
+        return NULL;
+    scoped(json_decref) json_t *sources = read_texts(part, "identity", err);
+    if (!sources || check_identity(sources, err) < 0)
+        return NULL;
+    if (json_array_size(sources) == 0)
+        json_array_append_new(sources, json_from_text(USUAL_SOURCE));
+    return json_pack("{s:s,s:O,s:s,s:b,s:I,s:o}", "authorizerType", "REQUEST", "identitySource",
+                     sources, "authorizerPayloadFormatVersion", "2.0", "enableSimpleResponses",
+                     is_simple, "authorizerResultTtlInSeconds", (json_int_t)ttl_s, "authorizerUri",
+                     json_sprintf("arn:aws:lambda:::function:%.*s", TEXT_ARG(function)));
+}
+
+/* --- either --- */
+
 struct tokens *tokens_compile(const json_t *part, struct error *err)
 {
     scoped(tokens_free) struct tokens *tokens = mem_new(struct tokens);
-    scoped(json_decref) json_t *document = make_document(part, err);
+    bool asks = json_object_get(part, "function") != NULL;
+    scoped(json_decref) json_t *document =
+        asks ? make_function_document(part, err) : make_token_document(part, err);
 
     if (!document || read_scopes(tokens, part, err) < 0)
         return NULL;
-    tokens->authorizer = authorizer_compile(document, &(struct authorizer_place){0}, err);
+    const struct authorizer_place place = {.is_guards = true};
+    tokens->authorizer = authorizer_compile(document, &place, err);
     return tokens->authorizer ? take(tokens) : NULL;
 }
 

@@ -196,7 +196,8 @@ static const struct manifest_key http_keys[] = {
      "the HTTP methods of routes that name none; all without"},
     {"cors", KEY_MAP, AT(cors), 0, AT(cors.is_set), 0, 0, 0, NULL, cors_keys,
      "answers for browsers on other sites"},
-    GUARD("authorizer", "who may call it: with a token of an `issuer` for an `audience`"),
+    GUARD("authorizer", "who may call it: with a token of an `issuer` for an `audience`, or whom "
+                        "another `function` lets pass"),
     GUARD("limits", "how much may pass: rates, quotas, sizes"),
     GUARD("addresses", "which addresses it may be called from"),
     GUARD("waf", "the web application firewall"),

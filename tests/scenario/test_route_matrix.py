@@ -78,6 +78,10 @@ class World:
             "http:\n  routes: [GET /filed-token, '/filed-token/{id}']\n  authorizer:\n"
             f"    issuer: {self.issuer.url}\n    audience: pets\n    scopes: [read]\n")})
 
+        self.daemon.create("filed-asked", {"main.py": ECHO, "function.yaml": (
+            "http:\n  routes: [GET /filed-asked, '/filed-asked/{id}']\n  authorizer:\n"
+            "    function: simple\n    ttl: 300\n")})
+
     def make_buses(self):
         events = self.daemon.boto("events")
         events.create_event_bus(Name="closed")
@@ -229,7 +233,7 @@ def by_function(door, who, method):
         return 401
     if who != "friend":
         return 403
-    return 200 if door.authorizer == "simple" or method == "GET" else 403
+    return 200 if door.authorizer in ("simple", None) or method == "GET" else 403
 
 
 def by_signature(_door, who, _method):
@@ -255,7 +259,8 @@ def by_nothing(_door, _who, _method):
 
 
 JUDGES = {"NONE": by_nothing, "JWT": by_token, "CUSTOM": by_function, "AWS_IAM": by_signature}
-URL_JUDGES = {"NONE": by_nothing, "AWS_IAM": by_url_signature, "JWT": by_token}
+URL_JUDGES = {"NONE": by_nothing, "AWS_IAM": by_url_signature, "JWT": by_token,
+              "CUSTOM": by_function}
 
 
 # Who of the functions lists the buses of that kind.

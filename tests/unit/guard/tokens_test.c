@@ -31,6 +31,31 @@ TEST(a_text_alone_stands_for_a_list)
     CHECK_MSG(least && least->scope_count == 0, "%s", err.text);
 }
 
+TEST(a_function_may_be_asked_instead)
+{
+    static const struct {
+        const char *source, *function, *version;
+    } cases[] = {
+        {"{\"function\": \"keeper\"}", "keeper", ""},
+        {"{\"function\": \"keeper:7\", \"ttl\": 300}", "keeper", "7"},
+        {"{\"function\": \"a-b_C9:$LATEST\", \"answer\": \"policy\"}", "a-b_C9", "$LATEST"},
+        {"{\"function\": \"k\", \"identity\": \"$request.querystring.key\"}", "k", ""},
+        {"{\"function\": \"k\", \"identity\": [\"$request.header.X\", \"$context.routeKey\"]}",
+         "k", ""},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct error err = {0};
+        struct text version;
+        scoped(tokens_free) struct tokens *tokens = compile(cases[i].source, &err);
+        CHECK_MSG(tokens, "%s: %s", cases[i].source, err.text);
+        CHECK(!authorizer_takes_tokens(tokens->authorizer) && tokens->scope_count == 0);
+        CHECK(authorizer_payload_version(tokens->authorizer) == 2);
+        CHECK_TEXT(authorizer_function(tokens->authorizer, &version), cases[i].function);
+        CHECK_TEXT(version, cases[i].version);
+    }
+}
+
 TEST(what_would_let_too_many_pass_is_refused)
 {
     static const struct {
@@ -48,6 +73,22 @@ TEST(what_would_let_too_many_pass_is_refused)
         {"{\"issuer\": \"https://i\", \"audience\": \"a\", \"from\": \"$context.path\"}",
          "authorizer.from must be"},
         {"{\"issuer\": \"https://i\", \"audience\": \"a\", \"scope\": \"r\"}", "scope"},
+        {"{\"function\": 7}", "authorizer.function"},
+        {"{\"function\": \"\"}", "authorizer.function"},
+        {"{\"function\": \"arn:aws:lambda:us-east-1:1:function:f\"}",
+         "authorizer.function must be the name of a function of the same account, or NAME:VERSION"},
+        {"{\"function\": \"a/b\"}", "authorizer.function must be the name"},
+        {"{\"function\": \"a:\"}", "authorizer.function must be the name"},
+        {"{\"function\": \"a:b:c\"}", "authorizer.function must be the name"},
+        {"{\"function\": \"f\", \"ttl\": 3601}", "authorizer.ttl"},
+        {"{\"function\": \"f\", \"ttl\": -1}", "authorizer.ttl"},
+        {"{\"function\": \"f\", \"answer\": \"yes\"}", "authorizer.answer must be simple or policy"},
+        {"{\"function\": \"f\", \"identity\": \"Authorization\"}",
+         "authorizer.identity has no 'Authorization': there are $request.header.NAME"},
+        {"{\"function\": \"f\", \"identity\": [\"$stageVariables.a\"]}", "authorizer.identity has no"},
+        {"{\"function\": \"f\", \"identity\": \"$request.header.\"}", "authorizer.identity has no"},
+        {"{\"function\": \"f\", \"identity\": [1]}", "authorizer.identity"},
+        {"{\"function\": \"f\", \"issuer\": \"https://i\"}", "issuer"},
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
