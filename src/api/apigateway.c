@@ -13,6 +13,7 @@ struct apigateway {
     struct http_apis *http_apis;
     struct truststores *truststores;
     struct usages *usages;
+    struct limit_table *limits;
     char *data_folder;
     /* the start */
     struct http_apis_change first;
@@ -99,6 +100,7 @@ struct apigateway *apigateway_open(const struct apigateway_options *options, str
     apigateway->control = options->control;
     apigateway->http_apis = options->http_apis;
     apigateway->usages = options->usages;
+    apigateway->limits = options->limits;
     apigateway->data_folder = mem_strdup(options->data_folder);
     apigateway->truststores = truststores_new(options->control, options->data_folder);
     for (int i = 0; i < APIGATEWAY_KINDS; i++) {
@@ -133,6 +135,11 @@ struct http_apis *apigateway_http_apis(const struct apigateway *apigateway)
 struct truststores *apigateway_truststores(const struct apigateway *apigateway)
 {
     return apigateway->truststores;
+}
+
+struct limit_table *apigateway_limits(const struct apigateway *apigateway)
+{
+    return apigateway->limits;
 }
 
 struct usages *apigateway_usages(const struct apigateway *apigateway)

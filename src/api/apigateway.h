@@ -13,6 +13,7 @@ struct apigateway;
 struct http_apis;
 struct loop;
 struct usages;
+struct limit_table;
 struct store;
 
 struct apigateway_options {
@@ -20,6 +21,7 @@ struct apigateway_options {
     struct loop *control;
     struct http_apis *http_apis; /* where they are served */
     struct usages *usages;       /* of API keys */
+    struct limit_table *limits;  /* what counts their quotas */
     const char *data_folder;     /* below which truststores named as S3 objects are */
     const char *account, *region;
 };

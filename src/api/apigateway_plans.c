@@ -6,7 +6,8 @@
 
 /*
  * Usage plans: how much the keys in them may call of which stages. A document is {"plan":
- * {...}, "keys": {ID: true}}; a key that was deleted stays named there and is passed over.
+ * {...}, "keys": {ID: true}}; a key that was deleted stays named there and is passed over. In place
+ * of true may stand what UpdateUsage says of the key's quota.
  */
 
 #define PLANS_MAX 1000 /* AWS: 300 */
@@ -295,8 +296,8 @@ static void get_plans(struct call *call)
     apigateway_page_end(&listing.page);
 }
 
-static void save_plan(struct call *call, const json_t *before, const char *name, json_t *value,
-                      int status)
+void apigateway_save_plan(struct call *call, const json_t *before, const char *name, json_t *value,
+                          int status)
 {
     json_t *document = json_copy((json_t *)(uintptr_t)before);
 
@@ -328,7 +329,7 @@ static void update_plan(struct call *call)
     if (apigateway_patch_apply(call, patches, plan, patch_stages) < 0 || !check_limits(call, plan))
         return;
     apigateway_show(call, plan);
-    save_plan(call, before, "plan", take(plan), 200);
+    apigateway_save_plan(call, before, "plan", take(plan), 200);
 }
 
 static void delete_plan(struct call *call)
@@ -379,11 +380,10 @@ static void create_plan_key(struct call *call)
     json_t *keys = json_copy(json_object_get(document, "keys"));
     json_object_setn_new(keys, id.at, id.len, json_true());
     write_plan_key(&writer, key);
-    save_plan(call, document, "keys", keys, 201);
+    apigateway_save_plan(call, document, "keys", keys, 201);
 }
 
-/* The key in the path, in the plan. NULL: answered. */
-static const json_t *find_plan_key(struct call *call, const json_t **ret_document)
+const json_t *apigateway_find_plan_key(struct call *call, const json_t **ret_document)
 {
     struct text id = call->path_values[1];
 
@@ -399,7 +399,7 @@ static const json_t *find_plan_key(struct call *call, const json_t **ret_documen
 
 static void get_plan_key(struct call *call)
 {
-    const json_t *document, *key = find_plan_key(call, &document);
+    const json_t *document, *key = apigateway_find_plan_key(call, &document);
     struct writer writer = call_writer(call);
 
     if (!key)
@@ -447,11 +447,11 @@ static void delete_plan_key(struct call *call)
     struct text id = call->path_values[1];
     const json_t *document;
 
-    if (!find_plan_key(call, &document))
+    if (!apigateway_find_plan_key(call, &document))
         return;
     json_t *keys = json_copy(json_object_get(document, "keys"));
     json_object_deln(keys, id.at, id.len);
-    save_plan(call, document, "keys", keys, 202);
+    apigateway_save_plan(call, document, "keys", keys, 202);
 }
 
 /* clang-format off */

@@ -29,6 +29,7 @@
 
 struct truststores;
 struct usages;
+struct limit_table;
 
 enum apigateway_kind {
     APIGATEWAY_API,
@@ -45,6 +46,7 @@ const struct registry *apigateway_registry(const struct apigateway *apigateway,
                                            enum apigateway_kind kind);
 struct truststores *apigateway_truststores(const struct apigateway *apigateway);
 struct usages *apigateway_usages(const struct apigateway *apigateway);
+struct limit_table *apigateway_limits(const struct apigateway *apigateway);
 const char *apigateway_data_folder(const struct apigateway *apigateway);
 struct text apigateway_truststore_uri(const json_t *domain); /* none: no mutual TLS */
 /* "ACCOUNT/REGION/NAME", in the arena. */
@@ -59,7 +61,16 @@ struct text apigateway_new_id(struct call *call, size_t len);
 struct apigateway_save;
 struct apigateway_save *apigateway_save_new(struct call *call, int status);
 void apigateway_save_put(struct apigateway_save *save, enum apigateway_kind kind, struct text key,
-                         json_t *document); /* takes document */
+                         json_t *document);
+
+/* --- apigateway_plans.c --- */
+
+/* The key in the path, and in the plan, whose document is *ret_document. NULL: answered. */
+const json_t *apigateway_find_plan_key(struct call *call, const json_t **ret_document);
+/* Ends the call: the plan in the path with another member; takes value. */
+void apigateway_save_plan(struct call *call, const json_t *before, const char *name, json_t *value,
+                          int status);
+ /* takes document */
 void apigateway_save_delete(struct apigateway_save *save, enum apigateway_kind kind,
                             struct text key);
 

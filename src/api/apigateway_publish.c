@@ -130,6 +130,7 @@ static bool add_key(void *arg, struct text key, const json_t *document)
     struct text id = json_text(document, "id");
 
     json_object_set_new(shown, "plans", json_array());
+    json_object_set_new(shown, "extensions", json_object());
     json_object_setn_new(arg, id.at, id.len, shown);
     return true;
 }
@@ -139,20 +140,26 @@ struct plans {
     json_t *list;
 };
 
-/* {"plan": {...}, "keys": {ID: true}}; keys that are gone stay named there. */
+/* {"plan": {...}, "keys": {ID: true, or what extends its quota}}; keys that are gone stay named
+ * there. */
 static bool add_plan(void *arg, struct text key, const json_t *document)
 {
     const struct plans *plans = arg;
     const json_t *plan = json_object_get(document, "plan");
     const char *id;
-    json_t *is_in;
+    json_t *extension;
 
     json_array_append(plans->list, (json_t *)(uintptr_t)plan);
-    apigateway_each(id, is_in, document, "keys")
+    apigateway_each(id, extension, document, "keys")
     {
-        json_t *of_key = json_object_get(json_object_get(plans->keys, id), "plans");
-        if (of_key)
-            json_array_append(of_key, json_object_get(plan, "id"));
+        json_t *of_key = json_object_get(plans->keys, id);
+        struct text plan_id = json_text(plan, "id");
+        if (!of_key)
+            continue;
+        json_array_append(json_object_get(of_key, "plans"), json_object_get(plan, "id"));
+        if (json_is_object(extension))
+            json_object_setn(json_object_get(of_key, "extensions"), plan_id.at, plan_id.len,
+                             extension);
     }
     return true;
 }

@@ -21,7 +21,6 @@ const struct action apigateway_unserved_actions[] = {
     UNSERVED("DeleteRestApi", METHOD_DELETE, "/restapis/{restapi_id}"),
     UNSERVED("GetAccount", METHOD_GET, "/account"),
     UNSERVED("UpdateAccount", METHOD_PATCH, "/account"),
-    UNSERVED("UpdateUsage", METHOD_PATCH, "/usageplans/{usageplanId}/keys/{keyId}/usage"),
     UNSERVED("CreateVpcLink", METHOD_POST, "/vpclinks"),
     UNSERVED("GetVpcLinks", METHOD_GET, "/vpclinks"),
     UNSERVED("CreateDomainName", METHOD_POST, "/domainnames"),

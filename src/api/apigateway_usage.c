@@ -1,19 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "api/apigateway_patch.h"
 #include "api/apigateway_priv.h"
 #include "base/civil.h"
+#include "base/clock.h"
 #include "base/mem.h"
+#include "guard/api_key.h"
+#include "guard/limits.h"
 #include "guard/usage.h"
 
-/* GetUsage: for each key of a plan and each day what was used, and what was left of the quota. */
+/*
+ * GetUsage: for each key of a plan and each day what was used, and what was left of the quota.
+ * UpdateUsage: what is left to one key until the period ends, more or less than the plan gives. It
+ * is kept as the key's limit of that period, {"period", "day", "limit"}, beside the key's name in
+ * the plan.
+ */
 
 #define PAGE 25 /* AWS's */
 #define RANGE_DAYS_MAX 366
+#define REMAINING_MAX 2147483647
 #define UNLIMITED (-1) /* left, without a quota */
 
 struct asking {
     struct usages_wait wait;
     struct call *call;
     int64_t first, last; /* days */
+    int64_t remaining;   /* UpdateUsage */
 };
 
 /* --- what is asked --- */
@@ -56,15 +67,27 @@ static int64_t period_start(struct text period, int64_t day)
     return text_equal(period, TEXT("WEEK")) ? day - civil.weekday : day;
 }
 
-static void write_days(const struct asking *asking, struct text plan, const json_t *quota,
+static int64_t limit_of(const json_t *quota, const json_t *extension, int64_t day)
+{
+    struct text period = json_text(quota, "period");
+    bool is_extended = json_is_object(extension) && quota &&
+                       text_equal(json_text(extension, "period"), period) &&
+                       json_int(extension, "day", -1) == period_start(period, day);
+
+    return json_int(is_extended ? extension : quota, "limit", 0);
+}
+
+static void write_days(const struct asking *asking, const json_t *plan, const json_t *extension,
                        struct text key, struct writer *writer)
 {
     const struct usages *usages = apigateway_usages(asking->call->api->apigateway);
+    const json_t *quota = json_object_get(plan, "quota");
     struct text period = json_text(quota, "period");
-    int64_t limit = json_int(quota, "limit", 0), used_up = 0;
+    int64_t used_up = 0;
 
     for (int64_t day = period_start(period, asking->first); day <= asking->last; day++) {
-        int64_t used = usages_find(usages, plan, key, day);
+        int64_t used = usages_find(usages, json_text(plan, "id"), key, day);
+        int64_t limit = limit_of(quota, extension, day);
         used_up = (day == period_start(period, day) ? 0 : used_up) + used;
         if (day < asking->first)
             continue;
@@ -114,8 +137,8 @@ static void write_usage(const struct asking *asking, const json_t *document)
     write_open(&writer, "values", '{');
     for (size_t i = 0; i < count && i < max; i++) {
         write_open(&writer, ids[i], '[');
-        write_days(asking, json_text(plan, "id"), json_object_get(plan, "quota"), text_of(ids[i]),
-                   &writer);
+        write_days(asking, plan, apigateway_part(document, "keys", text_of(ids[i])),
+                   text_of(ids[i]), &writer);
         write_close(&writer, ']');
     }
     write_close(&writer, '}');
@@ -156,6 +179,91 @@ static void get_usage(struct call *call)
     usages_collect(apigateway_usages(call->api->apigateway), &asking->wait);
 }
 
+/* --- UpdateUsage --- */
+
+/* What the key may until the period ends, so that so much remains. NULL: answered. */
+static json_t *make_extension(struct call *call, const json_t *plan, int64_t remaining)
+{
+    const struct limit_table *table = apigateway_limits(call->api->apigateway);
+    const json_t *quota = json_object_get(plan, "quota");
+    int64_t now_ms = clock_now_ms();
+    struct limit_quota limit;
+    struct error err;
+
+    if (limits_of_quota(quota, &limit, &err) < 0 || !limit.is_set) {
+        apigateway_fail(call, "The usage plan %.*s has no quota of which something could remain",
+                        TEXT_ARG(json_text(plan, "id")));
+        return NULL;
+    }
+    struct text counted =
+        api_key_counted(&call->arena, json_text(plan, "id"), call->path_values[1]);
+    int64_t used = table ? limit_used(table, LIMIT_OF_KEY, counted, &limit, now_ms) : 0;
+    return json_pack("{s:O,s:I,s:I}", "period", json_object_get(quota, "period"), "day",
+                     (json_int_t)limit_period_day(limit.period, now_ms), "limit",
+                     (json_int_t)(used + remaining));
+}
+
+static void write_day(struct writer *writer, const char *name, int64_t day)
+{
+    struct civil civil;
+    char text[16];
+
+    civil_set(&civil, day * CIVIL_DAY_S);
+    snprintf(text, sizeof text, "%04d-%02d-%02d", civil.year, civil.month, civil.day);
+    write_string(writer, name, text);
+}
+
+static void on_collected_update(struct usages_wait *wait)
+{
+    struct asking *asking = container_of(wait, struct asking, wait);
+    struct call *call = asking->call;
+    struct text id = call->path_values[1];
+    struct writer writer = call_writer(call);
+    const json_t *document;
+
+    if (!apigateway_find_plan_key(call, &document))
+        return;
+    const json_t *plan = json_object_get(document, "plan");
+    json_t *extension = make_extension(call, plan, asking->remaining);
+    if (!extension)
+        return;
+    write_open(&writer, NULL, '{');
+    write_text(&writer, "usagePlanId", json_text(plan, "id"));
+    write_day(&writer, "startDate", asking->first);
+    write_day(&writer, "endDate", asking->last);
+    write_open(&writer, "values", '{');
+    write_open(&writer, arena_string(&call->arena, id), '[');
+    write_days(asking, plan, extension, id, &writer);
+    write_close(&writer, ']');
+    write_close(&writer, '}');
+    write_close(&writer, '}');
+    json_t *keys = json_copy(json_object_get(document, "keys"));
+    json_object_setn_new(keys, id.at, id.len, extension);
+    apigateway_save_plan(call, document, "keys", keys, 200);
+}
+
+static void update_usage(struct call *call)
+{
+    static const struct apigateway_patch patches[] = {{"/remaining", PATCH_INT}, {0}};
+    scoped(json_decref) json_t *patched = json_object();
+    struct asking *asking = arena_zalloc(&call->arena, sizeof *asking);
+    const json_t *document;
+
+    if (!apigateway_find_plan_key(call, &document) ||
+        apigateway_patch_apply(call, patches, patched, NULL) < 0)
+        return;
+    asking->remaining = json_int(patched, "remaining", -1);
+    if (asking->remaining < 0 || asking->remaining > REMAINING_MAX) {
+        apigateway_fail(call, "UpdateUsage replaces /remaining by a number of requests, 0 to %d",
+                        REMAINING_MAX);
+        return;
+    }
+    asking->call = call;
+    asking->first = asking->last = clock_now_ms() / 1000 / CIVIL_DAY_S;
+    asking->wait.done = on_collected_update;
+    usages_collect(apigateway_usages(call->api->apigateway), &asking->wait);
+}
+
 /* clang-format off */
 static const struct param params[] = {
     {PARAM_QUERY, PARAM_STRING, "startDate", "startDate", .required = true},
@@ -164,6 +272,8 @@ static const struct param params[] = {
 
 const struct action apigateway_usage_actions[] = {
     APIGATEWAY_GET("GetUsage", "/usageplans/{usageplanId}/usage", params, get_usage),
+    APIGATEWAY_PATCH("UpdateUsage", "/usageplans/{usageplanId}/keys/{keyId}/usage",
+                     apigateway_patch_params, update_usage),
     {0},
 };
 /* clang-format on */

@@ -454,6 +454,7 @@ static int build_apigateway(struct daemon *daemon, struct error *err)
         .control = daemon->control,
         .http_apis = daemon->http_apis,
         .usages = daemon->usages,
+        .limits = daemon->limits,
         .data_folder = daemon->settings->data,
         .account = daemon->settings->account,
         .region = daemon->settings->region,

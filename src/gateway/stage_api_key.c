@@ -16,15 +16,16 @@ static struct text method_name(const struct exchange *exchange)
 
 /* A key's share of its plan, which is its own whatever other keys of the plan take; of a method
  * that has a throttle by itself, apart from the others. */
-static enum limit_verdict take_plan(struct exchange *exchange, const struct api_plan *plan,
-                                    const struct limit_rate *method, int64_t *ret_retry_ms)
+static enum limit_verdict take_plan(struct exchange *exchange, const struct api_key *found,
+                                    const struct api_plan *plan, const struct limit_rate *method,
+                                    int64_t *ret_retry_ms)
 {
     struct limit_table *table = exchange->gateway->options.limits;
     struct arena *arena = &exchange->stream->arena;
     const struct limit_rate *throttle = method ? method : &plan->throttle;
     enum limit_verdict verdict = LIMIT_PASS;
-    struct text key =
-        text_of(arena_format(arena, "plan %s %.*s", plan->id, TEXT_ARG(exchange->key_id)));
+    const struct limit_quota quota = api_key_quota(found, plan, exchange->now_ms);
+    struct text key = api_key_counted(arena, text_of(plan->id), exchange->key_id);
     struct text bucket =
         method ? text_of(arena_format(arena, "%.*s %s %s %.*s", TEXT_ARG(key),
                                       exchange->route.api->id, exchange->route.stage->name,
@@ -34,9 +35,9 @@ static enum limit_verdict take_plan(struct exchange *exchange, const struct api_
     if (table && throttle->is_set)
         verdict = limit_take(table, LIMIT_OF_KEY, bucket, throttle,
                              loop_now_us(exchange->stream->loop), ret_retry_ms);
-    if (table && verdict == LIMIT_PASS && plan->quota.is_set)
-        verdict = limit_take_quota(table, LIMIT_OF_KEY, key, &plan->quota, exchange->now_ms,
-                                   ret_retry_ms);
+    if (table && verdict == LIMIT_PASS && quota.is_set)
+        verdict =
+            limit_take_quota(table, LIMIT_OF_KEY, key, &quota, exchange->now_ms, ret_retry_ms);
     return verdict;
 }
 
@@ -62,7 +63,7 @@ enum stage_verdict stage_api_key(struct exchange *exchange)
     }
     exchange->key_id = arena_copy(&exchange->stream->arena, api_key_id(key));
     int64_t retry_ms = 0;
-    enum limit_verdict verdict = take_plan(exchange, plan, method, &retry_ms);
+    enum limit_verdict verdict = take_plan(exchange, key, plan, method, &retry_ms);
     if (verdict == LIMIT_PASS) {
         if (exchange->gateway->options.usage)
             usage_add(exchange->gateway->options.usage, text_of(plan->id), exchange->key_id,

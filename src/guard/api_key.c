@@ -23,9 +23,16 @@ struct plan {
     size_t stage_count;
 };
 
+/* Of a period that begins on that day; a limit of 0: there is none. */
+struct extension {
+    enum limit_period period;
+    int64_t day, limit;
+};
+
 struct api_key {
     char *id;
     const struct plan **plans;
+    struct extension *extensions; /* of each plan */
     size_t plan_count;
 };
 
@@ -91,10 +98,20 @@ static const struct plan *find_plan(const struct api_keys *keys, struct text id)
     return NULL;
 }
 
+static void read_extension(const json_t *json, struct extension *ret)
+{
+    struct limit_quota quota;
+    struct error err;
+
+    if (json && limits_of_quota(json, &quota, &err) == 0)
+        *ret = (struct extension){quota.period, json_int(json, "day", 0), quota.limit};
+}
+
 static void add_key(struct api_keys *keys, const json_t *json)
 {
     struct text value = json_text(json, "value");
     const json_t *plans = json_object_get(json, "plans"), *item;
+    const json_t *extensions = json_object_get(json, "extensions");
     uint8_t hash[SHA256_LEN];
     size_t index;
 
@@ -103,12 +120,16 @@ static void add_key(struct api_keys *keys, const json_t *json)
     struct api_key *key = &keys->keys[keys->key_count++];
     key->id = text_dup(json_text(json, "id"));
     key->plans = mem_zalloc((json_array_size(plans) + 1) * sizeof(*key->plans));
+    key->extensions = mem_zalloc((json_array_size(plans) + 1) * sizeof *key->extensions);
     json_array_foreach(plans, index, item)
     {
         const struct plan *plan =
             json_is_string(item) ? find_plan(keys, text_of(json_string_value(item))) : NULL;
-        if (plan)
-            key->plans[key->plan_count++] = plan;
+        if (!plan)
+            continue;
+        read_extension(json_object_get(extensions, plan->plan.id),
+                       &key->extensions[key->plan_count]);
+        key->plans[key->plan_count++] = plan;
     }
     crypto_sha256(value, hash);
     map_put(&keys->by_hash, text_from(hash, sizeof hash), key);
@@ -159,6 +180,7 @@ void api_keys_free(struct api_keys *keys)
     for (size_t i = 0; i < keys->key_count; i++) {
         free(keys->keys[i].id);
         free((void *)keys->keys[i].plans);
+        free(keys->keys[i].extensions);
     }
     free(keys->plans);
     free(keys->keys);
@@ -213,4 +235,24 @@ const struct api_plan *api_key_plan(const struct api_key *key, struct text api_i
         return &key->plans[i]->plan;
     }
     return NULL;
+}
+
+struct limit_quota api_key_quota(const struct api_key *key, const struct api_plan *plan,
+                                 int64_t epoch_ms)
+{
+    struct limit_quota quota = plan->quota;
+
+    for (size_t i = 0; i < key->plan_count; i++) {
+        const struct extension *extension = &key->extensions[i];
+        if (&key->plans[i]->plan == plan && quota.is_set && extension->limit > 0 &&
+            extension->period == quota.period &&
+            extension->day == limit_period_day(quota.period, epoch_ms))
+            quota.limit = extension->limit;
+    }
+    return quota;
+}
+
+struct text api_key_counted(struct arena *arena, struct text plan_id, struct text key_id)
+{
+    return text_of(arena_format(arena, "plan %.*s %.*s", TEXT_ARG(plan_id), TEXT_ARG(key_id)));
 }

@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/scoped.h"
 #include "base/text.h"
@@ -12,10 +13,12 @@
  * API keys and what usage plans allow them. The table is compiled from what the control plane
  * publishes and never changes:
  *
- *     {"keys": [{"id", "value", "enabled", "plans": ["PLAN"]}],
+ *     {"keys": [{"id", "value", "enabled", "plans": ["PLAN"],
+ *                "extensions": {"PLAN": {"period", "day", "limit"}}}],
  *      "plans": [{"id", "throttle": {"rateLimit", "burstLimit"}, "quota": {...},
  *                 "apiStages": [{"apiId", "stage", "throttle": {"/pets/GET": {...}}}]}]}
  *
+ * An extension takes the place of the plan's limit in the one period that begins on its day.
  * Values are secrets: a key is found by its value's hash, and the value itself is not kept.
  */
 struct api_keys;
@@ -43,3 +46,8 @@ struct text api_key_id(const struct api_key *key);
 const struct api_plan *api_key_plan(const struct api_key *key, struct text api_id,
                                     struct text stage, struct text method,
                                     const struct limit_rate **ret_method);
+/* What the key may of one of its plans in the period that runs. */
+struct limit_quota api_key_quota(const struct api_key *key, const struct api_plan *plan,
+                                 int64_t epoch_ms);
+/* What that is counted under, in the limit table: a key of LIMIT_OF_KEY. */
+struct text api_key_counted(struct arena *arena, struct text plan_id, struct text key_id);

@@ -242,6 +242,13 @@ static int64_t period_begin(enum limit_period period, int64_t day, int64_t *ret_
     return day;
 }
 
+int64_t limit_period_day(enum limit_period period, int64_t epoch_ms)
+{
+    int64_t next;
+
+    return period_begin(period, epoch_ms / DAY_MS, &next);
+}
+
 /* A period is known by its first day and its kind: 16 and 2 bits. */
 static uint64_t period_of(enum limit_period period, int64_t epoch_ms, int64_t *ret_end_ms)
 {

@@ -64,6 +64,8 @@ enum limit_verdict limit_take(struct limit_table *table, enum limit_kind kind, s
 enum limit_verdict limit_take_quota(struct limit_table *table, enum limit_kind kind,
                                     struct text key, const struct limit_quota *quota,
                                     int64_t epoch_ms, int64_t *ret_retry_ms);
+/* The first day of the running period, since 1970-01-01. */
+int64_t limit_period_day(enum limit_period period, int64_t epoch_ms);
 /* How much of the running period was taken. */
 int64_t limit_used(const struct limit_table *table, enum limit_kind kind, struct text key,
                    const struct limit_quota *quota, int64_t epoch_ms);

@@ -157,6 +157,57 @@ def test_a_method_may_have_a_throttle_of_its_own(daemon, client, stage):
         {**stage, "throttle": {"/x/GET": {"rateLimit": -1}}}])[0] == "BadRequestException"
 
 
+def test_what_remains_to_a_key_may_be_changed(make_daemon):
+    daemon = make_daemon()
+    client, http = daemon.boto("apigateway"), daemon.boto("apigatewayv2")
+    api = http.create_api(Name="keyed", ProtocolType="HTTP", Target="http://127.0.0.1:1/")["ApiId"]
+    [route] = http.get_routes(ApiId=api)["Items"]
+    http.update_route(ApiId=api, RouteId=route["RouteId"], ApiKeyRequired=True)
+    plan = client.create_usage_plan(name="p", quota={"limit": 3, "period": "MONTH"},
+                                    apiStages=[{"apiId": api, "stage": "$default"}])["id"]
+    keys = [client.create_api_key(name=f"k{i}", enabled=True) for i in range(2)]
+    for key in keys:
+        client.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
+
+    def statuses(count, key=keys[0]):
+        return [daemon.get(f"/apis/{api}/x", headers={"x-api-key": key["value"]})[0]
+                for _ in range(count)]
+
+    def remaining(value, **more):
+        return client.update_usage(**{
+            "usagePlanId": plan, "keyId": keys[0]["id"],
+            "patchOperations": [{"op": "replace", "path": "/remaining", "value": value}], **more})
+
+    assert statuses(4) == [503, 503, 503, 429]
+    told = remaining("2")
+    assert (told["usagePlanId"], told["startDate"]) == (plan, told["endDate"])
+    assert told["items"] == {keys[0]["id"]: [[3, 2]]}
+    dates = {name: told[name] for name in ("startDate", "endDate")}
+    assert client.get_usage(usagePlanId=plan, **dates)["items"] == {
+        keys[0]["id"]: [[3, 2]], keys[1]["id"]: [[0, 3]]}
+    daemon.stop()
+    daemon.start()
+    client = daemon.boto("apigateway")
+    assert statuses(3) == [503, 503, 429]
+    assert statuses(4, keys[1]) == [503, 503, 503, 429]  # nobody else has more
+    assert client.get_usage(usagePlanId=plan, keyId=keys[0]["id"], **dates)["items"] == {
+        keys[0]["id"]: [[5, 0]]}
+    remaining("5")
+    assert remaining("0")["items"] == {keys[0]["id"]: [[5, 0]]}
+    assert statuses(1) == [429]
+    for wrong in ({"keyId": "none"}, {"usagePlanId": "none"}):
+        assert refused(remaining, "1", **wrong)[0] == "NotFoundException"
+    for operation in ({"op": "replace", "path": "/remaining", "value": "many"},
+                      {"op": "replace", "path": "/remaining", "value": "-1"},
+                      {"op": "replace", "path": "/limit", "value": "1"},
+                      {"op": "remove", "path": "/remaining"}):
+        assert refused(remaining, "", patchOperations=[operation])[0] == "BadRequestException"
+    assert refused(remaining, "", patchOperations=[])[2] == \
+        "UpdateUsage replaces /remaining by a number of requests, 0 to 2147483647"
+    client.update_usage_plan(usagePlanId=plan, patchOperations=[{"op": "remove", "path": "/quota"}])
+    assert "has no quota" in refused(remaining, "1")[2]
+
+
 def test_usage_is_told_by_key_and_day_and_survives_a_restart(make_daemon):
     daemon = make_daemon()
     client, http = daemon.boto("apigateway"), daemon.boto("apigatewayv2")
