@@ -1,10 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What good clients feel of 2,000 that are as slow as they can be (slowhttptest), and of floods
-of HTTP/2: the p99 of calls to a C function over its URL on four connections, against alone."""
+"""What good clients feel of 2,000 that are as slow as they can be (slowhttptest): the p99 of
+calls to a C function over its URL on four connections, against alone; and how much of its core
+the daemon spends on the slow ones.
+
+The attacker has to share the good clients' core, and once it has its connections it asks for all
+of them in a busy loop, in system calls that the kernel does not interrupt: a good client that
+wakes up then waits for it, and not for the server. So from then on it gets what they leave of the
+core, at most a twentieth of it, which is several times what it needs to send and read."""
+import os
 import pathlib
 import re
 import statistics
 import subprocess
+import time
 
 import peers
 from evoke_daemon import wait_until
@@ -26,12 +34,14 @@ int main(void)
     return evoke_run(handler, NULL);
 }
 '''
+RANGES = "ranges (-R)"
 MODES = {
     "heads (-H)": ["-H", "-i", "2"],
     "bodies (-B)": ["-B", "-i", "2", "-s", "8192"],
-    "ranges (-R)": ["-R", "-b", "3000"],
+    RANGES: ["-R", "-b", "3000"],
     "reads (-X)": ["-X", "-w", "512", "-y", "1024", "-n", "1", "-z", "50"],
 }
+QUOTA_US, PERIOD_US = 1000, 20000
 
 
 def p99_us(url):
@@ -49,32 +59,73 @@ def connections(daemon):
     return len(re.findall(rf"^ *\d+: \w+:{port:04X} \S+ 01 ", pathlib.Path("/proc/net/tcp").read_text(), re.M))
 
 
-def beside(daemon, good, slow, options):
-    """The same while that attack lasts: from when it has all its connections, or for attacks
-    that are turned away at once, from its start."""
-    # The good clients share its core: what they wait for that is not the server's doing.
-    command = ["chrt", "--idle", "0", "taskset", "-c", peers.LOAD_CORE, "slowhttptest", *options,
-               "-c", str(COUNT), "-r", "500", "-l", "60", "-u", slow]
-    attack = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    wait_until(lambda: connections(daemon) > COUNT * 0.9 or "-R" in options or attack.poll() is not None,
-               "the attack")
+def cpu_percent(daemon, seconds):
+    """Of its core."""
+    def used_ns():
+        return sum(int((task / "schedstat").read_text().split()[0])
+                   for task in pathlib.Path(f"/proc/{daemon.process.pid}/task").iterdir())
+    before, began = used_ns(), time.monotonic()
+    time.sleep(seconds)
+    return (used_ns() - before) / (time.monotonic() - began) / 1e7
+
+
+CGROUPS = pathlib.Path("/sys/fs/cgroup")
+FOLDER = (CGROUPS / "cpu" if (CGROUPS / "cpu").is_dir() else CGROUPS) / "evoke-bench"
+
+
+def hold_back(pid):
+    """The least of the core, and seldom: in the idle class, with a quota."""
+    folder = FOLDER
+    os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+    folder.mkdir(exist_ok=True)
+    if (folder / "cpu.max").exists():
+        (folder / "cpu.max").write_text(f"{QUOTA_US} {PERIOD_US}")
+    else:
+        (folder / "cpu.cfs_period_us").write_text(str(PERIOD_US))
+        (folder / "cpu.cfs_quota_us").write_text(str(QUOTA_US))
+    (folder / "cgroup.procs").write_text(str(pid))
+
+
+def beside(daemon, good, url, name):
+    """(p99, the daemon's share of its core when nobody else asks) while that attack has all its
+    connections. Ranges are turned away at once, and are asked for again and again: there is no
+    share of them, and the attacker is not held back."""
+    attack = subprocess.Popen(["taskset", "-c", peers.LOAD_CORE, "slowhttptest", *MODES[name],
+                               "-c", str(COUNT), "-r", "1000", "-l", "60", "-u", url], stdout=subprocess.DEVNULL)
+    share = 0
+    if name != RANGES:
+        wait_until(lambda: connections(daemon) > COUNT * 0.99 or attack.poll() is not None, "the attack")
+        share = cpu_percent(daemon, 2)
+        hold_back(attack.pid)
     took = p99_us(good)
-    attack.terminate()
+    if name != RANGES and connections(daemon) < COUNT * 0.99:
+        raise SystemExit(f"the attack by {name} lost its connections")
+    attack.kill()
     attack.wait()
     wait_until(lambda: connections(daemon) == 0, "its end")
-    return took
+    return took, share
 
 
-with peers.evoke("--concurrency", str(2 * COUNT)) as daemon:
-    code = {"bootstrap": (peers.c_function(SOURCE), 0o755)}
-    for name in ("good", "slow"):
-        daemon.create(name, code, runtime="provided.al2023", handler="bootstrap")
-    good, slow = (daemon.gateway + daemon.open_url(name) for name in ("good", "slow"))
-    p99_us(good)
-    for name, options in MODES.items():
-        url = slow + ("big" if "-X" in options else "")
-        rounds = [(beside(daemon, good, url, options), p99_us(good)) for _ in range(peers.ROUNDS)]
-        peers.show(f"Good clients' p99 in us beside {COUNT:,} slow {name}",
-                   statistics.median(a / b for a, b in rounds),
-                   [statistics.median(side) for side in zip(*rounds)], "alone", GOAL, more_is_better=False)
-    peers.show_value("The daemon at most", daemon.cost()["peak_bytes"] / (1 << 20), "MB")
+def main():
+    with peers.evoke("--concurrency", str(2 * COUNT)) as daemon:
+        code = {"bootstrap": (peers.c_function(SOURCE), 0o755)}
+        for name in ("good", "slow"):
+            daemon.create(name, code, runtime="provided.al2023", handler="bootstrap")
+        good, slow = (daemon.gateway + daemon.open_url(name) for name in ("good", "slow"))
+        p99_us(good)
+        for name, options in MODES.items():
+            url = slow + ("big" if "-X" in options else "")
+            rounds = [(*beside(daemon, good, url, name), p99_us(good)) for _ in range(peers.ROUNDS)]
+            p99, share, alone = (statistics.median(side) for side in zip(*rounds))
+            peers.show(f"Good clients' p99 in us beside {COUNT:,} slow {name}",
+                       statistics.median(a / b for a, _, b in rounds), (p99, alone), "alone", GOAL,
+                       more_is_better=False)
+            if share:
+                peers.show_value("The daemon's share of its core for them", share, "%")
+        if FOLDER.exists():
+            FOLDER.rmdir()
+        peers.show_value("The daemon at most", daemon.cost()["peak_bytes"] / (1 << 20), "MB")
+
+
+if __name__ == "__main__":
+    main()

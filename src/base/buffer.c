@@ -71,9 +71,17 @@ char *buffer_room(struct buffer *buffer, size_t count)
     return buffer->at + buffer->len;
 }
 
+/* The same without a call where nothing has to move, as it mostly is. */
+static inline char *room_for(struct buffer *buffer, size_t count)
+{
+    if (buffer->start == 0 && count < buffer->capacity - buffer->len)
+        return buffer->at + buffer->len;
+    return buffer_room(buffer, count);
+}
+
 void buffer_add(struct buffer *buffer, const void *bytes, size_t count)
 {
-    char *room = buffer_room(buffer, count);
+    char *room = room_for(buffer, count);
 
     if (count)
         memcpy(room, bytes, count);
@@ -87,7 +95,7 @@ void buffer_add_text(struct buffer *buffer, struct text text)
 
 void buffer_add_char(struct buffer *buffer, char c)
 {
-    *buffer_room(buffer, 1) = c;
+    *room_for(buffer, 1) = c;
     buffer_added(buffer, 1);
 }
 
@@ -130,20 +138,29 @@ static bool is_plain(char c)
 /* The high bit of the lowest byte that is zero; bytes above it may be wrong. */
 #define ZERO_BYTES(word) (((word)-EACH_BYTE(1)) & ~(word)&EACH_BYTE(0x80))
 
+#define WORD sizeof(uint64_t)
+
+static inline bool is_plain_word(const char *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, sizeof word);
+    uint64_t control = (word - EACH_BYTE(0x20)) & ~word & EACH_BYTE(0x80);
+    return !(control | ZERO_BYTES(word ^ EACH_BYTE('"')) | ZERO_BYTES(word ^ EACH_BYTE('\\')) |
+             (word & EACH_BYTE(0x80)));
+}
+
 /* How many bytes from the start of text stand in a JSON string as they are: eight at a
- * time as one word, because most text is long runs of plain ASCII. */
+ * time as one word, because most text is long runs of plain ASCII. The last word overlaps the
+ * one before. */
 static size_t plain_len(struct text text)
 {
     size_t i = 0;
-    uint64_t word;
 
-    for (; i + sizeof word <= text.len; i += sizeof word) {
-        memcpy(&word, text.at + i, sizeof word);
-        uint64_t control = (word - EACH_BYTE(0x20)) & ~word & EACH_BYTE(0x80);
-        if (control | ZERO_BYTES(word ^ EACH_BYTE('"')) | ZERO_BYTES(word ^ EACH_BYTE('\\')) |
-            (word & EACH_BYTE(0x80)))
-            break;
-    }
+    while (i + WORD <= text.len && is_plain_word(text.at + i))
+        i += WORD;
+    if (text.len >= WORD && i + WORD > text.len && is_plain_word(text.at + text.len - WORD))
+        return text.len;
     while (i < text.len && is_plain(text.at[i]))
         i++;
     return i;
@@ -188,11 +205,16 @@ static size_t add_special(struct buffer *buffer, struct text text)
 void buffer_add_json(struct buffer *buffer, struct text text)
 {
     size_t plain = plain_len(text);
-    char *room = buffer_room(buffer, text.len + 2);
+    char *room = room_for(buffer, text.len + 2);
 
     room[0] = '"';
     if (plain)
         memcpy(room + 1, text.at, plain);
+    if (plain == text.len) {
+        room[1 + plain] = '"';
+        buffer_added(buffer, plain + 2);
+        return;
+    }
     buffer_added(buffer, plain + 1);
     for (text = text_skip(text, plain); text.len > 0; text = text_skip(text, plain)) {
         text = text_skip(text, add_special(buffer, text));

@@ -42,12 +42,16 @@ static struct map_entry *find(const struct map *map, struct text key, uint64_t h
     }
 }
 
+void *map_find_hashed(const struct map *map, struct text key, uint64_t hash)
+{
+    const struct map_entry *entry = find(map, key, hash);
+
+    return entry ? entry->value : NULL;
+}
+
 void *map_find(const struct map *map, struct text key)
 {
-    if (map->count == 0)
-        return NULL;
-    const struct map_entry *entry = find(map, key, map_hash(key));
-    return entry ? entry->value : NULL;
+    return map->count > 0 ? map_find_hashed(map, key, map_hash(key)) : NULL;
 }
 
 static struct map_entry *free_entry(const struct map *map, uint64_t hash)

@@ -18,6 +18,8 @@ struct map {
 };
 
 void *map_find(const struct map *map, struct text key); /* NULL when absent */
+/* The same for who asks again and again: hash is map_hash(key). */
+void *map_find_hashed(const struct map *map, struct text key, uint64_t hash);
 /* Returns the value that was there before, or NULL. value must not be NULL. */
 void *map_put(struct map *map, struct text key, void *value);
 void *map_remove(struct map *map, struct text key); /* the value, or NULL */

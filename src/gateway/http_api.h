@@ -49,6 +49,8 @@ struct api_integration {
     bool has_credentials; /* a role is named: no permission of the function's is asked for */
     /* INTEGRATION_FUNCTION */
     char *account, *region, *function, *qualifier;
+    char *function_key; /* of the three, and its hash: looked up for each request */
+    uint64_t function_hash;
     /* INTEGRATION_HTTP: uri with "{parameter}", method with ANY */
     char *server_name; /* that TLS asks for instead of the URL's; NULL: none */
     /* INTEGRATION_SERVICE */

@@ -61,6 +61,8 @@ static bool read_function(struct api_integration *integration)
     integration->account = text_dup(parts[4]);
     integration->function = text_dup(parts[6]);
     integration->qualifier = text_dup(parts[7]);
+    integration->function_key = function_key(parts[4], parts[3], parts[6]);
+    integration->function_hash = map_hash(text_of(integration->function_key));
     return true;
 }
 
@@ -268,6 +270,7 @@ void api_integration_done(struct api_integration *integration)
     free(integration->region);
     free(integration->function);
     free(integration->qualifier);
+    free(integration->function_key);
     free(integration->server_name);
     service_free(integration->service);
     socket_mapping_free(integration->socket_mapping);

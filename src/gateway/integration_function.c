@@ -37,8 +37,8 @@ const struct function *integration_called(const struct gateway_options *options,
 {
     if (!integration || integration->kind != INTEGRATION_FUNCTION)
         return NULL;
-    return directory_find(options->directory, text_of(integration->account),
-                          text_of(integration->region), text_of(integration->function));
+    return directory_find_key(options->directory, text_of(integration->function_key),
+                              integration->function_hash);
 }
 
 const struct version *integration_version(const struct gateway_options *options,

@@ -247,35 +247,40 @@ static void make_span(char ret[static SPAN_ID_LEN + 1])
 {
     uint8_t random[SPAN_ID_LEN / 2];
 
-    do
+    do {
         crypto_random(random, sizeof random);
-    while (is_zero(text_from(random, sizeof random)));
-    crypto_hex(random, sizeof random, ret);
-    ret[SPAN_ID_LEN] = '\0';
+        crypto_hex(random, sizeof random, ret);
+    } while (is_zero(text_from(ret, SPAN_ID_LEN)));
 }
 
+/* Of each request, so it is put together by hand. flags: FLAGS_KEPT at most. */
 static void put_parent(struct trace_context *context, struct text trace_id, const char *span,
                        unsigned flags)
 {
-    snprintf(context->parent, sizeof context->parent, "00-%.*s-%s-%02x", TEXT_ARG(trace_id), span,
-             flags);
+    char *at = mempcpy(context->parent, "00-", 3);
+
+    at = mempcpy(at, trace_id.at, TRACE_ID_LEN);
+    *at++ = '-';
+    at = mempcpy(at, span, SPAN_ID_LEN);
+    at = mempcpy(at, "-0", 2);
+    *at++ = (char)('0' + flags);
+    *at = '\0';
 }
 
-/* Of what trace_make() made: the root's digits are the trace id. */
+/* Of what trace_make() made: it begins with the root, whose digits are the trace id. */
 static void from_amazon(const char *trace, const char *span, struct trace_context *ret)
 {
-    struct text root = find_part(text_of(trace), &parts[0]),
-                sampled = find_part(text_of(trace), &parts[3]);
+    const char *root = trace + parts[0].name.len;
+    struct text rest = text_of(root + ROOT_LEN);
+    bool is_traced = rest.len > 0 && text_equal(find_part(rest, &parts[3]), TEXT("Sampled=1"));
     char id[TRACE_ID_LEN];
 
-    root = text_skip(root, parts[0].name.len);
-    memcpy(id, root.at + 2, 8);
-    memcpy(id + 8, root.at + 11, 24);
+    memcpy(id, root + 2, 8);
+    memcpy(id + 8, root + 11, 24);
     for (size_t i = 0; i < sizeof id; i++)
-        if (id[i] >= 'A' && id[i] <= 'F')
-            id[i] = (char)(id[i] | 0x20);
+        id[i] |= 0x20; /* digits have that bit already */
     ret->state = TEXT_NONE;
-    put_parent(ret, text_from(id, sizeof id), span, text_equal(sampled, TEXT("Sampled=1")));
+    put_parent(ret, text_from(id, sizeof id), span, is_traced);
 }
 
 void trace_begin(const struct http_request *request, int hops, int64_t now_ms, struct arena *arena,

@@ -73,6 +73,12 @@ const struct function *directory_find(const struct directory *directory, struct 
     return map_find(&directory->by_key, text_from(key, len));
 }
 
+const struct function *directory_find_key(const struct directory *directory, struct text key,
+                                          uint64_t hash)
+{
+    return map_find_hashed(&directory->by_key, key, hash);
+}
+
 const struct function *directory_find_url(const struct directory *directory, struct text url_id)
 {
     return map_find(&directory->by_url, url_id);

@@ -22,5 +22,8 @@ void directory_remove(struct directory *directory, struct text key);
 /* Borrowed until the directory changes: take a reference to keep it. */
 const struct function *directory_find(const struct directory *directory, struct text account,
                                       struct text region, struct text name);
+/* The same by function_key() and its map_hash(). */
+const struct function *directory_find_key(const struct directory *directory, struct text key,
+                                          uint64_t hash);
 const struct function *directory_find_url(const struct directory *directory, struct text url_id);
 void directory_done(struct directory *directory);
