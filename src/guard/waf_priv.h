@@ -24,9 +24,9 @@ struct waf_settings {
 };
 int waf_settings_read(const json_t *part, struct waf_settings *ret, struct error *err);
 void waf_settings_done(struct waf_settings *settings);
-/* Whether a user's text holds nothing but rules that stay in the request: no files, programs,
- * remote rules, collections that outlive a request. */
-int waf_settings_check_rules(struct text rules, const char *at, struct error *err);
+/* Whether a route's own rules hold nothing but rules that stay in the request: no files, programs,
+ * remote rules, environment, collections that outlive a request. where: "rules". waf_own.c */
+int waf_own_check(struct text rules, const char *where, struct error *err);
 
 /* What the library is given to read, in three parts (waf_text.c): what stands before the rule set
  * for a setting; the rule set itself, its files as Include, the same for all settings; what stands

@@ -1,79 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/path.h"
 #include "guard/fields.h"
 #include "guard/waf_priv.h"
 
 /* --- a user's own rules --- */
-
-/* A directive that changes what holds for all requests, or where the library writes, is not a
- * route's to give. */
-static const char *const directives[] = {
-    "SecRule",
-    "SecAction",
-    "SecMarker",
-    "SecRuleRemoveById",
-    "SecRuleRemoveByTag",
-    "SecRuleRemoveByMsg",
-    "SecRuleUpdateTargetById",
-    "SecRuleUpdateTargetByTag",
-    "SecRuleUpdateTargetByMsg",
-    "SecRuleUpdateActionById",
-};
-static const char *const forbidden[] = {
-    "exec:",         "inspectfile", "fromfile", "validatedtd", "validateschema", "fuzzyhash",
-    "@rbl",          "initcol:",    "setsid:",  "setuid:",     "setrsc:",        "expirevar:",
-    "deprecatevar:", "@geolookup",  "@gsb",     "pmf ",        "ipmatchf ",
-};
-
-static bool is_directive(struct text word)
-{
-    for (size_t i = 0; i < COUNT_OF(directives); i++)
-        if (text_equal_nocase(word, text_of(directives[i])))
-            return true;
-    return false;
-}
-
-static int check_words(struct text rules, const char *at, struct error *err)
-{
-    for (size_t i = 0; i < COUNT_OF(forbidden); i++) {
-        size_t len = strlen(forbidden[i]);
-        for (size_t from = 0; from + len <= rules.len; from++)
-            if (strncasecmp(rules.at + from, forbidden[i], len) == 0)
-                return error_set(err, ERROR_INVALID,
-                                 "waf.%s: '%s' is not for a route's rules: they may not reach "
-                                 "beyond the request",
-                                 at, forbidden[i]);
-    }
-    return 0;
-}
-
-int waf_settings_check_rules(struct text rules, const char *at, struct error *err)
-{
-    struct text rest = rules, line, word;
-    bool goes_on = false;
-
-    if (rules.len > WAF_RULES_BYTES_MAX || (rules.len && memchr(rules.at, 0, rules.len)))
-        return error_set(err, ERROR_INVALID, "waf.%s: rules are text of at most %d bytes", at,
-                         WAF_RULES_BYTES_MAX);
-    for (int number = 1; text_split(&rest, '\n', &line); number++) {
-        line = text_trim(line);
-        bool is_new = !goes_on && line.len > 0 && line.at[0] != '#';
-        goes_on = text_ends(line, TEXT("\\")) && (goes_on || is_new);
-        if (!is_new)
-            continue;
-        (void)text_split(&line, ' ', &word);
-        if (!is_directive(word))
-            return error_set(err, ERROR_INVALID,
-                             "waf.%s, line %d: a route's rules are SecRule, SecAction, SecMarker, "
-                             "SecRuleRemove... and SecRuleUpdate... only",
-                             at, number);
-    }
-    return check_words(rules, at, err);
-}
 
 static int read_rules(const json_t *part, const char *name, struct buffer *files,
                       struct buffer *out, struct error *err)
@@ -91,7 +24,7 @@ static int read_rules(const json_t *part, const char *name, struct buffer *files
         buffer_add_format(files, "%s\n", path);
         rules = buffer_text(&content);
     }
-    if (waf_settings_check_rules(rules, name, err) < 0)
+    if (waf_own_check(rules, name, err) < 0)
         return -1;
     buffer_add_text(out, rules);
     if (rules.len > 0)
