@@ -49,7 +49,7 @@ def test_rule_files_count_from_then_on(site):
 
 def test_what_cannot_be_read_stays_as_it_was_and_is_told(site):
     assert statuses(site) == [403, 200, 200]
-    site.rules.write_text("SecRule nonsense\n")
+    site.rules.write_text('SecRule NONSENSE x "id:1001,phase:2"\n')
     done = site.run("gateway", "reload", check=False)
     assert done.returncode == 1 and "stays as it was: waf: the rules cannot be loaded" in done.stderr
     assert statuses(site) == [403, 200, 200]
@@ -91,6 +91,97 @@ def test_nothing_fails_while_it_is_read(site):
         for thread in threads:
             thread.join()
     assert len(answers) > 4 and set(answers) == {200}
+
+
+LISTS = """
+http:
+  route: /%s
+  addresses: {deny-file: %s/deny, bots-file: %s/bots, geo-file: %s/geo, countries: {deny: [AQ]}}
+"""
+
+
+@pytest.fixture
+def listed(tmp_path, make_daemon):
+    """Two functions behind lists of their own: of "calm" what is in them never concerns the tests' clients."""
+    daemon = make_daemon()
+    for name in ("calm", "tried"):
+        folder = tmp_path / name
+        folder.mkdir()
+        put_lists(folder, 0)
+        daemon.create(name, {"main.py": HANDLER, "function.yaml": LISTS % (name, *[folder] * 3)})
+    daemon.lists = tmp_path
+    return daemon
+
+
+def put_lists(folder, number, deny="192.0.2.0/24", country="AQ", network="198.51.100.0/24"):
+    (folder / "deny").write_text(f"{deny} # {number}\n")
+    (folder / "bots").write_text(f"robot{number}\n")
+    (folder / "geo").write_text(f"{network},{country}\n203.0.113.{number},DE\n")
+
+
+def tried(daemon, agent="a client"):
+    return daemon.get("/tried", headers={"user-agent": agent})[0]
+
+
+def test_lists_count_from_then_on_and_nothing_fails_meanwhile(listed):
+    over, answers = threading.Event(), []
+
+    def ask():
+        connection = listed.connect()
+        while not over.is_set():
+            connection.request("GET", "/calm", headers={"user-agent": "a client"})
+            answer = connection.getresponse()
+            answer.read()
+            answers.append(answer.status)
+        connection.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(1, 5):
+            put_lists(listed.lists / "calm", number)
+            put_lists(listed.lists / "tried", number)
+            assert "lists of addresses: 6\n" in listed.run("gateway", "reload").stdout
+            assert [tried(listed, f"robot{number - i}") for i in (0, 1)] == [403, 200]
+            assert tried(listed) == 200
+        for changed in ({"deny": "127.0.0.0/8"}, {"network": "127.0.0.0/8"}):
+            put_lists(listed.lists / "tried", 9, **changed)
+            listed.run("gateway", "reload")
+            assert tried(listed) == 403, changed
+        put_lists(listed.lists / "tried", 9, network="127.0.0.0/8", country="DE")
+        listed.run("gateway", "reload")
+        assert tried(listed) == 200
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert len(answers) > 4 and set(answers) == {200}
+
+
+@pytest.mark.parametrize("name, content, says", [
+    ("deny", "192.0.2.0/24\nnowhere\n", "line 2"),
+    ("bots", "", None),
+    ("geo", "192.0.2.0/24,Antarctica\n", "no country of two letters"),
+    ("deny", None, "cannot be read"),
+    ("geo", None, "cannot be read"),
+])
+def test_a_broken_list_leaves_the_old_one_in_force(listed, name, content, says):
+    folder = listed.lists / "tried"
+    put_lists(folder, 1, deny="127.0.0.0/8")
+    listed.run("gateway", "reload")
+    assert tried(listed) == 403
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_text(content)
+    done = listed.run("gateway", "reload", check=False)
+    assert done.returncode == (1 if says else 0)
+    assert not says or (says in done.stderr and str(folder / name) in done.stderr)
+    assert tried(listed) == 403 and listed.get("/calm")[0] == 200
+    put_lists(folder, 2)
+    listed.run("gateway", "reload")
+    assert [tried(listed), tried(listed, "robot2"), tried(listed, "robot1")] == [200, 403, 200]
 
 
 def test_a_daemon_without_such_files_has_nothing_to_read(daemon):
