@@ -22,6 +22,7 @@ struct issuer {
     struct jwk_set *keys;         /* NULL: never fetched */
     int64_t fetched_ms, tried_ms; /* monotonic */
     bool is_fetching, is_down;    /* is_down: the last fetch failed */
+    bool is_settling;             /* those who waited are being answered */
     struct client_call call;      /* of the discovery, then of the keys */
     struct list waiting;          /* struct jwks_wait */
 };
@@ -52,12 +53,15 @@ static void settle_all(struct issuer *issuer)
     struct list ready;
     struct list *node;
 
-    /* Whoever is answered may ask again, which must not go on for ever. */
+    /* Whoever is answered may ask again, which must not go on for ever; and for another issuer, for
+     * which this one must not make room. */
+    issuer->is_settling = true;
     list_init(&ready);
     while ((node = list_pop(&issuer->waiting)))
         list_push(&ready, node);
     while ((node = list_pop(&ready)))
         settle(issuer, container_of(node, struct jwks_wait, link));
+    issuer->is_settling = false;
 }
 
 /* --- fetching --- */
@@ -185,7 +189,7 @@ static void make_room(struct jwks *jwks)
          jwks->by_url.count >= JWKS_ISSUERS_MAX && node != &jwks->issuers;) {
         struct issuer *issuer = container_of(node, struct issuer, link);
         node = node->prev;
-        if (!issuer->is_fetching)
+        if (!issuer->is_fetching && !issuer->is_settling)
             free_issuer(issuer);
     }
 }

@@ -114,7 +114,7 @@ static int read_pair(const json_t *rate, const json_t *burst, struct limit_rate 
     if ((rate && json_number_value(rate) < 0) || (burst && json_integer_value(burst) < 0))
         return error_set(err, ERROR_INVALID, "a throttle's rate and burst limits are not negative");
     double per_second = rate ? json_number_value(rate) : LIMIT_RATE_MAX;
-    double whole = ceil(per_second);
+    double whole = ceil(per_second < LIMIT_RATE_MAX ? per_second : LIMIT_RATE_MAX);
     *ret = limit_rate_of(per_second, burst ? json_integer_value(burst) : (int64_t)whole);
     return 0;
 }

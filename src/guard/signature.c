@@ -240,9 +240,12 @@ static int read_file(struct text path, struct buffer *out, struct error *err)
 
     if (fd < 0)
         return error_system(err, "signature.secrets: '%s' cannot be read", name);
-    ssize_t got = read(fd, buffer_room(out, SECRET_BYTES_MAX), SECRET_BYTES_MAX);
+    ssize_t got = read(fd, buffer_room(out, SECRET_BYTES_MAX + 1), SECRET_BYTES_MAX + 1);
     if (got < 0)
         return error_system(err, "signature.secrets: '%s' cannot be read", name);
+    if (got > SECRET_BYTES_MAX)
+        return error_set(err, ERROR_LIMIT, "signature.secrets: '%s' has more than %d bytes", name,
+                         SECRET_BYTES_MAX);
     buffer_added(out, (size_t)got);
     while (out->len > 0 && (out->at[out->len - 1] == '\n' || out->at[out->len - 1] == '\r'))
         out->at[--out->len] = '\0';

@@ -349,3 +349,39 @@ TEST(who_gives_up_is_not_called)
     run(with_cancel);
     CHECK(plan.askers[0].is_found && issuer.discoveries == 1);
 }
+
+static void on_other(struct jwks_wait *wait, const struct jwk *key, const char *reason)
+{
+}
+
+/* Of two that wait for an issuer the first asks for more issuers than there is room for. */
+static void on_first(struct jwks_wait *wait, const struct jwk *key, const char *reason)
+{
+    static struct jwks_wait others[JWKS_ISSUERS_MAX];
+    char url[64];
+
+    for (int i = 0; i < JWKS_ISSUERS_MAX; i++) {
+        snprintf(url, sizeof url, "http://127.0.0.1:1/%d", i);
+        others[i] = (struct jwks_wait){.done = on_other};
+        jwks_find(issuer.jwks, text_of(url), TEXT("rsa"), &others[i]);
+    }
+    CHECK(key);
+}
+
+static void crowd(int round)
+{
+    static struct jwks_wait first;
+
+    if (round > 0)
+        return;
+    first = (struct jwks_wait){.done = on_first};
+    jwks_find(issuer.jwks, text_of(issuer.url), TEXT("rsa"), &first);
+    ask_for("rsa");
+}
+
+TEST(an_issuer_stays_while_those_who_wait_for_it_are_answered)
+{
+    set_up();
+    run(crowd);
+    CHECK(plan.askers[0].is_found && issuer.discoveries == 1);
+}

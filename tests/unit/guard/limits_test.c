@@ -73,6 +73,8 @@ TEST(a_stage_throttles_as_its_route_settings_say)
               "\"routeSettings\":{\"GET /a\":{\"throttlingRateLimit\":2.0},"
               "\"GET /closed\":{\"throttlingRateLimit\":0,\"throttlingBurstLimit\":0},"
               "\"GET /bad\":{\"throttlingBurstLimit\":\"x\"}}}");
+    scoped(json_decref) json_t *huge =
+        parse("{\"defaultRouteSettings\":{\"throttlingRateLimit\":1e300}}");
     scoped(json_decref) json_t *none = parse("{}");
 
     CHECK(limits_of_stage(stage, TEXT("GET /a"), &rate, &err) == 0);
@@ -83,6 +85,8 @@ TEST(a_stage_throttles_as_its_route_settings_say)
     CHECK(rate.is_set && rate.interval_ns == 0);
     CHECK(limits_of_stage(stage, TEXT("GET /bad"), &rate, &err) < 0);
     CHECK(limits_of_stage(none, TEXT("GET /a"), &rate, &err) == 0 && !rate.is_set);
+    CHECK(limits_of_stage(huge, TEXT("GET /a"), &rate, &err) == 0);
+    CHECK(rate.is_set && rate.interval_ns == 100 && rate.depth_ns > 0);
 }
 
 TEST(a_usage_plan_has_a_throttle_and_a_quota)

@@ -223,6 +223,7 @@ TEST(settings_that_are_wrong_are_told)
          "signature.secrets: the daemon's environment has no 'NO_SUCH_SECRET'"},
         {"\"github file:/no/such\"",
          "signature.secrets: '/no/such' cannot be read: No such file or directory"},
+        {"\"github file:/bin/sh\"", "signature.secrets: '/bin/sh' has more than 4096 bytes"},
         {"\"standard x!\"",
          "signature.secrets: one of scheme standard is base64 behind \"whsec_\" or, for a public "
          "key, \"whpk_\""},
