@@ -92,8 +92,9 @@ static bool check_throttle(struct call *call, struct text method, const json_t *
     const json_t *rate = json_object_get(throttle, "rateLimit");
     const json_t *burst = json_object_get(throttle, "burstLimit");
 
-    if (json_is_object(throttle) && (!rate || json_number_value(rate) >= 0) &&
-        (!burst || json_integer_value(burst) >= 0))
+    if (json_is_object(throttle) &&
+        (!rate || (json_is_number(rate) && json_number_value(rate) >= 0)) &&
+        (!burst || (json_is_integer(burst) && json_integer_value(burst) >= 0)))
         return true;
     apigateway_fail(call, "throttle of '%.*s': rateLimit and burstLimit are numbers of at least 0",
                     TEXT_ARG(method));

@@ -86,7 +86,8 @@ static bool check_settings(struct call *call, const json_t *settings, const char
     const json_t *rate = json_object_get(settings, "throttlingRateLimit");
     const json_t *burst = json_object_get(settings, "throttlingBurstLimit");
 
-    if (json_is_object(settings) && (!rate || json_number_value(rate) >= 0) &&
+    if (json_is_object(settings) &&
+        (!rate || (json_is_number(rate) && json_number_value(rate) >= 0)) &&
         (!burst || (json_is_integer(burst) && json_integer_value(burst) >= 0)))
         return true;
     apigateway_fail(call, "Throttling limits of %s are numbers of at least 0", where);

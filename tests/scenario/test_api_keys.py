@@ -247,3 +247,17 @@ def test_usage_is_told_by_key_and_day_and_survives_a_restart(make_daemon):
                   {"startDate": "2020-01-01"}):
         assert refused(client.get_usage, usagePlanId=plan, **{**dates, **wrong})[0] == "BadRequestException"
     assert refused(client.get_usage, usagePlanId="none", **dates)[0] == "NotFoundException"
+
+
+def test_a_throttle_that_is_no_number_is_refused_before_it_is_stored(daemon, client, stage):
+    """It was stored, and no change of any key or plan was served from then on."""
+    for wrong in ({"rateLimit": "x"}, {"rateLimit": True}, {"burstLimit": 1.5}, {"burstLimit": "x"}, {"rateLimit": -1}, 5):
+        status, answer = daemon.signed("POST", "/usageplans", {"name": "wrong", "apiStages": [
+            {**stage, "throttle": {"/pets/GET": wrong}}]}, "apigateway")
+        assert status == 400 and "numbers of at least 0" in answer["message"], wrong
+    assert "wrong" not in [plan["name"] for plan in client.get_usage_plans(limit=500)["items"]]
+    assert client.create_api_key(name="after")["name"] == "after"
+    settings = f"/v2/apis/{stage['apiId']}/stages/$default"
+    for wrong in ({"throttlingRateLimit": "x"}, {"throttlingBurstLimit": "x"}, 5):
+        status, answer = daemon.signed("PATCH", settings, {"routeSettings": {"$default": wrong}}, "apigateway")
+        assert status == 400 and "numbers of at least 0" in answer["message"], wrong
