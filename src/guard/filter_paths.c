@@ -82,13 +82,18 @@ void filter_paths_done(struct filter_paths *paths)
     free(paths->at);
 }
 
-/* The last characters stay, if there are more than twice as many. */
+static bool is_character(char byte) /* and not the rest of one in UTF-8 */
+{
+    return ((unsigned char)byte & 0xc0) != 0x80;
+}
+
+/* The last characters stay, if at least as many stand before them. */
 static json_t *mask(const json_t *value)
 {
     char number[64];
     struct text text = text_from(json_string_value(value), json_string_length(value));
     scoped(buffer_done) struct buffer out = {0};
-    size_t kept = 0, at;
+    size_t kept = 0, at, before = 0;
 
     if (json_is_integer(value)) {
         snprintf(number, sizeof number, "%lld", (long long)json_integer_value(value));
@@ -97,11 +102,13 @@ static json_t *mask(const json_t *value)
         return json_string("***");
     }
     for (at = text.len; at > 0 && kept < MASK_KEPT; at--)
-        kept += ((unsigned char)text.at[at - 1] & 0xc0) != 0x80;
-    if (at < (size_t)MASK_KEPT)
+        kept += is_character(text.at[at - 1]);
+    for (size_t i = 0; i < at; i++)
+        before += is_character(text.at[i]);
+    if (before < MASK_KEPT)
         at = text.len;
     for (size_t i = 0; i < at; i++)
-        if (((unsigned char)text.at[i] & 0xc0) != 0x80)
+        if (is_character(text.at[i]))
             buffer_add_char(&out, '*');
     buffer_add_text(&out, text_skip(text, at));
     return out.len ? json_from_text(buffer_text(&out)) : json_string("");

@@ -101,6 +101,13 @@ TEST(a_filter_says_what_is_wrong_and_hides_what_it_is_told)
         {"{\"mask\":[\"body.n\"]}",
          {"POST", NULL, "", "{\"n\":\"12345\"}"},
          "0 {\"n\":\"*****\"}?"},
+        /* Characters count, not bytes: three before the last four are too few. */
+        {"{\"mask\":[\"body.n\"]}",
+         {"POST", NULL, "", "{\"n\":\"一二三四五六七\"}"},
+         "0 {\"n\":\"*******\"}?"},
+        {"{\"mask\":[\"body.n\"]}",
+         {"POST", NULL, "", "{\"n\":\"一二三四五六七八\"}"},
+         "0 {\"n\":\"****五六七八\"}?"},
         {"{\"redact\":[\"body.password\"]}", {"POST", NULL, "", "{\"y\":2}"}, "0"},
         {"{\"redact\":[\"body.password\"]}",
          {"POST", "application/x-www-form-urlencoded", "", "password=1"},
