@@ -10,6 +10,8 @@ import zlib
 
 import pytest
 
+import gate
+
 NODE = shutil.which("node", path="/usr/bin:/usr/local/bin")
 ITEMS = 'JSON.stringify(Array.from({length: n}, (_, i) => ({id: i * 7919, name: "user " + i})))'
 SITE = {"index.mjs": """
@@ -29,25 +31,34 @@ export const handler = async (event) => {
 """.replace("ITEMS", ITEMS), "function.yaml": "http:\n  route: /site\n  compression: true\n"}
 PLAIN = {**SITE, "function.yaml": "http:\n  route: /plain\n  compression: false\n"}
 UNSAID = {**SITE, "function.yaml": "http:\n  route: /unsaid\ninputs:\n  n: {type: integer}\n"}
-EVENTS = {"index.mjs": """
+EVENTS = {"index.mjs": gate.NODE + """
 export const handler = awslambda.streamifyResponse(async (event, stream) => {
   stream = awslambda.HttpResponseStream.from(stream, {
     statusCode: 200, headers: {"content-type": "text/event-stream"}});
   stream.write("data: first\\n\\n");
-  await new Promise((resolve) => setTimeout(resolve, 1000));
+  if (event.queryStringParameters?.gate) await atGate();
   stream.write("data: last\\n\\n");
   stream.end();
 });
-""", "function.yaml": "http:\n  route: /flow\n  mode: stream\n  compression: true\n"}
+""", "function.yaml": "http:\n  route: /flow\n  mode: stream\n  compression: true\nnetwork: host\n"}
 pytestmark = pytest.mark.skipif(not NODE, reason="no Node.js")
 
 
 @pytest.fixture(scope="module")
 def site(daemon):
-    for name, files in {"site": SITE, "plain": PLAIN, "unsaid": UNSAID, "events": EVENTS}.items():
-        daemon.create(name, files, runtime="nodejs20.x", handler="index.handler", Timeout=20,
-                      MemorySize=512)
-    return daemon
+    with gate.Gate() as daemon.gate:
+        for name, files in {"site": SITE, "plain": PLAIN, "unsaid": UNSAID, "events": EVENTS}.items():
+            daemon.create(name, files, runtime="nodejs20.x", handler="index.handler", Timeout=60,
+                          MemorySize=512, Environment=daemon.gate.environment)
+        yield daemon
+
+
+@pytest.fixture
+def closed(site):
+    """The gate that events wait at between the first and the last."""
+    site.gate.close()
+    yield site.gate
+    site.gate.open()
 
 
 def items(n):
@@ -122,24 +133,26 @@ def test_a_setting_that_is_none_is_refused(daemon):
 
 
 @pytest.mark.parametrize("protocol", ["--http1.1", "--http2-prior-knowledge"])
-def test_an_event_arrives_before_the_next_one_is_written(site, protocol):
+def test_an_event_arrives_before_the_next_one_is_written(site, closed, protocol):
     client = subprocess.Popen(
         ["curl", "-sS", "-N", "--max-time", "60", "--compressed", protocol,
-         f"{site.gateway}/flow"], stdout=subprocess.PIPE)
+         f"{site.gateway}/flow?gate=1"], stdout=subprocess.PIPE)
     first = client.stdout.readline()
+    closed.open()
     rest = client.communicate()[0]
     assert first + rest == b"data: first\n\ndata: last\n\n" and client.returncode == 0
 
 
-def test_the_pieces_of_a_stream_can_be_decoded_as_they_come(site):
+def test_the_pieces_of_a_stream_can_be_decoded_as_they_come(site, closed):
     connection = site.connect()
-    connection.request("GET", "/flow", headers={"accept-encoding": "gzip"})
+    connection.request("GET", "/flow?gate=1", headers={"accept-encoding": "gzip"})
     answer = connection.getresponse()
     assert answer.getheader("content-encoding") == "gzip"
     decoder, text = zlib.decompressobj(31), b""
     while not text:
         text = decoder.decompress(answer.read1())
     assert text == b"data: first\n\n"
+    closed.open()
     assert decoder.decompress(answer.read()) == b"data: last\n\n" and decoder.eof
     # The same connection serves on.
     connection.request("GET", "/site?n=50", headers={"accept-encoding": "gzip"})

@@ -7,6 +7,8 @@ import json
 import botocore.exceptions
 import pytest
 
+from gate import PYTHON as GATED, Gate
+
 CODE = {"main.py": '''
 import os, sys, time, ctypes
 def handler(event, context):
@@ -113,7 +115,12 @@ def test_a_timeout_is_told_and_the_next_call_works(invoke):
     assert works(invoke)
 
 
-def test_memory_beyond_the_limit_ends_the_process_and_the_log_says_so(daemon, invoke):
+def test_memory_beyond_the_limit_ends_the_process_and_the_log_says_so(daemon):
+    daemon.create("hungry", CODE, Timeout=60)
+
+    def invoke(event, **settings):
+        return daemon.invoke("hungry", event, **settings)
+
     payload, answer = invoke({"do": "memory"}, LogType="Tail")
     assert payload["errorMessage"].endswith("Runtime exited with error: signal: killed")
     assert "out of memory" in base64.b64decode(answer["LogResult"]).decode()
@@ -159,20 +166,29 @@ def test_what_is_not_served_yet_says_so(daemon):
     assert "ListAliases" in str(caught.value)
 
 
-def test_calls_at_the_same_time_run_at_the_same_time(daemon, invoke):
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: invoke({"do": "sleep", "s": 1})[0], range(8)))
-    assert answers == ["slept"] * 8
+def create_gated(daemon, gate):
+    """A function that answers when the gate is open."""
+    code = GATED + "def handler(event, context):\n    at_gate()\n    return 'passed'\n"
+    daemon.create("gated", {"main.py": code, **gate.files}, Timeout=60, Environment=gate.environment)
+
+
+def test_calls_at_the_same_time_run_at_the_same_time(daemon):
+    with Gate() as gate, concurrent.futures.ThreadPoolExecutor(8) as pool:
+        create_gated(daemon, gate)
+        running = [pool.submit(daemon.invoke, "gated") for _ in range(8)]
+        gate.wait(8)
+        gate.open()
+        assert [one.result()[0] for one in running] == ["passed"] * 8
 
 
 def test_beyond_the_concurrency_limit_is_429_at_once(make_daemon):
     daemon = make_daemon("--concurrency", "2")
-    daemon.create("f", CODE, Timeout=10)
-    with concurrent.futures.ThreadPoolExecutor(6) as pool:
-        def call(_):
-            try:
-                return daemon.invoke("f", {"do": "sleep", "s": 2})[0]
-            except botocore.exceptions.ClientError as error:
-                return error.response["Error"]["Code"]
-        answers = sorted(pool.map(call, range(6)))
-    assert answers == ["TooManyRequestsException"] * 4 + ["slept"] * 2
+    with Gate() as gate, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        create_gated(daemon, gate)
+        running = [pool.submit(daemon.invoke, "gated") for _ in range(2)]
+        gate.wait(2)
+        for _ in range(4):
+            with pytest.raises(botocore.exceptions.ClientError, match="TooManyRequestsException"):
+                daemon.invoke("gated")
+        gate.open()
+        assert [one.result()[0] for one in running] == ["passed"] * 2

@@ -1,42 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reserved concurrency: the most that one function may run at a time."""
-import threading
+import concurrent.futures
 
 import pytest
 from botocore.exceptions import ClientError
 
-WAITER = {"main.py": """
+from gate import PYTHON as GATED, Gate
+
+WAITER = {"main.py": GATED + """
 def handler(event, context):
-    import time
-    time.sleep(event.get('seconds', 0))
+    if event.get('waits'):
+        at_gate()
     return 'done'
 """}
 
 
 def test_reserved_concurrency_is_an_upper_limit(daemon):
-    daemon.create("limited", WAITER)
     client = daemon.boto("lambda")
-    client.put_function_concurrency(FunctionName="limited", ReservedConcurrentExecutions=1)
-    assert client.get_function(FunctionName="limited")["Concurrency"] == {
-        "ReservedConcurrentExecutions": 1}
-    assert daemon.invoke("limited")[0] == "done"
-
-    outcomes = []
-
-    def call():
-        try:
-            outcomes.append(daemon.invoke("limited", {"seconds": 1})[0])
-        except ClientError as refused:
-            outcomes.append(refused.response["Reason"])
-
-    # More calls than one instance can run one after the other before the first has ended.
-    threads = [threading.Thread(target=call) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert outcomes.count("done") >= 1
-    assert outcomes.count("ReservedFunctionConcurrentInvocationLimitExceeded") >= 1
+    with Gate() as gate, concurrent.futures.ThreadPoolExecutor() as pool:
+        daemon.create("limited", {**WAITER, **gate.files}, Timeout=60, Environment=gate.environment)
+        client.put_function_concurrency(FunctionName="limited", ReservedConcurrentExecutions=1)
+        assert client.get_function(FunctionName="limited")["Concurrency"] == {
+            "ReservedConcurrentExecutions": 1}
+        assert daemon.invoke("limited")[0] == "done"
+        running = pool.submit(daemon.invoke, "limited", {"waits": True})
+        gate.wait()
+        for _ in range(3):
+            with pytest.raises(ClientError) as refused:
+                daemon.invoke("limited")
+            assert (refused.value.response["Reason"]
+                    == "ReservedFunctionConcurrentInvocationLimitExceeded")
+        gate.open()
+        assert running.result()[0] == "done"
     # What was refused holds nothing.
     assert daemon.invoke("limited")[0] == "done"
 

@@ -6,9 +6,11 @@ import io
 import json
 import os
 import pathlib
+import random
 import re
 import select
 import signal
+import socket
 import subprocess
 import time
 import urllib.parse
@@ -171,6 +173,16 @@ class Daemon:
         finally:
             connection.close()
 
+    def settle(self):
+        """Waits until no instance works or starts. An instance is idle a moment after its answer
+        has come; a call in that moment, on another shard, is given one of its own."""
+        def is_settled():
+            text = self.get("/metrics", "api")[2].decode()
+            return all(f'\nevoke_instances{{state="{state}"}} 0\n' in text
+                       for state in ("starting", "busy"))
+
+        wait_until(is_settled, "the rest of all instances")
+
     # --- functions ---
 
     def create(self, name, files, *, runtime="python3.11", handler="main.handler", wait=True,
@@ -262,6 +274,24 @@ def wait_until(condition, what, seconds=60):
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come true in {seconds} s"
         select.select([], [], [], 0.01)
+
+
+def stay_within_the_day():
+    """For what counts by the day (of UTC): waits for the next one when this is nearly over."""
+    wait_until(lambda: time.time() % 86400 < 86400 - 60, "the next day", 120)
+
+
+def free_port():
+    """A port of 127.0.0.1 for a program that has to be told one. Not of those that connections
+    get as their own end, so that none of them is there first."""
+    for port in random.Random().sample(range(20000, 32000), 100):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free")
 
 
 def processes_below(pid):
