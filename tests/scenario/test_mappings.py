@@ -85,15 +85,26 @@ def test_a_message_reaches_the_function_as_sqs_gives_it(daemon):
 
 
 def test_a_window_gathers_a_batch(daemon):
+    """A full batch goes at once, what is less at the end of the window."""
     daemon.create("gatherer", WORKER)
     url, arn = queue(daemon, "gather")
-    mapping(daemon, "gatherer", arn, BatchSize=15, MaximumBatchingWindowInSeconds=2)
-    for start in (0, 10):
+    made = mapping(daemon, "gatherer", arn, BatchSize=15, MaximumBatchingWindowInSeconds=300)
+
+    def send(numbers):
         daemon.boto("sqs").send_message_batch(QueueUrl=url, Entries=[
-            {"Id": str(n), "MessageBody": str(n)} for n in range(start, start + 10)])
-    wait_for(lambda: len(bodies(daemon, "gatherer")) == 20, "every message")
+            {"Id": str(n), "MessageBody": str(n)} for n in numbers])
+
+    send(range(10))
+    send(range(10, 15))
+    wait_for(lambda: len(bodies(daemon, "gatherer")) == 15, "every message")
+    [event] = seen(daemon, "gatherer")
+    assert sorted(map(int, bodies(daemon, "gatherer"))) == list(range(15))
+    client = daemon.boto("lambda")
+    client.update_event_source_mapping(UUID=made["UUID"], MaximumBatchingWindowInSeconds=2)
+    wait_state(client, made["UUID"], "Enabled")
+    send(range(15, 20))
+    wait_for(lambda: len(bodies(daemon, "gatherer")) == 20, "the rest")
     assert sorted(map(int, bodies(daemon, "gatherer"))) == list(range(20))
-    assert max(len(event["Records"]) for event in seen(daemon, "gatherer")) == 15
 
 
 def test_a_failed_batch_comes_again_and_ends_among_the_dead_letters(daemon):

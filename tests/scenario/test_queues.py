@@ -10,7 +10,7 @@ import time
 import botocore.exceptions
 import pytest
 
-LIMIT_S = 30
+LIMIT_S = 60
 names = (f"q{n}" for n in itertools.count())
 
 
@@ -122,8 +122,9 @@ def test_an_empty_queue_answers_at_once_with_nothing(sqs, queue):
 
 def test_a_message_comes_back_when_its_visibility_ends(sqs, queue):
     sqs.send_message(QueueUrl=queue, MessageBody="again")
-    first, = receive(sqs, queue, VisibilityTimeout=1)
+    first, = receive(sqs, queue, VisibilityTimeout=600)
     assert receive(sqs, queue) == []
+    sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=first["ReceiptHandle"], VisibilityTimeout=1)
     second, = until(lambda: receive(sqs, queue, wait=2, AttributeNames=["All"]))
     assert second["Attributes"]["ApproximateReceiveCount"] == "2"
     assert first["ReceiptHandle"] != second["ReceiptHandle"]
@@ -134,10 +135,11 @@ def test_a_message_comes_back_when_its_visibility_ends(sqs, queue):
 
 
 def test_visibility_can_be_shortened_and_extended(sqs, queue):
-    sqs.send_message(QueueUrl=queue, MessageBody="v")
-    message, = receive(sqs, queue, VisibilityTimeout=1)
+    for body in ("v", "not extended"):
+        sqs.send_message(QueueUrl=queue, MessageBody=body)
+    message, _ = receive(sqs, queue, VisibilityTimeout=6)
     sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=600)
-    assert receive(sqs, queue, wait=2) == []
+    assert bodies(until(lambda: receive(sqs, queue, wait=20, VisibilityTimeout=600))) == ["not extended"]
     sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
     assert bodies(receive(sqs, queue)) == ["v"]
     # The older handle still stands for the message, received again or visible, until it is deleted.
@@ -155,11 +157,11 @@ def test_visibility_can_be_shortened_and_extended(sqs, queue):
 def test_a_delayed_message_comes_later(sqs, make):
     url = make(DelaySeconds="900")
     sqs.send_message(QueueUrl=url, MessageBody="queue's delay")
-    sqs.send_message(QueueUrl=url, MessageBody="own delay", DelaySeconds=1)
+    sqs.send_message(QueueUrl=url, MessageBody="own delay", DelaySeconds=6)
     sqs.send_message(QueueUrl=url, MessageBody="none", DelaySeconds=0)
     assert bodies(receive(sqs, url)) == ["none"]
     assert attributes(sqs, url)["ApproximateNumberOfMessagesDelayed"] == "2"
-    assert bodies(until(lambda: receive(sqs, url, wait=5))) == ["own delay"]
+    assert bodies(until(lambda: receive(sqs, url, wait=20))) == ["own delay"]
 
 
 def test_a_waiting_receive_wakes_on_a_send(daemon, sqs, queue):
@@ -275,9 +277,10 @@ def test_groups_keep_their_order_and_hold_back_what_follows(sqs, fifo):
 @pytest.mark.parametrize("extended, back", [(0, []), (1, ["m0"]), (2, ["m0", "m1"])])
 def test_what_is_extended_holds_back_what_came_after_it(sqs, fifo, extended, back):
     send(sqs, fifo, "g", "m0", "m1", "m2")
-    messages = receive(sqs, fifo, VisibilityTimeout=1)
-    sqs.change_message_visibility(QueueUrl=fifo, ReceiptHandle=messages[extended]["ReceiptHandle"],
-                                  VisibilityTimeout=600)
+    messages = receive(sqs, fifo, VisibilityTimeout=600)
+    for n, message in enumerate(messages):
+        sqs.change_message_visibility(QueueUrl=fifo, ReceiptHandle=message["ReceiptHandle"],
+                                      VisibilityTimeout=700 if n == extended else 1)
     until(lambda: attributes(sqs, fifo)["ApproximateNumberOfMessagesNotVisible"] == "1")
     assert bodies(receive(sqs, fifo)) == back
 
