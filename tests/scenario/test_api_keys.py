@@ -5,6 +5,8 @@ import datetime
 import botocore.exceptions
 import pytest
 
+from evoke_daemon import stay_within_the_day
+
 
 @pytest.fixture
 def client(daemon):
@@ -108,6 +110,7 @@ def test_a_wrong_plan_is_refused(client, stage):
     ({"throttle": {"rateLimit": 0.01, "burstLimit": 2}}, 2, b"Too Many Requests"),
     ({"quota": {"limit": 3, "period": "DAY"}}, 3, b"Limit Exceeded")])
 def test_a_plan_says_how_much_a_key_may(daemon, client, stage, plan, passed, message):
+    stay_within_the_day()
     http = daemon.boto("apigatewayv2")
     [route] = http.get_routes(ApiId=stage["apiId"])["Items"]
     http.update_route(ApiId=stage["apiId"], RouteId=route["RouteId"], ApiKeyRequired=True)
@@ -209,6 +212,7 @@ def test_what_remains_to_a_key_may_be_changed(make_daemon):
 
 
 def test_usage_is_told_by_key_and_day_and_survives_a_restart(make_daemon):
+    stay_within_the_day()
     daemon = make_daemon()
     client, http = daemon.boto("apigateway"), daemon.boto("apigatewayv2")
     made = http.create_api(Name="keyed", ProtocolType="HTTP", Target="http://127.0.0.1:1/")["ApiId"]

@@ -58,11 +58,27 @@ def frozen(daemon):
     return b'evoke_instances{state="frozen"} 1' in daemon.get("/metrics", which="api")[2]
 
 
+def has_stopped(pid):
+    """By its control group: the daemon asks for it, and the kernel stops each process at the end
+    of what it is at."""
+    groups = dict(line.split(":", 2)[1:] for line in
+                  pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines())
+    for controllers, path in groups.items():
+        if "freezer" in controllers.split(",") and path != "/":
+            return pathlib.Path(f"/sys/fs/cgroup/freezer{path}/freezer.state").read_text() == "FROZEN\n"
+    for root in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
+        events = pathlib.Path(f"{root}{groups['']}/cgroup.events")
+        if events.exists():
+            return "frozen 1" in events.read_text()
+    return False
+
+
 def test_a_left_process_stands_still_between_calls_and_goes_on_in_the_next(daemon):
     daemon.create("f", {"main.py": CODE.format(version=1)})
     assert daemon.invoke("f", {"do": "leave", "secret": "x"})[0]["version"] == 1
     wait_until(lambda: frozen(daemon), "a frozen instance")
     assert len(tree(daemon)) == 2
+    wait_until(lambda: all(map(has_stopped, tree(daemon))), "its processes' standing still")
     before = {pid: used_ms(pid) for pid in tree(daemon)}
     began = time.monotonic()
     while time.monotonic() - began < 1:

@@ -67,16 +67,28 @@ class Chat:
     def open(self, query="", **more):
         return websocket.create_connection(self.url(query), timeout=60, **more)
 
-    def heard(self, event_type):
-        """The next event of that type; those before it are dropped."""
+    def connected(self, mark):
+        """The CONNECT of the client that was opened with "?mark=..."."""
+        return self.heard("CONNECT", lambda event: (event.get("queryStringParameters") or {}).get(
+            "mark") == mark)
+
+    def heard(self, event_type, is_it=lambda _event: True):
+        """The next event of that type that is it; those before it, of clients that have gone
+        among them, are dropped."""
         sqs = self.daemon.boto("sqs")
         while True:
             got = sqs.receive_message(QueueUrl=self.queue, WaitTimeSeconds=20).get("Messages")
             assert got, f"no {event_type} came"
             sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=got[0]["ReceiptHandle"])
             event = json.loads(got[0]["Body"])
-            if event["requestContext"]["eventType"] == event_type:
+            if event["requestContext"]["eventType"] == event_type and is_it(event):
                 return event
+
+    def disconnected(self, connect):
+        """The DISCONNECT of the same connection."""
+        connection = connect["requestContext"]["connectionId"]
+        return self.heard("DISCONNECT", lambda event: event["requestContext"]["connectionId"]
+                          == connection)
 
     def manage(self):
         key, secret = self.daemon.keys()
@@ -98,15 +110,15 @@ def chat(tmp_path_factory):
 
 
 def test_a_message_runs_the_route_that_it_selects(chat):
-    client = chat.open("?user=ann")
-    connect = chat.heard("CONNECT")
+    client = chat.open("?mark=ann")
+    connect = chat.connected("ann")
     client.send(json.dumps({"action": "echo", "text": "hi"}))
     assert json.loads(client.recv()[len("echo "):]) == {"action": "echo", "text": "hi"}
     message = chat.heard("MESSAGE")
 
     at = connect["requestContext"]
-    assert connect["queryStringParameters"] == {"user": "ann"}
-    assert connect["multiValueQueryStringParameters"] == {"user": ["ann"]}
+    assert connect["queryStringParameters"] == {"mark": "ann"}
+    assert connect["multiValueQueryStringParameters"] == {"mark": ["ann"]}
     assert at["routeKey"] == "$connect" and at["apiId"] == chat.api and at["stage"] == "dev"
     assert at["requestId"] == at["extendedRequestId"]
     assert len(at["connectionId"]) == 16 and at["connectionId"].endswith("=")
@@ -120,17 +132,17 @@ def test_a_message_runs_the_route_that_it_selects(chat):
 
 
 def test_the_end_of_a_connection_is_told(chat):
-    client = chat.open()
-    chat.heard("CONNECT")
+    client = chat.open("?mark=first")
+    connect = chat.connected("first")
     client.close(status=4001, reason=b"done")
-    event = chat.heard("DISCONNECT")
+    event = chat.disconnected(connect)
     assert event["requestContext"]["disconnectStatusCode"] == 4001
     assert event["requestContext"]["disconnectReason"] == "done"
 
-    client = chat.open()
-    chat.heard("CONNECT")
+    client = chat.open("?mark=second")
+    connect = chat.connected("second")
     client.sock.close()
-    assert chat.heard("DISCONNECT")["requestContext"]["disconnectStatusCode"] == 1006
+    assert chat.disconnected(connect)["requestContext"]["disconnectStatusCode"] == 1006
 
 
 @pytest.mark.parametrize("query, status", [("?status=403", 403), ("?status=401", 401),
@@ -184,8 +196,8 @@ def test_functions_and_others_reach_a_connection_by_its_id(chat):
 
 
 def test_connections_are_managed_by_signed_requests_only(chat):
-    client = chat.open()
-    connection = chat.heard("CONNECT")["requestContext"]["connectionId"]
+    client = chat.open("?mark=managed")
+    connection = chat.connected("managed")["requestContext"]["connectionId"]
     path = f"/apis/{chat.api}/dev/@connections/{urllib.parse.quote(connection)}"
     status, _, body = chat.daemon.get(path, method="POST", body=b"forged")
     assert status == 403, body
@@ -218,12 +230,15 @@ def test_a_request_that_is_no_handshake_is_told_so(chat):
     assert status == 404
 
 
-def test_silent_clients_and_a_stopping_daemon_say_goodbye(make_daemon):
-    daemon = make_daemon("--websocket-idle", 1)
-    chat = Chat(daemon)
-    client = chat.open()
+def test_a_silent_client_is_told_goodbye(make_daemon):
+    client = Chat(make_daemon("--websocket-idle", 1)).open()
     opcode, frame = client.recv_data()
     assert (opcode, frame[:2]) == (websocket.ABNF.OPCODE_CLOSE, (1001).to_bytes(2, "big"))
+
+
+def test_a_stopping_daemon_says_goodbye(make_daemon):
+    daemon = make_daemon()
+    chat = Chat(daemon)
     busy = chat.open()
     busy.send('{"action": "echo"}')
     busy.recv()
