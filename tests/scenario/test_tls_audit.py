@@ -23,10 +23,15 @@ def handler(event, context):
         "x-frame-options": "DENY", "referrer-policy": "no-referrer"}}
 """
 CHECKS = {
-    "protocols and ciphers": ["--protocols", "--std", "--pfs", "--server-preference"],
+    "protocols": ["--protocols", "--server-preference"],
+    "ciphers": ["--std", "--pfs"],
     "certificates": ["--server-defaults"],
     "headers": ["--headers"],
-    "vulnerabilities": ["--vulnerable"],
+    "vulnerabilities of implementations": ["--heartbleed", "--ccs", "--ticketbleed", "--robot",
+                                           "--renegotiation"],
+    "vulnerabilities of versions": ["--compression", "--breach", "--poodle", "--tls-fallback",
+                                    "--beast"],
+    "vulnerabilities of ciphers": ["--sweet32", "--lucky13", "--freak", "--logjam", "--drown", "--rc4"],
 }
 FINE = {"OK", "INFO"}
 NOT_OURS = {

@@ -276,6 +276,19 @@ def wait_until(condition, what, seconds=60):
         select.select([], [], [], 0.01)
 
 
+def starved_s(*pids):
+    """Seconds that the threads of processes were ready to run and had no processor: what a busy
+    machine makes a measured time longer by."""
+    waited = 0
+    for pid in pids:
+        for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            try:
+                waited += int((thread / "schedstat").read_text().split()[1])
+            except OSError:
+                pass  # it has ended, or the kernel does not tell
+    return waited / 1e9
+
+
 def stay_within_the_day():
     """For what counts by the day (of UTC): waits for the next one when this is nearly over."""
     wait_until(lambda: time.time() % 86400 < 86400 - 60, "the next day", 120)
