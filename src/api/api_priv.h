@@ -99,7 +99,8 @@ struct action {
 /* Each ends with {0}. */
 extern const struct action lambda_function_actions[], lambda_code_actions[], lambda_url_actions[];
 extern const struct action lambda_permission_actions[], lambda_tag_actions[];
-extern const struct action lambda_version_actions[], lambda_invoke_actions[];
+extern const struct action lambda_version_actions[], lambda_alias_actions[];
+extern const struct action lambda_invoke_actions[];
 extern const struct action lambda_event_invoke_actions[], lambda_concurrency_actions[];
 extern const struct action lambda_mapping_actions[], lambda_unserved_actions[];
 extern const struct action logs_actions[], sts_actions[], sqs_actions[], admin_actions[];
@@ -217,6 +218,8 @@ void call_fail(struct call *call, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* message may be long, and hold what a request said. */
 void call_fail_text(struct call *call, const char *code, struct text message);
+/* Without the words of whose fault it is, as some of Lambda's layers answer. */
+void call_fail_bare(struct call *call, const char *code, struct text message);
 void call_fail_error(struct call *call, const struct error *err);
 /* Whether its action is of that service, as named in signatures. */
 bool call_is_of(const struct call *call, const char *service);

@@ -173,8 +173,8 @@ static void fail(struct call *call, const struct exception *exception)
     int status = errors_write(call->protocol, exception, &call->answer);
     if (call->protocol == PROTOCOL_SQS_JSON) {
         errors_query_code(exception->code, query_code);
-        call->query_error = arena_format(&call->arena, "%s;%s", query_code,
-                                         status < 500 ? "Sender" : "Receiver");
+        call->query_error =
+            arena_format(&call->arena, "%s;%s", query_code, status < 500 ? "Sender" : "Receiver");
     }
     call_reply(call, status);
 }
@@ -194,6 +194,14 @@ void call_fail_text(struct call *call, const char *code, struct text message)
                 : call_is_of(call, "apigateway") ? LOOK_BARE_SMALL
                                                  : LOOK_LAMBDA,
     };
+
+    fail(call, &exception);
+}
+
+void call_fail_bare(struct call *call, const char *code, struct text message)
+{
+    const struct exception exception = {
+        .code = code, .message = message, .request_id = call->request_id, .look = LOOK_BARE_SMALL};
 
     fail(call, &exception);
 }

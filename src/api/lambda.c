@@ -123,10 +123,10 @@ bool lambda_may_change(struct call *call, const struct function *function)
     return false;
 }
 
-bool lambda_check_revision(struct call *call, const struct version *version, struct text given,
+bool lambda_check_revision(struct call *call, const char *revision_id, struct text given,
                            const char *action)
 {
-    if (!text_is_set(given) || text_equal(given, text_of(version->revision_id)))
+    if (!text_is_set(given) || text_equal(given, text_of(revision_id)))
         return true;
     call_fail(call, "PreconditionFailedException",
               "The Revision Id provided does not match the latest Revision Id. Call the %s API to "

@@ -341,7 +341,7 @@ static const struct function *find_to_update(struct call *call, const struct tar
     const struct function *function = lambda_find(call, target);
 
     if (!function || !lambda_may_change(call, function) ||
-        !lambda_check_revision(call, function->latest, call_input(call, "RevisionId"),
+        !lambda_check_revision(call, function->latest->revision_id, call_input(call, "RevisionId"),
                                "GetFunction/GetAlias"))
         return NULL;
     return function;

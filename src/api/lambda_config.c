@@ -184,12 +184,11 @@ static void write_settings(struct writer *writer, const struct function_config *
     write_logging(writer, config);
 }
 
-void config_write(struct writer *writer, const char *key, const struct function *function,
-                  const struct version *version, unsigned flags)
+static void write_config(struct writer *writer, const char *key, const struct function *function,
+                         const struct version *version, struct text qualifier, unsigned flags)
 {
-    scoped(free) char *arn = flags & CONFIG_QUALIFIED
-                                 ? mem_format("%s:%s", function->arn, version->number)
-                                 : mem_strdup(function->arn);
+    scoped(free) char *arn =
+        mem_format("%s%s%.*s", function->arn, qualifier.len > 0 ? ":" : "", TEXT_ARG(qualifier));
 
     write_open(writer, key, '{');
     write_string(writer, "FunctionName", function->name);
@@ -200,6 +199,20 @@ void config_write(struct writer *writer, const char *key, const struct function 
     write_code(writer, version);
     write_state(writer, function, version, flags);
     write_close(writer, '}');
+}
+
+void config_write(struct writer *writer, const char *key, const struct function *function,
+                  const struct version *version, unsigned flags)
+{
+    struct text qualifier = flags & CONFIG_QUALIFIED ? text_of(version->number) : TEXT_NONE;
+
+    write_config(writer, key, function, version, qualifier, flags);
+}
+
+void config_write_for(struct writer *writer, const char *key, const struct function *function,
+                      const struct version *version, struct text qualifier)
+{
+    write_config(writer, key, function, version, qualifier, 0);
 }
 
 void config_reply(struct call *call, int status, const struct function *function,

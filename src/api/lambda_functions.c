@@ -5,6 +5,7 @@
 #include "api/scheduler_manifest.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "model/alias.h"
 
 /* GetFunction, GetFunctionConfiguration, ListFunctions, UpdateFunctionConfiguration,
  * DeleteFunction, GetAccountSettings. */
@@ -42,11 +43,6 @@ static void write_tags(struct writer *writer, const struct function *function)
     write_close(writer, '}');
 }
 
-static unsigned arn_flag(const struct target *target)
-{
-    return text_is_set(target->qualifier) ? CONFIG_QUALIFIED : 0;
-}
-
 static void get_function(struct call *call)
 {
     struct target target;
@@ -59,7 +55,7 @@ static void get_function(struct call *call)
     if (!version)
         return;
     write_open(&writer, NULL, '{');
-    config_write(&writer, "Configuration", function, version, arn_flag(&target));
+    config_write_for(&writer, "Configuration", function, version, target.qualifier);
     write_location(call, &writer, version);
     write_tags(&writer, function);
     if (function->reserved_concurrency >= 0) {
@@ -79,8 +75,11 @@ static void get_function_configuration(struct call *call)
     if (!lambda_target(call, &target))
         return;
     const struct version *version = lambda_find_version(call, &target, &function);
-    if (version)
-        config_reply(call, 200, function, version, arn_flag(&target));
+    if (!version)
+        return;
+    struct writer writer = call_writer(call);
+    config_write_for(&writer, NULL, function, version, target.qualifier);
+    call_reply(call, 200);
 }
 
 /* --- ListFunctions --- */
@@ -163,7 +162,7 @@ static void update_function_configuration(struct call *call)
         return;
     const struct function *function = lambda_find(call, &target);
     if (!function || !lambda_may_change(call, function) ||
-        !lambda_check_revision(call, function->latest, call_input(call, "RevisionId"),
+        !lambda_check_revision(call, function->latest->revision_id, call_input(call, "RevisionId"),
                                "GetFunction/GetAlias"))
         return;
 
@@ -190,8 +189,15 @@ static void reply_deleted(struct call *call)
 static void delete_version(struct call *call, const struct function *function,
                            struct text qualifier)
 {
-    struct function *changed = lambda_edit(function);
+    const struct alias *alias = alias_of_version(function, qualifier);
 
+    if (alias) {
+        call_fail(call, "ResourceConflictException",
+                  "Version %.*s cannot be deleted because the alias '%s' points to it.",
+                  TEXT_ARG(qualifier), alias->name);
+        return;
+    }
+    struct function *changed = lambda_edit(function);
     for (size_t i = 0; i < changed->version_count; i++) {
         if (!text_equal(text_of(changed->versions[i]->number), qualifier))
             continue;

@@ -3,6 +3,7 @@
 
 #include "api/event_stream.h"
 #include "base/json_check.h"
+#include "model/alias.h"
 #include "model/lineage.h"
 
 /*
@@ -222,6 +223,7 @@ static void run(struct call *call, const struct version *version)
     invocation->owner = call;
     invocation->home = call->shard->loop;
     invocation->kind = INVOKE_API;
+    invocation_by(invocation, invoke->target.qualifier);
     invocation->want_log_tail = invoke->wants_tail;
     invocation->hops = invoke->hops;
     memcpy(invocation->request_id, call->request_id, sizeof invocation->request_id);
@@ -297,7 +299,7 @@ static void start(struct call *call)
         directory_find(shard_directory(call->shard->shard), call->api->account, call->api->region,
                        invoke->target.name);
     const struct version *version =
-        function ? function_version(function, invoke->target.qualifier) : NULL;
+        function ? alias_route(function, invoke->target.qualifier) : NULL;
 
     if (!version)
         call_go_control(call, explain_missing);

@@ -284,7 +284,7 @@ static void add_permission(struct call *call)
     const struct function *function = find_function(call);
 
     if (!function ||
-        !lambda_check_revision(call, function->latest, call_input(call, "RevisionId"),
+        !lambda_check_revision(call, function->latest->revision_id, call_input(call, "RevisionId"),
                                "GetPolicy") ||
         !check_statement(call, function))
         return;
@@ -325,7 +325,7 @@ static void remove_permission(struct call *call)
                   "Statement %.*s is not found in resource policy.", TEXT_ARG(id));
         return;
     }
-    if (!lambda_check_revision(call, function->latest, call_query(call, "RevisionId"),
+    if (!lambda_check_revision(call, function->latest->revision_id, call_query(call, "RevisionId"),
                                GET_POLICY_TOO))
         return;
     remove_statement(changed, permission);

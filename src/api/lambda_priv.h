@@ -70,7 +70,7 @@ void lambda_fail_not_found(struct call *call, const struct target *target);
 bool lambda_may_change(struct call *call, const struct function *function);
 /* False: answered PreconditionFailedException. An unset text is right. action is whose
  * answer holds the id: "GetFunction/GetAlias". */
-bool lambda_check_revision(struct call *call, const struct version *version, struct text given,
+bool lambda_check_revision(struct call *call, const char *revision_id, struct text given,
                            const char *action);
 
 /* function_edit() with a $LATEST of a new revision: same code, configuration and serial, so
@@ -101,6 +101,10 @@ void config_write(struct writer *writer, const char *key, const struct function 
                   const struct version *version, unsigned flags);
 void config_reply(struct call *call, int status, const struct function *function,
                   const struct version *version, unsigned flags);
+
+/* The same of the version that a qualifier stands for, whose ARN names it; TEXT_NONE: none. */
+void config_write_for(struct writer *writer, const char *key, const struct function *function,
+                      const struct version *version, struct text qualifier);
 
 /* Body members of CreateFunction and UpdateFunctionConfiguration, in AWS's order. */
 extern const struct param config_params[];

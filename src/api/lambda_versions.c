@@ -41,7 +41,7 @@ static void publish_version(struct call *call)
         return;
     const struct function *function = lambda_find(call, &target);
     if (!function || !lambda_may_change(call, function) ||
-        !lambda_check_revision(call, function->latest, call_input(call, "RevisionId"),
+        !lambda_check_revision(call, function->latest->revision_id, call_input(call, "RevisionId"),
                                "GetFunction/GetAlias") ||
         !check_code(call, function->latest))
         return;

@@ -208,6 +208,17 @@ bool name_is_qualifier(struct text text)
     return consists_of(text, is_word, "$") || text_equal(text, TEXT("$LATEST.PUBLISHED"));
 }
 
+bool name_is_alias(struct text text)
+{
+    return consists_of(text, is_word, "") && !is_all_digits(text);
+}
+
+bool name_is_version(struct text text)
+{
+    return (text.len > 0 && is_all_digits(text)) || text_equal(text, TEXT("$LATEST")) ||
+           text_equal(text, TEXT("$LATEST.PUBLISHED"));
+}
+
 bool name_is_url_qualifier(struct text text)
 {
     return consists_of(text, is_word, "") && !is_all_digits(text);

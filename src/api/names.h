@@ -29,6 +29,8 @@ bool name_is_function(struct text text);
 bool name_is_namespaced_function(struct text text);
 bool name_is_url_function(struct text text);
 bool name_is_qualifier(struct text text);
+bool name_is_alias(struct text text);         /* a word that is not all digits */
+bool name_is_version(struct text text);       /* "$LATEST" or digits */
 bool name_is_url_qualifier(struct text text);
 bool name_is_role_arn(struct text text);
 bool name_is_arn(struct text text);

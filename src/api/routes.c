@@ -10,6 +10,7 @@ static const struct action *const tables[] = {
     lambda_function_actions,
     lambda_code_actions,
     lambda_version_actions,
+    lambda_alias_actions,
     lambda_url_actions,
     lambda_permission_actions,
     lambda_tag_actions,

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "model/alias.h"
 #include "model/lineage.h"
 
 #define LOADS_MAX 4096      /* events of one lane looked at in one iteration */
@@ -181,6 +182,7 @@ static void invoke(struct task *task, const struct version *version)
     invocation->owner = task;
     invocation->kind = INVOKE_EVENT;
     invocation->hops = (int)task->note.hops;
+    invocation_by(invocation, task->note.qualifier);
     if (task->note.request_id.len == UUID_LEN)
         memcpy(invocation->request_id, task->note.request_id.at, UUID_LEN);
     lineage_make(task->note.trace, invocation->hops, invocation->trace);
@@ -202,7 +204,7 @@ static const struct function *find_function(const struct lane *lane)
 /* Runs it, or says why not. Takes the task. */
 static void start(struct task *task, const struct function *function)
 {
-    const struct version *version = function_version(function, task->note.qualifier);
+    const struct version *version = alias_route(function, task->note.qualifier);
 
     if (!version) {
         log_warn("an event for a version that is gone is dropped",

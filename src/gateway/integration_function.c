@@ -3,6 +3,7 @@
 #include "gateway/gateway_priv.h"
 #include "guard/filter.h"
 #include "guard/guard.h"
+#include "model/alias.h"
 #include "model/permission.h"
 
 /* The request becomes an event, the event an invocation: of a URL's function, or of the one
@@ -50,7 +51,7 @@ const struct version *integration_version(const struct gateway_options *options,
 
     if (!function || !(integration->has_credentials || may_be_called(api, function, source_arn)))
         return NULL;
-    return function_version(function, text_of(integration->qualifier));
+    return alias_route(function, text_of(integration->qualifier));
 }
 
 /* NULL: there is none, or it may not be called. */
@@ -99,6 +100,8 @@ static struct invocation *make_invocation(struct exchange *exchange, const struc
 
     invocation->sink = streams ? &stream_sink : &exchange_sink;
     invocation->kind = INVOKE_URL;
+    if (route->api)
+        invocation_by(invocation, text_of(route->matched->integration->qualifier));
     invocation->hops = exchange->hops;
     struct trace_context context;
     trace_begin(&stream->request, exchange->hops, exchange->now_ms, &stream->arena,
@@ -201,8 +204,7 @@ enum stage_verdict stage_integration(struct exchange *exchange)
         break;
     }
     if (integration) {
-        reply_refuse_message(
-            exchange, 501, "Integrations of this type are not served yet", 0);
+        reply_refuse_message(exchange, 501, "Integrations of this type are not served yet", 0);
         return STAGE_ANSWERED;
     }
     reply_refuse(exchange, REFUSE_FAILED);

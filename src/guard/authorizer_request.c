@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 #include "guard/authorizer_priv.h"
+#include "model/alias.h"
 #include "model/permission.h"
 
 /* A function is asked, or what it answered to the same question is taken again. */
@@ -84,7 +85,7 @@ static const struct version *find_version(const struct authorization *authorizat
     if (!function ||
         (!is_guards && !authorizer->has_credentials && !permission_lets(function, &ask)))
         return NULL;
-    return function_version(function, text_of(authorizer->qualifier));
+    return alias_route(function, text_of(authorizer->qualifier));
 }
 
 static void ask(struct authorization *authorization, const struct text *sources)

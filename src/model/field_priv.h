@@ -52,4 +52,4 @@ int fields_from_json(const struct field *fields, void *object, const json_t *jso
 /* Tables that several files use. */
 extern const struct field cors_fields[], config_fields[], version_fields[];
 extern const struct field url_fields[], function_fields[], permission_fields[],
-    event_invoke_fields[];
+    event_invoke_fields[], alias_fields[];

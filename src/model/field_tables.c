@@ -127,6 +127,16 @@ const struct field event_invoke_fields[] = {
     {0},
 };
 
+const struct field alias_fields[] = {
+    STRING(alias, name),
+    STRING(alias, description),
+    STRING(alias, version),
+    STRING(alias, other),
+    INT(alias, weight, 0),
+    CHARS(alias, revision_id),
+    {0},
+};
+
 const struct field function_fields[] = {
     STRING(function, account),
     STRING(function, region),

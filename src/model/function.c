@@ -2,6 +2,7 @@
 #include "model/function.h"
 
 #include "base/mem.h"
+#include "model/alias.h"
 #include "model/field_priv.h"
 
 static struct function *counted(const struct function *function)
@@ -46,6 +47,16 @@ static void copy_event_invokes(struct function *copy, const struct function *fun
         fields_copy(event_invoke_fields, &copy->event_invokes[i], &function->event_invokes[i]);
 }
 
+static void copy_aliases(struct function *copy, const struct function *function)
+{
+    if (!function->alias_count)
+        return;
+    copy->aliases = mem_zalloc(function->alias_count * sizeof *copy->aliases);
+    copy->alias_count = function->alias_count;
+    for (size_t i = 0; i < function->alias_count; i++)
+        fields_copy(alias_fields, &copy->aliases[i], &function->aliases[i]);
+}
+
 static void share_versions(struct function *copy, const struct function *function)
 {
     copy->latest = share(function->latest);
@@ -66,6 +77,7 @@ struct function *function_edit(const struct function *function)
     fields_copy(cors_fields, &copy->url.cors, &function->url.cors);
     copy_permissions(copy, function);
     copy_event_invokes(copy, function);
+    copy_aliases(copy, function);
     share_versions(copy, function);
     copy->guarded = guarded_ref(function->guarded);
     return copy;
@@ -90,6 +102,9 @@ static void free_function(struct function *function)
     for (size_t i = 0; i < function->event_invoke_count; i++)
         fields_done(event_invoke_fields, &function->event_invokes[i]);
     free(function->event_invokes);
+    for (size_t i = 0; i < function->alias_count; i++)
+        fields_done(alias_fields, &function->aliases[i]);
+    free(function->aliases);
     fields_done(cors_fields, &function->url.cors);
     fields_done(url_fields, &function->url);
     fields_done(function_fields, function);
@@ -128,7 +143,9 @@ const struct version *function_version(const struct function *function, struct t
     for (size_t i = 0; i < function->version_count; i++)
         if (text_equal(text_of(function->versions[i]->number), qualifier))
             return function->versions[i];
-    return NULL;
+    const struct alias *alias = alias_find(function, qualifier);
+    /* A version is named by a number alone, which no alias is: this ends. */
+    return alias ? function_version(function, text_of(alias->version)) : NULL;
 }
 
 static struct text qualifier_or_latest(struct text qualifier)

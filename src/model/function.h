@@ -148,6 +148,16 @@ struct event_invoke {
     int64_t modified_ms;
 };
 
+/* A name for a version, or for two. */
+#define ALIAS_WEIGHT_ALL 1000000000 /* of all invocations */
+struct alias {
+    char *name, *description;
+    char *version;  /* a number, or "$LATEST" */
+    char *other;    /* the number of the second one; "" without */
+    int64_t weight; /* what goes to the second one, of ALIAS_WEIGHT_ALL */
+    char revision_id[37];
+};
+
 struct function {
     atomic_int refs;
     char *account, *region, *name, *arn;
@@ -169,6 +179,8 @@ struct function {
     char policy_revision_id[37];
     struct event_invoke *event_invokes; /* by qualifier, bytewise */
     size_t event_invoke_count;
+    struct alias *aliases; /* by name, bytewise */
+    size_t alias_count;
     bool may_recurse;             /* its loops are not stopped: RecursiveLoop Allow */
     int64_t reserved_concurrency; /* of all its versions together; -1: the account's */
     struct tag *tags;
@@ -198,7 +210,8 @@ void model_set(char **field, struct text value);
 /* Replaces its routes by copies. */
 void function_set_routes(struct function *function, char *const *routes, size_t count);
 
-/* The version of that number ("$LATEST", "1"), or NULL. An empty qualifier is $LATEST. */
+/* The version of that number ("$LATEST", "1"), or the one that an alias of that name stands for
+ * first, or NULL. An empty qualifier is $LATEST. alias_route() says where an invocation goes. */
 const struct version *function_version(const struct function *function, struct text qualifier);
 /* Whether its `calls` list that function: until roles exist, what its instances may call. */
 bool version_may_call(const struct version *version, struct text name);

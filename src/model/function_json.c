@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 #include "base/mem.h"
+#include "model/alias.h"
 #include "model/field_priv.h"
 #include "model/function.h"
 
@@ -53,6 +54,19 @@ static json_t *event_invokes_to_json(const struct function *function)
     return array;
 }
 
+static json_t *aliases_to_json(const struct function *function)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < function->alias_count; i++) {
+        json_t *json = json_object();
+
+        fields_to_json(alias_fields, &function->aliases[i], json);
+        json_array_append_new(array, json);
+    }
+    return array;
+}
+
 static json_t *url_to_json(const struct function_url *url)
 {
     json_t *json = json_object(), *cors = json_object();
@@ -74,6 +88,7 @@ json_t *function_to_json(const struct function *function)
     if (function->guarded)
         json_object_set_new(json, "guard", json_string(function->guarded->source));
     json_object_set_new(json, "event_invokes", event_invokes_to_json(function));
+    json_object_set_new(json, "aliases", aliases_to_json(function));
     if (function->latest)
         json_object_set_new(json, "latest", version_to_json(function->latest));
     json_object_set_new(json, "versions", versions_to_json(function));
@@ -158,6 +173,32 @@ static int event_invokes_from_json(struct function *function, const json_t *json
     return 0;
 }
 
+/* The name of no version, or looking one up would not end. */
+static bool is_alias_name(struct text name)
+{
+    int64_t ignored;
+
+    return name.len > 0 && name.at[0] != '$' && !text_to_int(name, 0, INT64_MAX, &ignored);
+}
+
+static int aliases_from_json(struct function *function, const json_t *json, struct error *err)
+{
+    const json_t *given = json_object_get(json, "aliases"), *one;
+    size_t index;
+
+    json_array_foreach(given, index, one)
+    {
+        struct text name = json_text(one, "name");
+
+        if (!is_alias_name(name) || is_alias_name(json_text(one, "version")) ||
+            json_text(one, "version").len == 0)
+            return error_set(err, ERROR_INVALID, "an alias '%.*s' of no version", TEXT_ARG(name));
+        if (fields_from_json(alias_fields, alias_put(function, name), one, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int url_from_json(struct function_url *url, const json_t *json, struct error *err)
 {
     const json_t *member = json_object_get(json, "url");
@@ -194,7 +235,7 @@ struct function *function_from_json(const json_t *json, struct error *err)
         url_from_json(&function->url, json, err) < 0 ||
         permissions_from_json(function, json, err) < 0 ||
         event_invokes_from_json(function, json, err) < 0 ||
-        versions_from_json(function, json, err) < 0)
+        aliases_from_json(function, json, err) < 0 || versions_from_json(function, json, err) < 0)
         return NULL;
     read_former_route(function, json);
     if (text_is_set(json_text(json, "guard")))

@@ -90,6 +90,15 @@ struct invocation *invocation_new(const struct version *version)
     return invocation;
 }
 
+void invocation_by(struct invocation *invocation, struct text qualifier)
+{
+    bool is_alias =
+        qualifier.len > 0 && !text_equal(qualifier, text_of(invocation->version->number));
+
+    free(invocation->alias);
+    invocation->alias = is_alias ? text_dup(qualifier) : NULL;
+}
+
 static struct buffer recycle(struct buffer *buffer)
 {
     buffer_recycle(buffer, KEPT_BUFFER_BYTES);
@@ -103,6 +112,7 @@ void invocation_free(struct invocation *invocation)
     if (invocation->home)
         loop_assert_here(invocation->home);
     version_unref(invocation->version);
+    free(invocation->alias);
 
     struct kept *pool = kept_here();
     if (pool->count == KEPT_MAX) {

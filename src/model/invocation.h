@@ -45,6 +45,7 @@ struct invocation {
     void *owner;                   /* the sink's */
     struct loop *home;             /* where sink functions run */
     const struct version *version; /* counted by the invocation */
+    char *alias;                   /* it was invoked by; NULL: by none */
     enum invocation_kind kind;
     char request_id[UUID_LEN + 1];
     struct buffer payload;         /* the event */
@@ -79,6 +80,8 @@ struct invocation {
 /* From a free list of this thread; the request id is fresh. version gets a reference. */
 struct invocation *invocation_new(const struct version *version);
 void invocation_free(struct invocation *invocation); /* on its home loop */
+/* Says by which qualifier its version was found: the function is told an alias's ARN. */
+void invocation_by(struct invocation *invocation, struct text qualifier);
 
 /* Who runs invocations: the engine's shard. */
 struct invoker {

@@ -40,6 +40,7 @@
 /* Configuration */
 #define LIMIT_FUNCTION_NAME 64      /* Lambda */
 #define LIMIT_HANDLER 128           /* Lambda */
+#define LIMIT_ALIASES 1000          /* of one function, which is one document */
 #define LIMIT_DESCRIPTION 256       /* Lambda */
 #define LIMIT_ENVIRONMENT_BYTES 4096 /* Lambda: all names and values, as JSON */
 #define LIMIT_MEMORY_MB_MIN 128     /* Lambda */

@@ -196,7 +196,9 @@ void ring_send(struct environment *environment, struct invocation *invocation)
     struct ring_side *side = &environment->ring;
     struct text trace = text_of(invocation->trace);
     uint32_t len = record_len(invocation->payload.len, invocation->client_context.len, trace.len);
+    /* An event of the ring has the ARN of the instance's version, an alias's goes with it. */
     bool by_api =
+        invocation->alias ||
         invocation->payload.len + invocation->client_context.len + trace.len > RING_RECORD_MAX;
     uint32_t at = find_space(side->head == side->tail, side->data_head,
                              side->slots[side->tail % RING_SLOTS].offset, len);

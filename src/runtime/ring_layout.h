@@ -63,7 +63,8 @@ struct ring_event {
     char request_id[36];
     char reserved[52];
 };
-/* The payload is too large for the ring: fetch it by GET .../invocation/next. */
+/* The event does not fit the ring, or has an ARN of its own: fetch it by GET
+ * .../invocation/next. */
 #define RING_EVENT_BY_API 1u
 
 enum ring_answer_kind {

@@ -71,6 +71,17 @@ static void refuse(struct http_stream *stream, int status, const char *type, con
 
 /* --- giving out events --- */
 
+static struct text invoked_arn(const struct environment *environment,
+                               const struct invocation *invocation, struct arena *arena)
+{
+    const struct version *version = invocation->version;
+
+    if (!invocation->alias)
+        return text_of(environment->function_arn);
+    return text_of(arena_format(arena, "arn:aws:lambda:%s:%s:function:%s:%s", version->region,
+                                version->account, version->name, invocation->alias));
+}
+
 static void deliver(struct environment *environment, struct http_stream *stream,
                     struct invocation *invocation)
 {
@@ -80,7 +91,7 @@ static void deliver(struct environment *environment, struct http_stream *stream,
         {TEXT("Content-Type"), TEXT("application/json")},
         {TEXT("Lambda-Runtime-Aws-Request-Id"), text_of(invocation->request_id)},
         {TEXT("Lambda-Runtime-Deadline-Ms"), deadline},
-        {TEXT("Lambda-Runtime-Invoked-Function-Arn"), text_of(environment->function_arn)},
+        {TEXT("Lambda-Runtime-Invoked-Function-Arn"), invoked_arn(environment, invocation, arena)},
         {TEXT("Lambda-Runtime-Trace-Id"), text_of(invocation->trace)},
     };
     size_t count = 5;

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "model/alias.h"
 #include "model/lineage.h"
 #include "model/limits.h"
 
@@ -191,6 +192,7 @@ static void invoke(struct batch *batch, const struct version *version)
     invocation->owner = batch;
     invocation->kind = INVOKE_EVENT;
     invocation->hops = (int)batch->hops;
+    invocation_by(invocation, text_of(batch->poller->mapping->qualifier));
     lineage_make(text_of(batch->trace), invocation->hops, invocation->trace);
     buffer_add_text(&invocation->payload, buffer_text(&batch->payload));
     buffer_add_literal(&invocation->payload, "]}");
@@ -205,7 +207,7 @@ static void start(struct batch *batch)
         directory_find(poller->place->directory, text_of(mapping->account),
                        text_of(mapping->region), text_of(mapping->name));
     const struct version *version =
-        function ? function_version(function, text_of(mapping->qualifier)) : NULL;
+        function ? alias_route(function, text_of(mapping->qualifier)) : NULL;
 
     if (atomic_load(&poller->mappings->is_draining))
         end_soon(batch);

@@ -31,6 +31,11 @@ ACTIONS = {
     "delete_function": ("DELETE", FUNCTION),
     "invoke": ("POST", FUNCTION + "/invocations"),
     "publish_version": ("POST", FUNCTION + "/versions"),
+    "create_alias": ("POST", FUNCTION + "/aliases"),
+    "get_alias": ("GET", FUNCTION + "/aliases/{Name}"),
+    "update_alias": ("PUT", FUNCTION + "/aliases/{Name}"),
+    "delete_alias": ("DELETE", FUNCTION + "/aliases/{Name}"),
+    "list_aliases": ("GET", FUNCTION + "/aliases"),
     "list_versions_by_function": ("GET", FUNCTION + "/versions"),
     "create_function_url_config": ("POST", URL),
     "get_function_url_config": ("GET", URL),
@@ -118,13 +123,14 @@ class Client:
 
 def _request(op, action, params):
     method, path = action
-    for name in ("FunctionName", "StatementId", "Resource", "UUID"):
+    for name in ("FunctionName", "StatementId", "Resource", "UUID", "Name"):
         if "{" + name + "}" in path:
             path = path.replace("{" + name + "}", urllib.parse.quote(params.pop(name), safe=""))
     if method == "GET" and path == MAPPINGS:
         query = list(params.items())
         return method, path + ("?" + urllib.parse.urlencode(query) if query else ""), {}, b""
-    query = [(wire, params.pop(name)) for name, wire in QUERY.items() if name in params]
+    query = [(wire, params.pop(name)) for name, wire in QUERY.items()
+             if name in params and not (op.endswith("_alias") and name == "FunctionVersion")]
     if query:
         path += "?" + urllib.parse.urlencode(query, doseq=True, quote_via=urllib.parse.quote)
     headers = {wire: params.pop(name) for name, wire in HEADERS.items() if name in params}

@@ -162,8 +162,8 @@ def test_dry_run_checks_and_runs_nothing(daemon):
 
 def test_what_is_not_served_yet_says_so(daemon):
     with pytest.raises(botocore.exceptions.ClientError) as caught:
-        daemon.boto("lambda").list_aliases(FunctionName="f")
-    assert "ListAliases" in str(caught.value)
+        daemon.boto("lambda").list_layers()
+    assert "ListLayers" in str(caught.value)
 
 
 def create_gated(daemon, gate):
