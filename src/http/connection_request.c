@@ -69,6 +69,7 @@ static void begin_request(struct connection *c)
     if (request->content_length == 0)
         c->reading = READ_DONE; /* an answer within on_request ends a complete request */
     init_stream(c);
+    request_target_encode(&c->stream.request, &c->stream.arena);
     c->live = true;
     c->app->on_request(&c->stream);
     if (!c->live || c->closed)

@@ -7,7 +7,7 @@ enum { TOKEN = 1, VALUE = 2, TARGET = 4, HOST = 8, HEX = 16, UPPER = 32 };
 
 /* clang-format off */
 static const uint8_t classes[256] = {
-    ['\t'] = VALUE, [' '] = VALUE, [0x80 ... 0xff] = VALUE,
+    ['\t'] = VALUE, [' '] = VALUE, [0x80 ... 0xff] = VALUE | TARGET,
     ['0' ... '9'] = WORD | HEX, ['a' ... 'f'] = WORD | HEX, ['g' ... 'z'] = WORD,
     ['A' ... 'F'] = WORD | HEX | UPPER, ['G' ... 'Z'] = WORD | UPPER,
     ['-'] = WORD, ['.'] = WORD, ['_'] = WORD, ['~'] = WORD, ['!'] = WORD, ['$'] = WORD,

@@ -26,7 +26,8 @@ bool field_is_host(struct text text);
 bool field_looks_like(struct text name, struct text other);
 
 /* Whether every byte of a request target may stand there (RFC 3986 without fragments,
- * but with the characters browsers leave as they are: " < > \ ^ ` { | }). */
+ * but with the characters browsers leave as they are, " < > \ ^ ` { | }, and with bytes beyond
+ * ASCII: those are for request_target_encode()). */
 bool field_is_target(struct text text);
 
 /* The next member of a comma-separated list, trimmed; empty ones are skipped. */

@@ -200,6 +200,8 @@ static void read_head(struct h2_stream *s)
         refuse_later(s, 400, "The request target is malformed.");
     else if (!read_host(s))
         refuse_later(s, 400, "The authority is malformed.");
+    else
+        request_target_encode(request, &s->stream.arena);
     if (text_is_set(s->cookie))
         s->fields[s->field_count++] = (struct http_field){TEXT("cookie"), s->cookie};
     request->fields = s->fields;

@@ -38,7 +38,7 @@ struct http_field {
 struct http_request {
     enum http_method method;
     struct text method_text;
-    struct text target; /* as it came: "/a%20b?x=1" */
+    struct text target; /* as it came: "/a%20b?x=1", but in ASCII */
     struct text path;   /* before "?", still encoded, starts with "/" (or is "*") */
     struct text query;  /* after "?", still encoded; TEXT_NONE without "?" */
     struct text host;   /* Host header; never absent in HTTP/1.1 */

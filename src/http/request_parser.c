@@ -70,6 +70,39 @@ bool request_target_read(struct http_request *request)
     return true;
 }
 
+static size_t count_beyond_ascii(struct text text)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        count += (uint8_t)text.at[i] >= 0x80;
+    return count;
+}
+
+void request_target_encode(struct http_request *request, struct arena *arena)
+{
+    const char *const digits = "0123456789ABCDEF";
+    struct text raw = request->target;
+    size_t count = count_beyond_ascii(raw);
+
+    if (count == 0)
+        return;
+    char *at = arena_alloc(arena, raw.len + 2 * count);
+    request->target = text_from(at, raw.len + 2 * count);
+    for (size_t i = 0; i < raw.len; i++) {
+        uint8_t byte = (uint8_t)raw.at[i];
+        if (byte < 0x80) {
+            *at++ = (char)byte;
+            continue;
+        }
+        *at++ = '%';
+        *at++ = digits[byte >> 4];
+        *at++ = digits[byte & 15];
+    }
+    bool is_read = request_target_read(request);
+    assert(is_read);
+}
+
 static bool is_version(struct text text)
 {
     return text.len == 8 && text_starts(text, TEXT("HTTP/")) && text.at[5] >= '0' &&

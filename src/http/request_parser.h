@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "base/arena.h"
 #include "http/http.h"
 
 /*
@@ -33,6 +34,12 @@ enum parse_result { PARSE_MORE, PARSE_DONE, PARSE_BAD };
  * of the target. False when that is malformed. */
 enum http_method request_method_find(struct text name);
 bool request_target_read(struct http_request *request);
+/*
+ * Of a target that was read: writes what is beyond ASCII as escapes ("/\xc3\xa9" as "/%C3%A9"),
+ * before anybody looks at it. Clients that send it raw mean the same, and there are parsers behind
+ * this one that take such bytes for blanks. What is new is in arena.
+ */
+void request_target_encode(struct http_request *request, struct arena *arena);
 
 /* Prepares for a new head. Both outlive the parser's work. */
 void request_parser_init(struct request_parser *parser, struct http_request *request,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/arena.h"
 #include "base/mem.h"
 #include "http/request_parser.h"
 
@@ -38,6 +39,19 @@ static void check(const struct http_request *request)
         assert(text_to_int(length, 0, INT64_MAX, &number) && number == request->content_length);
 }
 
+/* What applications see of the target is in ASCII and without blanks, and read as before. */
+static void check_target(struct http_request *request)
+{
+    scoped(arena_done) struct arena arena = {0};
+    const struct text host = request->host;
+
+    request_target_encode(request, &arena);
+    for (size_t i = 0; i < request->target.len; i++)
+        assert(request->target.at[i] > ' ' && request->target.at[i] < 0x7f);
+    assert(request->path.len > 0 && (request->path.at[0] == '/' || request->path.at[0] == '*'));
+    assert(text_equal(request->host, host));
+}
+
 /* Input: the size of pieces, a request. The pieces must make no difference. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -58,5 +72,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(once.used == again.used && once.used <= size - 1);
     assert(once.request.field_count == again.request.field_count);
     assert(once.parser.keep_alive == again.parser.keep_alive);
+    check_target(&once.request);
     return 0;
 }

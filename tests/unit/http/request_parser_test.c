@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/request_parser.h"
 
+#include "base/arena.h"
 #include "base/buffer.h"
 #include "base/mem.h"
 #include "test.h"
@@ -66,6 +67,35 @@ TEST(a_request_is_taken_apart)
         CHECK(request->content_length == 5);
         CHECK(!request->http_1_0);
         CHECK(parse.parser.keep_alive && parse.parser.expect_continue);
+    }
+}
+
+TEST(a_target_beyond_ascii_becomes_one_of_escapes)
+{
+    static const struct {
+        const char *target, *path, *query, *whole;
+    } cases[] = {
+        {"/a%20b?x", "/a%20b", "x", "/a%20b?x"},
+        {"/caf\xc3\xa9", "/caf%C3%A9", "", "/caf%C3%A9"},
+        {"/\xff\x80?\xc3\xa4=%e4?\xe4", "/%FF%80", "%C3%A4=%e4?%E4", "/%FF%80?%C3%A4=%e4?%E4"},
+        {"http://a:1/\xa0?\x85", "/%A0", "%85", "http://a:1/%A0?%85"},
+        {"http://a:1?\xa0", "/", "%A0", "http://a:1?%A0"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        scoped(arena_done) struct arena arena = {0};
+        scoped(parse_done) struct parse parse;
+        scoped(free) char *source =
+            mem_format("GET %s HTTP/1.1\r\nHost: a:1\r\n\r\n", cases[i].target);
+        const struct http_request *request = &parse.request;
+
+        parse_run(&parse, text_of(source), 1);
+        CHECK_MSG(parse.result == PARSE_DONE, "%s: %s", cases[i].whole, parse.parser.reason);
+        request_target_encode(&parse.request, &arena);
+        CHECK_TEXT(request->target, cases[i].whole);
+        CHECK_TEXT(request->path, cases[i].path);
+        CHECK_TEXT(request->query, cases[i].query);
+        CHECK_TEXT(request->host, "a:1");
     }
 }
 
@@ -237,7 +267,13 @@ TEST(malformed_heads_are_refused)
         {400, TEXT("GET * HTTP/1.1\r\n")},
         {400, TEXT("GET ?x HTTP/1.1\r\n")},
         {400, TEXT("GET /a#b HTTP/1.1\r\n")},
-        {400, TEXT("GET /\xc3\xa9 HTTP/1.1\r\n")},
+        {400, TEXT("GET \xc3\xa9 HTTP/1.1\r\n")},
+        {400, TEXT("GET\xa0/ HTTP/1.1\r\n")},
+        {400, TEXT("GET /\xa0HTTP/1.1\r\n")},
+        {400, TEXT("GET http://\xc3\xa9/ HTTP/1.1\r\n")},
+        {400, TEXT("GET http://a\x85/ HTTP/1.1\r\n")},
+        {400, TEXT("GET /\xc3\xa9 x HTTP/1.1\r\n")},
+        {400, TEXT("GET /\xc3\xa9\x85 HTTP/1.1\xa0\r\n")},
         {400, TEXT("GET /\x7f HTTP/1.1\r\n")},
         {400, TEXT("GET /\0 HTTP/1.1\r\n")},
         {400, TEXT("GET ftp://a/ HTTP/1.1\r\n")},
