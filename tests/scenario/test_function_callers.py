@@ -172,6 +172,37 @@ def test_the_policy_of_the_function_that_is_called_may_let_a_function_in(world, 
     assert world.call(path, service)[0] == 403
 
 
+def test_routes_that_lead_to_no_function_are_the_accounts(world):
+    """Though the function that asks may send to that queue, and put events into that bus."""
+    client, sqs = world.client, world.daemon.boto("sqs")
+    world.daemon.boto("events").create_event_bus(Name="open")
+    queue = sqs.create_queue(QueueName="open")["QueueUrl"]
+    for path, settings in (
+            ("queue", {"IntegrationType": "AWS_PROXY", "IntegrationSubtype": "SQS-SendMessage",
+                       "RequestParameters": {"QueueUrl": queue, "MessageBody": "$request.path"}}),
+            ("bus", {"IntegrationType": "AWS_PROXY",
+                     "IntegrationSubtype": "EventBridge-PutEvents",
+                     "RequestParameters": {"Detail": "{}", "DetailType": "t", "Source": "s",
+                                           "EventBusName": "open"}}),
+            ("url", {"IntegrationType": "HTTP_PROXY", "IntegrationMethod": "GET",
+                     "IntegrationUri": "http://127.0.0.1:1/"})):
+        if path != "url":
+            settings["CredentialsArn"] = "arn:aws:iam::000000000000:role/any"
+        target = client.create_integration(ApiId=world.api, PayloadFormatVersion="1.0",
+                                           **settings)["IntegrationId"]
+        world.route(f"POST /to/{path}", f"integrations/{target}")
+        where = f"/apis/{world.api}/to/{path}"
+        assert world.call(where, method="POST", body="") == [403, '{"message":"Forbidden"}'], path
+        request = AWSRequest("POST", world.daemon.gateway + where, data=b"")
+        SigV4Auth(Credentials(*world.daemon.keys()), "execute-api", "us-east-1").add_auth(request)
+        status = world.daemon.get(where, method="POST", body=b"",
+                                  headers=dict(request.headers.items()))[0]
+        # 503: it passed, and its integration may not call this machine.
+        assert status == (503 if path == "url" else 200), path
+    [message] = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
+    assert message["Body"] == "/to/queue"
+
+
 def test_a_permission_for_the_url_is_none_for_the_api_and_the_other_way_round(world):
     allow = world.lambda_.add_permission
     allow(FunctionName="other", StatementId="url", Principal=SESSION,
