@@ -174,6 +174,8 @@ static void fetch(struct issuer *issuer)
 
 static void free_issuer(struct issuer *issuer)
 {
+    if (issuer->is_fetching)
+        client_cancel(&issuer->call);
     (void)map_remove(&issuer->jwks->by_url, text_of(issuer->url));
     list_remove(&issuer->link);
     jwk_set_free(issuer->keys);
@@ -273,9 +275,9 @@ void jwks_free(struct jwks *jwks)
 {
     if (!jwks)
         return;
-    client_free(jwks->client);
     list_each (node, &jwks->issuers)
         free_issuer(container_of(node, struct issuer, link));
+    client_free(jwks->client);
     map_done(&jwks->by_url);
     free(jwks);
 }
