@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guard/waf.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -294,6 +295,27 @@ TEST(a_file_of_rules_counts_as_it_was_read_last)
     (void)rmdir(folder);
     waf_rules_unref(rules);
     waf_rules_unref(again);
+    bench_close(&bench);
+}
+
+/* An own rule of phase 1 stands before the rule set; 480 bytes of each request stayed. */
+TEST(what_is_blocked_at_once_leaves_nothing_behind)
+{
+    struct bench bench = bench_open(1, 10);
+    struct waf_rules *rules =
+        rules_of(&bench, "{\"rules\":\"SecRule ARGS:pet \\\"@streq dog\\\" "
+                         "\\\"id:1001,phase:1,deny,status:418,msg:'no dogs'\\\"\"}");
+    const int count = 300;
+    size_t before = 0;
+
+    for (int i = -50; i < count; i++) {
+        if (i == 0)
+            before = mallinfo2().uordblks;
+        CHECK(status_of(&bench, rules, "/a?pet=dog", NULL, NULL) == 418);
+    }
+    size_t after = mallinfo2().uordblks;
+    CHECK_MSG(after < before + (size_t)count * 100, "%zu became %zu", before, after);
+    waf_rules_unref(rules);
     bench_close(&bench);
 }
 
