@@ -66,6 +66,7 @@ def ask(daemon):
         daemon.create(name, CALLER, Timeout=60, MemorySize=512)
 
     def call(do, name="caller", **event):
+        daemon.settle()  # one instance is asked again and again
         payload, answer = daemon.invoke(name, {"do": do, **event})
         assert "FunctionError" not in answer, payload
         return payload
@@ -124,6 +125,7 @@ def test_the_key_dies_with_its_instance(daemon, ask):
     keys = ask("keys")
     client = outside(daemon, keys)
     assert code_of(client.invoke, FunctionName="listed", Payload="{}") == "done"
+    daemon.settle()
     assert daemon.invoke("caller", {"do": "exit"})[1]["FunctionError"] == "Unhandled"
     wait_until(lambda: code_of(client.invoke, FunctionName="listed", Payload="{}") != "done",
                "the end of the key")
