@@ -5,7 +5,6 @@ import collections
 import http.client
 import json
 import random
-import socket
 import threading
 import urllib.parse
 
@@ -69,11 +68,10 @@ class Load:
 
 def kill_again_and_again(make_daemon, times):
     """Events that ran more often than they should."""
-    port = _free_port()
-    daemon = make_daemon("--async-retry", "20ms", "--api", f"127.0.0.1:{port}")
+    daemon = make_daemon("--async-retry", "20ms")
     listener = Listener()
     listener.create(daemon, "load")
-    dead = daemon.boto("sqs").create_queue(QueueName="dead")["QueueUrl"]
+    daemon.boto("sqs").create_queue(QueueName="dead")
     daemon.boto("lambda").put_function_event_invoke_config(
         FunctionName="load", MaximumRetryAttempts=1, DestinationConfig={
             "OnFailure": {"Destination": "arn:aws:sqs:us-east-1:000000000000:dead"}})
@@ -84,6 +82,7 @@ def kill_again_and_again(make_daemon, times):
         daemon.kill()
         load.stop()
         daemon.start()
+    dead = daemon.boto("sqs").get_queue_url(QueueName="dead")["QueueUrl"]
     wait_for(lambda: listener.hear() and waiting(daemon) == _messages(daemon, dead),
              "the end of the backlog", 100)
     runs = collections.Counter(one["event"]["n"] for one in listener.hear())
@@ -97,12 +96,6 @@ def kill_again_and_again(make_daemon, times):
     print(f"{times} kills, {len(load.acknowledged)} events: 0 lost, {twice} run twice")
     assert twice <= times * IN_FLIGHT
     return twice
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _messages(daemon, url):

@@ -7,7 +7,7 @@ import subprocess
 import urllib.parse
 
 import pytest
-from evoke_daemon import ROOT
+from evoke_daemon import ROOT, free_port
 
 RING_FDS = {"3": "/memfd:evoke-ring (deleted)", "4": "pipe:", "5": "pipe:", "6": "socket:"}
 HIDDEN = ["/root", "/home", "/var/lib", "/var/log", "/var/cache", "/boot", "/mnt", "/media", "/srv", "/sys",
@@ -62,15 +62,16 @@ def test_no_network_but_the_daemons_three_ports(daemon, probe):
     loopback = ["127.0.0.1", "127.0.0.2", "127.255.255.254", "0.0.0.0", "::1", "::ffff:127.0.0.1"]
     with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp, \
             socket.socket(socket.AF_UNIX) as unix:
-        tcp.bind(("0.0.0.0", 0))
-        udp.bind(tcp.getsockname())
+        udp.bind(("0.0.0.0", free_port()))
+        tcp.bind(udp.getsockname())
         tcp.listen()
-        unix.bind("\0evoke-probe")
+        name = f"evoke-probe-{os.getpid()}"
+        unix.bind("\0" + name)
         unix.listen()
         ports = [tcp.getsockname()[1], *(urllib.parse.urlsplit(url).port for url in
                                          (daemon.api, daemon.gateway)), 22, 53, 80]
-        tried = probe("network", hosts, ports, "evoke-probe")
-        near = probe("network", loopback, ports, "evoke-probe")
+        tried = probe("network", hosts, ports, name)
+        near = probe("network", loopback, ports, name)
         for listener in (tcp, udp, unix):
             listener.settimeout(0)
             with pytest.raises(BlockingIOError):
