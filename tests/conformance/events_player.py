@@ -10,7 +10,7 @@ import uuid
 import player
 
 ACCOUNT, REGION = player.ACCOUNT, player.REGION
-DEADLINE_S = 20
+DEADLINE_S = 60  # for what never comes
 
 # What these allowed is allowed here without.
 PERMISSIONS = {("iam", "create_role"), ("iam", "put_role_policy"), ("logs", "put_resource_policy"),

@@ -15,7 +15,7 @@ import player  # noqa: E402
 
 RECORDED = evoke_daemon.SHARED / "conformance" / "events.jsonl"
 CASES = player.load(RECORDED) if RECORDED.exists() else []
-SETTLE_S = 5
+SETTLE_S = 30
 
 
 def _name(case):

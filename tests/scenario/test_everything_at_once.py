@@ -12,7 +12,7 @@ import socket
 import threading
 
 import botocore.exceptions
-from evoke_daemon import make_zip
+from evoke_daemon import make_zip, wait_until
 
 SECONDS = float(os.environ.get("EVOKE_LOAD_S", "4"))
 CODE = '''
@@ -72,6 +72,8 @@ class Crowd:
         for thread in self.threads:
             thread.start()
         self.over.wait(seconds)
+        # A busy machine may take longer until each has had its turn.
+        wait_until(lambda: self.failures or all(self.done.values()), f"a turn of each: {self.done}")
         self.over.set()
         for thread in self.threads:
             thread.join()

@@ -98,9 +98,10 @@ def test_format_1_and_its_answers(daemon, gateway, function):
 
 
 def test_errors_are_awss(daemon, gateway, function):
-    made, _ = make_api(gateway, function, "GET /f", timeout=500)
+    made, _ = make_api(gateway, function, "GET /f")
     response, body = call(daemon, f"/apis/{made}/f?do=raise")
     assert (response.status, json.loads(body)) == (500, {"message": "Internal Server Error"})
+    made, _ = make_api(gateway, function, "GET /f", timeout=500)
     response, body = call(daemon, f"/apis/{made}/f?do=sleep")
     assert (response.status, json.loads(body)) == (503, {"message": "Service Unavailable"})
     daemon.create("closed", CODE)

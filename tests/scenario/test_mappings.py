@@ -182,7 +182,7 @@ def test_a_disabled_mapping_takes_nothing_until_it_is_enabled(daemon):
     wait_for(lambda: not client.list_event_source_mappings(EventSourceArn=arn)[
         "EventSourceMappings"], "the end of the mapping")
     with pytest.raises(ClientError, match="The resource you requested does not exist"):
-        wait_for(lambda: not client.get_event_source_mapping(UUID=made["UUID"]), "its end", 5)
+        wait_for(lambda: not client.get_event_source_mapping(UUID=made["UUID"]), "its end")
     assert left(daemon, url) == 1 and bodies(daemon, "switched") == ["one"]
 
 

@@ -128,7 +128,7 @@ def die():
     return count(dead) == 12
 until(die)
 told["nowhere"] = refused(sqs.start_message_move_task, SourceArn=dead_arn, DestinationArn=dead_arn + "x")
-task = sqs.start_message_move_task(SourceArn=dead_arn, DestinationArn=other_arn, MaxNumberOfMessagesPerSecond=20)["TaskHandle"]
+task = sqs.start_message_move_task(SourceArn=dead_arn, DestinationArn=other_arn, MaxNumberOfMessagesPerSecond=1)["TaskHandle"]
 told["twice"] = refused(sqs.start_message_move_task, SourceArn=dead_arn)
 running, = sqs.list_message_move_tasks(SourceArn=dead_arn)["Results"]
 told["running"] = [running["Status"], running["TaskHandle"] == task, running["ApproximateNumberOfMessagesToMove"]]

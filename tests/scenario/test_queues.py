@@ -174,7 +174,11 @@ def test_a_waiting_receive_wakes_on_a_send(daemon, sqs, queue):
         assert time.monotonic() - began < 15
 
 
-def test_a_waiting_receive_whose_client_left_takes_no_message(daemon, sqs, queue):
+def test_a_waiting_receive_whose_client_left_takes_no_message(make_daemon):
+    """On one shard, which sees first what comes first: that it left, and the message."""
+    daemon = make_daemon("--shards", "1")
+    sqs = daemon.boto("sqs")
+    queue = sqs.create_queue(QueueName="left")["QueueUrl"]
     impatient = daemon.boto("sqs", read_timeout=1)
     with pytest.raises(botocore.exceptions.ReadTimeoutError):
         receive(impatient, queue, wait=20)

@@ -38,7 +38,7 @@ def post(daemon, path, body=None, **headers):
 
 
 def receive(daemon, queue, **more):
-    return daemon.boto("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=5, **more)["Messages"]
+    return daemon.boto("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=20, **more)["Messages"]
 
 
 def test_a_message_is_sent_before_it_is_answered(daemon, gateway, queue):
