@@ -53,7 +53,7 @@ def no_hang(request):
         raise TimeoutError("the test took longer than its limit")
 
     before = signal.signal(signal.SIGALRM, fail)
-    limit_s = 3600 if request.node.get_closest_marker("soak") else 120
+    limit_s = 3600 if request.node.get_closest_marker("soak") else 300
     signal.alarm(int(os.environ.get("EVOKE_TEST_LIMIT_S", limit_s)))
     yield
     signal.alarm(0)

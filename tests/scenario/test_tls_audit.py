@@ -66,7 +66,7 @@ def test_nothing_is_found(site, checks, tmp_path):
     done = subprocess.run(
         ["testssl", "--quiet", "--color", "0", "--warnings", "batch", "--nodns", "none", "--ip", "127.0.0.1",
          "--add-ca", site.ca, "--jsonfile", found, *CHECKS[checks], site.target],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=115, check=False)
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=280, check=False)
     findings = json.loads(found.read_text())
     assert len(findings) > 5, done.stdout
     bad = [finding for finding in findings
