@@ -25,7 +25,7 @@ int guards_check(struct call *call, const struct guard *guard, struct error *err
                          TEXT_ARG(name));
     if (!function_version(function, qualifier))
         return error_set(err, ERROR_INVALID,
-                         "authorizer.function: the function '%.*s' has no version '%.*s'",
+                         "authorizer.function: the function '%.*s' has no version or alias '%.*s'",
                          TEXT_ARG(name), TEXT_ARG(qualifier));
     return 0;
 }

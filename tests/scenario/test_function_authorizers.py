@@ -110,7 +110,7 @@ def test_a_function_that_is_not_there_stops_the_deployment(keepers):
     for settings, reason in (
             ("{function: nobody}", "function.yaml, line 2, column 16: authorizer.function: there "
                                    "is no function 'nobody' here: deploy it first"),
-            ("{function: 'keeper:9'}", "the function 'keeper' has no version '9'"),
+            ("{function: 'keeper:9'}", "the function 'keeper' has no version or alias '9'"),
             ("{function: keeper, ttl: 1h}", "authorizer.ttl"),
             ("{function: keeper, issuer: 'https://i.test'}", "issuer")):
         with pytest.raises(ClientError) as refused:
