@@ -318,6 +318,7 @@ static void delete_alias(struct call *call)
     struct function *changed = function_edit(function);
     alias_remove(changed, name);
     function_remove_event_invoke(changed, name);
+    permission_forget(changed, name);
     lambda_save(call, changed, reply_deleted);
 }
 

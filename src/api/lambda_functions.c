@@ -207,6 +207,7 @@ static void delete_version(struct call *call, const struct function *function,
                 (changed->version_count - i) * sizeof(struct version *));
         break;
     }
+    permission_forget(changed, qualifier);
     lambda_save(call, changed, reply_deleted);
 }
 

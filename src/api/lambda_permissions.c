@@ -2,11 +2,12 @@
 #include "api/lambda_priv.h"
 
 #include "base/mem.h"
+#include "model/alias.h"
 
 /*
  * The resource policy: who besides the account may invoke a function. The gateway reads it
- * for URLs; here it is changed and shown. Policies of published versions and aliases come
- * with aliases.
+ * for URLs; here it is changed and shown. Published versions and aliases have policies of their
+ * own, whose statements lie among the function's.
  */
 
 #define URL_STATEMENT "evoke-url-public" /* as the CLI names it */
@@ -71,17 +72,25 @@ static void write_condition(struct writer *writer, const struct permission *perm
 static void write_statement(struct writer *writer, const struct function *function,
                             const struct permission *permission)
 {
+    scoped(free) char *arn = mem_format("%s%s%s", function->arn, *permission->qualifier ? ":" : "",
+                                        permission->qualifier);
+
     write_open(writer, NULL, '{');
     write_string(writer, "Sid", permission->statement_id);
     write_string(writer, "Effect", "Allow");
     write_principal(writer, text_of(permission->principal));
     write_string(writer, "Action", permission->action);
-    write_string(writer, "Resource", function->arn);
+    write_string(writer, "Resource", arn);
     write_condition(writer, permission);
     write_close(writer, '}');
 }
 
-static void write_policy(struct buffer *out, const struct function *function)
+static bool is_of(const struct permission *permission, struct text qualifier)
+{
+    return text_equal(text_of(permission->qualifier), qualifier);
+}
+
+static void write_policy(struct buffer *out, const struct function *function, struct text qualifier)
 {
     struct writer writer = {.out = out};
 
@@ -90,17 +99,28 @@ static void write_policy(struct buffer *out, const struct function *function)
     write_string(&writer, "Id", "default");
     write_open(&writer, "Statement", '[');
     for (size_t i = 0; i < function->permission_count; i++)
-        write_statement(&writer, function, &function->permissions[i]);
+        if (is_of(&function->permissions[i], qualifier))
+            write_statement(&writer, function, &function->permissions[i]);
     write_close(&writer, ']');
     write_close(&writer, '}');
 }
 
 /* --- the list of statements --- */
 
-static struct permission *find_statement(struct function *function, struct text id)
+static bool has_policy(const struct function *function, struct text qualifier)
 {
     for (size_t i = 0; i < function->permission_count; i++)
-        if (text_equal(text_of(function->permissions[i].statement_id), id))
+        if (is_of(&function->permissions[i], qualifier))
+            return true;
+    return false;
+}
+
+static struct permission *find_statement(struct function *function, struct text qualifier,
+                                         struct text id)
+{
+    for (size_t i = 0; i < function->permission_count; i++)
+        if (is_of(&function->permissions[i], qualifier) &&
+            text_equal(text_of(function->permissions[i].statement_id), id))
             return &function->permissions[i];
     return NULL;
 }
@@ -113,6 +133,7 @@ static struct permission *add_statement(struct function *function)
                                                                    sizeof *function->permissions);
     permission = &function->permissions[function->permission_count++];
     *permission = (struct permission){
+        .qualifier = mem_strdup(""),
         .statement_id = mem_strdup(""),
         .action = mem_strdup(""),
         .principal = mem_strdup(""),
@@ -127,6 +148,7 @@ static struct permission *add_statement(struct function *function)
 
 static void remove_statement(struct function *function, struct permission *permission)
 {
+    free(permission->qualifier);
     free(permission->statement_id);
     free(permission->action);
     free(permission->principal);
@@ -140,9 +162,16 @@ static void remove_statement(struct function *function, struct permission *permi
     function->permission_count--;
 }
 
+void permission_forget(struct function *function, struct text qualifier)
+{
+    for (size_t i = function->permission_count; i-- > 0;)
+        if (is_of(&function->permissions[i], qualifier))
+            remove_statement(function, &function->permissions[i]);
+}
+
 void permission_open_url(struct function *function)
 {
-    if (find_statement(function, TEXT(URL_STATEMENT)))
+    if (find_statement(function, TEXT(""), TEXT(URL_STATEMENT)))
         return;
     struct permission *permission = add_statement(function);
     model_set(&permission->statement_id, TEXT(URL_STATEMENT));
@@ -153,7 +182,7 @@ void permission_open_url(struct function *function)
 
 void permission_close_url(struct function *function)
 {
-    struct permission *permission = find_statement(function, TEXT(URL_STATEMENT));
+    struct permission *permission = find_statement(function, TEXT(""), TEXT(URL_STATEMENT));
 
     if (permission)
         remove_statement(function, permission);
@@ -162,7 +191,7 @@ void permission_close_url(struct function *function)
 /* Of the rule that function.yaml asks for; rule_arn: none, it asks for none. */
 void permission_follow_rule(struct function *function, struct text rule_arn)
 {
-    struct permission *permission = find_statement(function, TEXT(RULE_STATEMENT));
+    struct permission *permission = find_statement(function, TEXT(""), TEXT(RULE_STATEMENT));
 
     if (rule_arn.len == 0) {
         if (permission)
@@ -179,23 +208,28 @@ void permission_follow_rule(struct function *function, struct text rule_arn)
 
 /* --- actions --- */
 
-/* NULL: answered. Policies belong to $LATEST, which is what no qualifier means. */
-static const struct function *find_function(struct call *call)
+/* NULL: answered. What belongs to $LATEST is what no qualifier means. */
+static const struct function *find_function(struct call *call, struct text *ret_qualifier)
 {
     struct target target;
     const struct function *function;
 
     if (!lambda_target(call, &target) || !lambda_find_version(call, &target, &function))
         return NULL;
-    if (!text_is_set(target.qualifier))
+    *ret_qualifier = text_is_set(target.qualifier) ? target.qualifier : TEXT("");
+    if (!text_equal(*ret_qualifier, TEXT("$LATEST")))
         return function;
-    if (text_equal(target.qualifier, TEXT("$LATEST")))
-        call_fail(call, "InvalidParameterValueException",
-                  "We currently do not support adding policies for $LATEST.");
-    else
-        call_fail(call, "InvalidParameterValueException",
-                  "Policies of published versions are not served by Evoke yet.");
+    call_fail(call, "InvalidParameterValueException",
+              "We currently do not support adding policies for $LATEST.");
     return NULL;
+}
+
+/* What a policy's revision is: that of what it belongs to. */
+static const char *revision_of(const struct function *function, struct text qualifier)
+{
+    const struct alias *alias = alias_find(function, qualifier);
+
+    return alias ? alias->revision_id : function_version(function, qualifier)->revision_id;
 }
 
 /* A service ("events.amazonaws.com"), an account, an ARN or everybody. */
@@ -207,7 +241,8 @@ static bool is_principal(struct text principal)
            !text_contains(principal, '*') && !text_contains(principal, '$');
 }
 
-static bool check_statement(struct call *call, const struct function *function)
+static bool check_statement(struct call *call, const struct function *function,
+                            struct text qualifier)
 {
     struct text id = call_input(call, "StatementId");
 
@@ -223,7 +258,8 @@ static bool check_statement(struct call *call, const struct function *function)
         return false;
     }
     for (size_t i = 0; i < function->permission_count; i++) {
-        if (!text_equal(text_of(function->permissions[i].statement_id), id))
+        if (!is_of(&function->permissions[i], qualifier) ||
+            !text_equal(text_of(function->permissions[i].statement_id), id))
             continue;
         call_fail(call, "ResourceConflictException",
                   "The statement id (%.*s) provided already exists. Please provide a new statement "
@@ -270,10 +306,33 @@ static void reply_added(struct call *call)
     call_reply(call, 201);
 }
 
-static struct function *edit_policy(const struct function *function)
+/* With a version of a new revision; its instances stay. */
+static struct function *edit_version(const struct function *function, struct text number)
 {
-    struct function *changed = lambda_edit(function);
+    struct function *changed = function_edit(function);
 
+    for (size_t i = 0; i < changed->version_count; i++) {
+        struct version *version = changed->versions[i];
+        if (!text_equal(text_of(version->number), number))
+            continue;
+        changed->versions[i] = version_copy(version);
+        changed->versions[i]->serial = version->serial;
+        crypto_uuid(changed->versions[i]->revision_id);
+        version_unref(version);
+    }
+    return changed;
+}
+
+static struct function *edit_policy(const struct function *function, struct text qualifier)
+{
+    if (alias_find(function, qualifier)) {
+        struct function *changed = function_edit(function);
+        crypto_uuid(alias_put(changed, qualifier)->revision_id);
+        return changed;
+    }
+    if (qualifier.len > 0)
+        return edit_version(function, qualifier);
+    struct function *changed = lambda_edit(function);
     memcpy(changed->policy_revision_id, changed->latest->revision_id,
            sizeof changed->policy_revision_id);
     return changed;
@@ -281,17 +340,20 @@ static struct function *edit_policy(const struct function *function)
 
 static void add_permission(struct call *call)
 {
-    const struct function *function = find_function(call);
+    struct text qualifier;
+    const struct function *function = find_function(call, &qualifier);
 
     if (!function ||
-        !lambda_check_revision(call, function->latest->revision_id, call_input(call, "RevisionId"),
-                               "GetPolicy") ||
-        !check_statement(call, function))
+        !lambda_check_revision(call, revision_of(function, qualifier),
+                               call_input(call, "RevisionId"), "GetPolicy") ||
+        !check_statement(call, function, qualifier))
         return;
-    scoped(function_unref) struct function *changed = edit_policy(function);
+    scoped(function_unref) struct function *changed = edit_policy(function, qualifier);
     scoped(buffer_done) struct buffer policy = {0};
-    read_statement(call, add_statement(changed));
-    write_policy(&policy, changed);
+    struct permission *permission = add_statement(changed);
+    read_statement(call, permission);
+    model_set(&permission->qualifier, qualifier);
+    write_policy(&policy, changed, qualifier);
     if (policy.len > LIMIT_POLICY_BYTES) {
         call_fail(call, "PolicyLengthExceededException",
                   "The final policy size (%zu) is bigger than the limit (%d).", policy.len,
@@ -308,25 +370,25 @@ static void reply_removed(struct call *call)
 
 static void remove_permission(struct call *call)
 {
-    struct text id = call->path_values[1];
-    const struct function *function = find_function(call);
+    struct text id = call->path_values[1], qualifier;
+    const struct function *function = find_function(call, &qualifier);
 
     if (!function)
         return;
-    if (function->permission_count == 0) {
+    if (!has_policy(function, qualifier)) {
         call_fail(call, "ResourceNotFoundException",
                   "No policy is associated with the given resource.");
         return;
     }
-    scoped(function_unref) struct function *changed = edit_policy(function);
-    struct permission *permission = find_statement(changed, id);
+    scoped(function_unref) struct function *changed = edit_policy(function, qualifier);
+    struct permission *permission = find_statement(changed, qualifier, id);
     if (!permission) {
         call_fail(call, "ResourceNotFoundException",
                   "Statement %.*s is not found in resource policy.", TEXT_ARG(id));
         return;
     }
-    if (!lambda_check_revision(call, function->latest->revision_id, call_query(call, "RevisionId"),
-                               GET_POLICY_TOO))
+    if (!lambda_check_revision(call, revision_of(function, qualifier),
+                               call_query(call, "RevisionId"), GET_POLICY_TOO))
         return;
     remove_statement(changed, permission);
     lambda_save(call, take(changed), reply_removed);
@@ -343,14 +405,15 @@ static void get_policy(struct call *call)
         return;
     bool of_latest =
         !text_is_set(target.qualifier) || text_equal(target.qualifier, TEXT("$LATEST"));
-    if (!of_latest || function->permission_count == 0) {
+    struct text qualifier = of_latest ? TEXT("") : target.qualifier;
+    if (!has_policy(function, qualifier)) {
         call_fail(call, "ResourceNotFoundException", "The resource you requested does not exist.");
         return;
     }
-    write_policy(&policy, function);
+    write_policy(&policy, function, qualifier);
     write_open(&writer, NULL, '{');
     write_text(&writer, "Policy", buffer_text(&policy));
-    write_string(&writer, "RevisionId", function->latest->revision_id);
+    write_string(&writer, "RevisionId", revision_of(function, qualifier));
     write_close(&writer, '}');
     call_reply(call, 200);
 }

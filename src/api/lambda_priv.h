@@ -142,6 +142,8 @@ void url_apply_manifest(struct function *function, const struct manifest *manife
                         struct guarded *guarded);
 void events_apply_manifest(struct function *function, const struct manifest *manifest);
 void permission_open_url(struct function *function);  /* adds the statement, if missing */
+/* The statements of a version or an alias that goes. */
+void permission_forget(struct function *function, struct text qualifier);
 /* Makes the statement that lets a rule call it the one of that ARN; without one it goes. */
 void permission_follow_rule(struct function *function, struct text rule_arn);
 void permission_close_url(struct function *function); /* removes the one added above */

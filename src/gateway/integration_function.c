@@ -21,11 +21,12 @@ static struct text source_arn(const struct exchange *exchange)
 }
 
 static bool may_be_called(const struct http_api *api, const struct function *function,
-                          struct text arn)
+                          struct text qualifier, struct text arn)
 {
     const struct permission_ask ask = {
         .service = TEXT("apigateway.amazonaws.com"),
         .action = TEXT("lambda:InvokeFunction"),
+        .qualifier = qualifier,
         .source_arn = arn,
         .source_account = text_of(api->account),
     };
@@ -49,9 +50,12 @@ const struct version *integration_version(const struct gateway_options *options,
 {
     const struct function *function = integration_called(options, integration);
 
-    if (!function || !(integration->has_credentials || may_be_called(api, function, source_arn)))
+    if (!function)
         return NULL;
-    return alias_route(function, text_of(integration->qualifier));
+    struct text qualifier = text_of(integration->qualifier);
+    if (!integration->has_credentials && !may_be_called(api, function, qualifier, source_arn))
+        return NULL;
+    return alias_route(function, qualifier);
 }
 
 /* NULL: there is none, or it may not be called. */

@@ -8,9 +8,10 @@
 
 static void complain(const struct authorizer *authorizer, const char *reason)
 {
-    log_debug("an authorizer could not decide",
-              LOG_TEXT("authorizer", authorizer->is_guards ? authorizer->function : authorizer->arn),
-              LOG_TEXT("reason", reason));
+    log_debug(
+        "an authorizer could not decide",
+        LOG_TEXT("authorizer", authorizer->is_guards ? authorizer->function : authorizer->arn),
+        LOG_TEXT("reason", reason));
 }
 
 /* --- its answer --- */
@@ -78,6 +79,7 @@ static const struct version *find_version(const struct authorization *authorizat
     const struct permission_ask ask = {
         .service = TEXT("apigateway.amazonaws.com"),
         .action = TEXT("lambda:InvokeFunction"),
+        .qualifier = text_of(authorizer->qualifier),
         .source_arn = text_of(authorizer->arn),
         .source_account = text_of(authorizer->account),
     };

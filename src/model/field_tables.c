@@ -104,6 +104,7 @@ const struct field url_fields[] = {
 };
 
 const struct field permission_fields[] = {
+    STRING(permission, qualifier),
     STRING(permission, statement_id),
     STRING(permission, action),
     STRING(permission, principal),

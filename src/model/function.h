@@ -131,8 +131,9 @@ struct function_url {
     int64_t created_ms, modified_ms;
 };
 
-/* One statement of the resource policy, as AddPermission makes it. "" is absent. */
+/* One statement of a resource policy, as AddPermission makes it. "" is absent. */
 struct permission {
+    char *qualifier; /* whose policy it is of: a version's number or an alias; "": the function's */
     char *statement_id, *action, *principal, *source_arn, *source_account;
     char *function_url_auth_type, *event_source_token, *principal_org_id;
     bool invoked_via_function_url;

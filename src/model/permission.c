@@ -28,7 +28,8 @@ static bool applies(const struct permission *permission, const struct permission
 {
     bool by_url = text_is_set(ask->url_auth_type);
 
-    return is_principal(text_of(permission->principal), ask) &&
+    return equals(permission->qualifier, ask->qualifier) &&
+           is_principal(text_of(permission->principal), ask) &&
            text_is_like(ask->action, text_of(permission->action)) &&
            meets(permission->source_arn, ask->source_arn) &&
            equals(permission->source_account, ask->source_account) &&

@@ -97,11 +97,12 @@ static struct note make_note(const struct delivery *delivery)
 }
 
 /* "events.amazonaws.com", for this rule, if the statement says for which. */
-static bool may_invoke(const struct function *function, struct text rule_arn)
+static bool may_invoke(const struct function *function, struct text qualifier, struct text rule_arn)
 {
     struct permission_ask ask = {
         .service = TEXT("events.amazonaws.com"),
         .action = TEXT("lambda:InvokeFunction"),
+        .qualifier = qualifier,
         .source_arn = rule_arn,
     };
 
@@ -149,7 +150,8 @@ static void deliver_to_function(const struct delivery *delivery)
         add_dead_letter(delivery, TEXT("NO_RESOURCE"), TEXT("The function does not exist."));
         return;
     }
-    if (function && !may_invoke(function, text_of(delivery->rule->arn))) {
+    if (function &&
+        !may_invoke(function, text_of(target->qualifier), text_of(delivery->rule->arn))) {
         add_dead_letter(delivery, TEXT("NO_PERMISSIONS"),
                         TEXT("The function's policy does not let events.amazonaws.com invoke it "
                              "for this rule: see AddPermission."));

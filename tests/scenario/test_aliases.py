@@ -183,6 +183,48 @@ def test_events_go_by_an_alias_and_its_settings(client, daemon, make):
     assert record["responsePayload"] == ["1", ARN + "f:live", "old"]
 
 
+def statements(client, **qualifier):
+    policy = client.get_policy(FunctionName="f", **qualifier)
+    return [(one["Sid"], one["Resource"]) for one in json.loads(policy["Policy"])["Statement"]], \
+        policy["RevisionId"]
+
+
+def test_versions_and_aliases_have_policies_of_their_own(client, make):
+    revision = make("live")["RevisionId"]
+    given = {"StatementId": "s3", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"}
+    client.add_permission(FunctionName="f", **given)
+    assert refused(client.get_policy, FunctionName="f", Qualifier="1") == (
+        "ResourceNotFoundException", "The resource you requested does not exist.")
+    client.add_permission(FunctionName="f:1", Qualifier="1", **given)
+    assert refused(client.add_permission, FunctionName="f", Qualifier="live", RevisionId="wrong", **given) == (
+        "PreconditionFailedException", "The Revision Id provided does not match the latest Revision Id. "
+        "Call the GetPolicy API to retrieve the latest Revision Id")
+    _own, before = statements(client)
+    client.add_permission(FunctionName="f:live", Qualifier="live", RevisionId=revision, **given)
+    assert statements(client) == ([("s3", ARN + "f")], before)
+    assert statements(client, Qualifier="1")[0] == [("s3", ARN + "f:1")]
+    shown, changed = statements(client, Qualifier="live")
+    assert shown == [("s3", ARN + "f:live")] and changed == get(client, "live")["RevisionId"] != revision
+    assert refused(client.add_permission, FunctionName="f", Qualifier="live", **given)[0] == (
+        "ResourceConflictException")
+    client.remove_permission(FunctionName="f", Qualifier="live", StatementId="s3")
+    assert refused(client.remove_permission, FunctionName="f", Qualifier="live", StatementId="s3") == (
+        "ResourceNotFoundException", "No policy is associated with the given resource.")
+    client.remove_permission(FunctionName="f", Qualifier="1", StatementId="s3")
+    assert statements(client)[0] == [("s3", ARN + "f")]
+    client.remove_permission(FunctionName="f", StatementId="s3")
+
+
+def test_the_policy_of_an_alias_goes_with_it(client, make):
+    for _ in range(2):
+        make("brief")
+        assert refused(client.get_policy, FunctionName="f", Qualifier="brief")[0] == (
+            "ResourceNotFoundException")
+        client.add_permission(FunctionName="f", Qualifier="brief", StatementId="s",
+                              Action="lambda:InvokeFunction", Principal="s3.amazonaws.com")
+        client.delete_alias(FunctionName="f", Name="brief")
+
+
 def test_aliases_survive_a_restart(make_daemon):
     daemon = make_daemon()
     client = daemon.boto("lambda")

@@ -167,6 +167,7 @@ static inline void fixture_permit(struct function *function)
     function->permissions = mem_zalloc(sizeof *function->permissions);
     function->permission_count = 1;
     *function->permissions = (struct permission){
+        .qualifier = mem_strdup(""),
         .statement_id = mem_strdup("public"),
         .action = mem_strdup("lambda:InvokeFunctionUrl"),
         .principal = mem_strdup("*"),

@@ -69,7 +69,8 @@ static void open_world(struct world *world)
     char **fields[] = {
         &function->permissions->statement_id,       &function->permissions->source_arn,
         &function->permissions->source_account,     &function->permissions->function_url_auth_type,
-        &function->permissions->event_source_token, &function->permissions->principal_org_id};
+        &function->permissions->event_source_token, &function->permissions->principal_org_id,
+        &function->permissions->qualifier};
     for (size_t i = 0; i < COUNT_OF(fields); i++)
         *fields[i] = mem_strdup("");
     function->permissions->principal = mem_strdup(star);

@@ -69,6 +69,7 @@ static struct function *a_function(void)
     function->permissions = mem_zalloc(sizeof *function->permissions);
     function->permission_count = 1;
     struct permission *permission = &function->permissions[0];
+    permission->qualifier = mem_strdup("2");
     permission->statement_id = mem_strdup("public");
     permission->action = mem_strdup("lambda:InvokeFunctionUrl");
     permission->principal = mem_strdup("*");

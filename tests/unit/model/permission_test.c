@@ -10,9 +10,9 @@ static char empty[] = "";
 /* With one statement; fields that are NULL are absent. */
 static bool lets(struct permission permission, struct permission_ask ask)
 {
-    char **const fields[] = {&permission.source_arn, &permission.source_account,
-                             &permission.function_url_auth_type, &permission.event_source_token,
-                             &permission.principal_org_id};
+    char **const fields[] = {&permission.qualifier,          &permission.source_arn,
+                             &permission.source_account,     &permission.function_url_auth_type,
+                             &permission.event_source_token, &permission.principal_org_id};
     struct function function = {.permissions = &permission, .permission_count = 1};
 
     for (size_t i = 0; i < COUNT_OF(fields); i++)
@@ -53,6 +53,26 @@ TEST(who_is_named_may)
     CHECK(!lets(STATEMENT(.principal = (char[]){""}, INVOKE),
                 ((struct permission_ask){.action = TEXT("lambda:InvokeFunction")})));
     CHECK(!permission_lets(&(struct function){0}, &events));
+}
+
+TEST(a_statement_of_a_qualifier_counts_for_that_alone)
+{
+    static const struct {
+        const char *statement, *asked;
+        bool may;
+    } cases[] = {
+        {"", "", true},       {"", "live", true},       {"live", "live", true}, {"live", "", false},
+        {"1", "live", false}, {"live", "live2", false}, {"live", "liv", false},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char qualifier[8];
+        struct permission_ask ask = events;
+        ask.qualifier = *cases[i].asked ? text_of(cases[i].asked) : TEXT_NONE;
+        snprintf(qualifier, sizeof qualifier, "%s", cases[i].statement);
+        CHECK_MSG(lets(STATEMENT(OF_EVENTS, INVOKE, .qualifier = qualifier), ask) == cases[i].may,
+                  "'%s' for '%s'", cases[i].statement, cases[i].asked);
+    }
 }
 
 TEST(a_role_and_its_session_are_principals)

@@ -178,6 +178,7 @@ static void add_function(struct scene *scene, const char *source_arn)
     function->permissions = calloc(1, sizeof *function->permissions);
     function->permission_count = 1;
     function->permissions[0] = (struct permission){
+        .qualifier = strdup(""),
         .statement_id = strdup("s"),
         .action = strdup("lambda:InvokeFunction"),
         .principal = strdup("events.amazonaws.com"),
