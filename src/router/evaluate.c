@@ -118,14 +118,28 @@ static void remember(struct match_scratch *scratch, struct evaluation_layer *lay
         layer->fields_in_arrays[field] = scratch->epoch;
 }
 
+/* With many rules their marks are in no cache: a few ids are compared instead. */
+#define FEW_IDS 8
+static bool is_added(const struct match_scratch *scratch, const struct evaluation_layer *layer,
+                     uint32_t rule, uint64_t id)
+{
+    for (uint32_t i = 0; i < scratch->id_count; i++) {
+        if (i == FEW_IDS)
+            return layer->rules[rule] == scratch->epoch;
+        if (scratch->ids[i] == id)
+            return true;
+    }
+    return false;
+}
+
 static void add_rule(struct match_scratch *scratch, struct evaluation_layer *layer, uint32_t rule,
                      uint64_t id)
 {
-    /* With many rules the mark is in no cache: not read before the first is added. */
-    if ((scratch->id_count && layer->rules[rule] == scratch->epoch) ||
+    if (is_added(scratch, layer, rule, id) ||
         (layer->removed && layer->removed[rule / 64] >> (rule % 64) & 1))
         return;
-    layer->rules[rule] = scratch->epoch;
+    if (scratch->id_count >= FEW_IDS)
+        layer->rules[rule] = scratch->epoch;
     if (scratch->id_count == scratch->id_room) {
         scratch->id_room = scratch->id_room ? scratch->id_room * 2 : 64;
         scratch->ids = mem_realloc(scratch->ids, scratch->id_room * sizeof *scratch->ids);
@@ -212,12 +226,12 @@ static void look_up_lengths(struct lookup *lookup, enum needle_kind kind, struct
 {
     const struct index_span span = lookup->field->lengths[kind];
     const struct index_length *length = &lookup->layer->index->lengths[span.start];
-    unsigned edge = text.len ? (unsigned char)text.at[from_end ? text.len - 1 : 0] & 63 : 0;
+    unsigned first = text.len ? (unsigned char)text.at[0] & 63 : 0;
+    unsigned last = text.len ? (unsigned char)text.at[text.len - 1] & 63 : 0;
+    unsigned edge = from_end ? last : first, other = from_end ? first : last;
 
-    if (text.len > 0 && !(lookup->field->edges[kind] >> edge & 1))
-        return;
     for (uint32_t i = 0; i < span.count && length->len <= text.len; i++, length++)
-        if (length->edges >> edge & 1)
+        if (length->edges >> edge & length->others >> other & 1)
             look_up(lookup, kind,
                     text_from(from_end ? text.at + text.len - length->len : text.at, length->len));
 }
@@ -407,17 +421,17 @@ static int try_clause(struct match_scratch *scratch, struct evaluation_layer *la
                       uint32_t number, struct error *err)
 {
     const struct index_clause *clause = &layer->index->clauses[number];
+    uint64_t id = layer->index->rules[clause->rule].id;
     uint32_t in_arrays;
 
-    if (layer->rules[clause->rule] == scratch->epoch ||
-        !may_hold(scratch, layer, clause, &in_arrays))
+    if (is_added(scratch, layer, clause->rule, id) || !may_hold(scratch, layer, clause, &in_arrays))
         return 0;
     if (in_arrays > 1 || (in_arrays && clause->has_absent)) {
         int holds = clause_is_consistent(scratch, layer, clause, err);
         if (holds <= 0)
             return holds;
     }
-    add_rule(scratch, layer, clause->rule, layer->index->rules[clause->rule].id);
+    add_rule(scratch, layer, clause->rule, id);
     return 0;
 }
 

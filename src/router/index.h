@@ -67,16 +67,16 @@ enum needle_kind {
 };
 
 /* A length in which needles occur, and with which edges: bit b % 64 of each first byte, or last
- * one of suffixes. All bits when there is an empty needle. */
+ * one of suffixes. All bits when there is an empty needle. The others are those that the value
+ * must have at its other end for any of their targets. */
 struct index_length {
     uint32_t len; /* of addresses: the bits */
-    uint64_t edges;
+    uint64_t edges, others;
 };
 
 struct index_field {
     uint32_t kinds;                          /* bit of each needle_kind that occurs */
     struct index_span lengths[NEEDLE_KINDS]; /* ascending */
-    uint64_t edges[NEEDLE_KINDS];            /* of all lengths */
     struct index_span checks;                /* targets that no needle helps to find */
     struct index_span buts;                  /* atoms that hold unless denied */
     struct index_span ranges;

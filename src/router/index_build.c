@@ -78,11 +78,27 @@ static uint32_t field_of(struct builder *builder, struct text path)
     return field;
 }
 
-uint64_t index_edge(enum needle_kind kind, struct text text)
+static uint64_t edge_of(enum needle_kind kind, struct text text)
 {
     bool is_suffix = kind == NEEDLE_SUFFIX || kind == NEEDLE_SUFFIX_FOLD;
 
     return text.len == 0 ? UINT64_MAX : UINT64_C(1) << (text.at[is_suffix ? text.len - 1 : 0] & 63);
+}
+
+static uint32_t length_of(enum needle_kind kind, struct text text)
+{
+    bool is_address = kind == NEEDLE_V4 || kind == NEEDLE_V6;
+
+    return is_address ? (unsigned char)text.at[0] : (uint32_t)text.len;
+}
+
+/* What a check asks of the other end of a value. */
+static uint64_t other_edge(enum needle_kind kind, const struct atom *check)
+{
+    if (!check || check->kind != ATOM_WILDCARD)
+        return UINT64_MAX;
+    return kind == NEEDLE_PREFIX ? edge_of(NEEDLE_SUFFIX, check->parts[check->part_count - 1])
+                                 : edge_of(NEEDLE_PREFIX, check->parts[0]);
 }
 
 static void add_needle(struct builder *builder, uint32_t field, enum needle_kind kind,
@@ -102,9 +118,12 @@ static void add_needle(struct builder *builder, uint32_t field, enum needle_kind
             memcpy(added->head, text.at,
                    text.len < sizeof added->head ? text.len : sizeof added->head);
         keep_number(&builder->needles, key, needle);
+        *ADD(builder->needle_lengths, struct index_length) =
+            (struct index_length){length_of(kind, text), edge_of(kind, text), 0};
         AT(builder->fields, struct index_field, field)->kinds |= 1u << kind;
-        AT(builder->fields, struct index_field, field)->edges[kind] |= index_edge(kind, text);
     }
+    AT(builder->needle_lengths, struct index_length, needle)->others |=
+        other_edge(kind, target.check);
     *ADD(builder->targets, struct index_target) = target;
     add_pair(&builder->needle_targets, needle, builder->targets.count - 1);
 }
@@ -393,6 +412,7 @@ struct index *index_new(const struct matcher_rule *rules, size_t count)
     index_lay_out(&builder);
     free(builder.uses.at);
     free(builder.weights.at);
+    free(builder.needle_lengths.at);
     map_done(&builder.paths);
     map_done(&builder.names);
     map_done(&builder.conditions);

@@ -33,8 +33,9 @@ struct builder {
     struct index *index;
     struct map paths, names, conditions, atoms, needles; /* numbers by what they stand for */
     struct list_of nodes, children, fields, condition_list, clauses, needle_list, targets, ranges;
-    struct list_of uses;    /* of each condition: how many clauses have it */
-    struct list_of weights; /* of each condition: how little its holding tells */
+    struct list_of needle_lengths; /* of each needle: the index_length it asks for */
+    struct list_of uses;           /* of each condition: how many clauses have it */
+    struct list_of weights;        /* of each condition: how little its holding tells */
     struct list_of clause_conditions, always;
     /* pairs */
     struct list_of atom_conditions, needle_targets, field_checks, field_buts, hung, lengths;
@@ -59,9 +60,6 @@ static inline void add_pair(struct list_of *pairs, uint32_t owner, uint32_t item
 {
     *ADD(*pairs, struct pair) = (struct pair){owner, item};
 }
-
-/* The bit of its first or last byte, see index_field. */
-uint64_t index_edge(enum needle_kind kind, struct text text);
 
 /* Turns the lists into the arrays of the builder's index, and frees them. */
 void index_lay_out(struct builder *builder);

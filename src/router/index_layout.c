@@ -216,16 +216,6 @@ static int compare_lengths(const void *a, const void *b)
     return left->length.len < right->length.len ? -1 : left->length.len > right->length.len;
 }
 
-static void add_length(struct list_of *all, const struct index_needle *needle)
-{
-    bool is_address = needle->kind == NEEDLE_V4 || needle->kind == NEEDLE_V6;
-
-    *ADD(*all, struct owned_length) =
-        (struct owned_length){needle->field * NEEDLE_KINDS + needle->kind,
-                              {is_address ? (unsigned char)needle->at[0] : needle->len,
-                               index_edge(needle->kind, text_from(needle->at, needle->len))}};
-}
-
 /* The lengths to look up for each field and kind; addresses have their bits instead. */
 static void lay_out_lengths(struct builder *builder)
 {
@@ -235,7 +225,9 @@ static void lay_out_lengths(struct builder *builder)
     for (uint32_t i = 0; i < builder->needle_list.count; i++) {
         const struct index_needle *needle = AT(builder->needle_list, struct index_needle, i);
         if (has_lengths(needle->kind))
-            add_length(&all, needle);
+            *ADD(all, struct owned_length) =
+                (struct owned_length){needle->field * NEEDLE_KINDS + needle->kind,
+                                      *AT(builder->needle_lengths, struct index_length, i)};
     }
     if (all.count)
         qsort(all.at, all.count, sizeof(struct owned_length), compare_lengths);
@@ -245,6 +237,7 @@ static void lay_out_lengths(struct builder *builder)
         const struct owned_length *owned = AT(all, struct owned_length, i);
         if (i && compare_lengths(owned, owned - 1) == 0) {
             index->lengths[count - 1].edges |= owned->length.edges;
+            index->lengths[count - 1].others |= owned->length.others;
             continue;
         }
         struct index_span *span =

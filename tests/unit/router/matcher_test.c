@@ -61,6 +61,10 @@ TEST(strings_are_compared_as_their_operator_says)
         {"{\"a\":[{\"wildcard\":\"a*c*e\"}]}", "{\"a\":\"ace\"}", true},
         {"{\"a\":[{\"wildcard\":\"a*c*e\"}]}", "{\"a\":\"abde\"}", false},
         {"{\"a\":[{\"wildcard\":\"ab*ba\"}]}", "{\"a\":\"aba\"}", false},
+        {"{\"a\":[{\"wildcard\":\"a*bcd\"}]}", "{\"a\":\"abcd\"}", true},
+        {"{\"a\":[{\"wildcard\":\"a*bcd\"}]}", "{\"a\":\"xbcd\"}", false},
+        {"{\"a\":[{\"wildcard\":\"ab*c\"},{\"wildcard\":\"ab*d\"}]}", "{\"a\":\"abd\"}", true},
+        {"{\"a\":[{\"wildcard\":\"ab*c\"},{\"prefix\":\"ab\"}]}", "{\"a\":\"abx\"}", true},
         {"{\"a\":[{\"wildcard\":\"*b*\"}]}", "{\"a\":\"abc\"}", true},
         {"{\"a\":[{\"wildcard\":\"*\"}]}", "{\"a\":\"\"}", true},
         {"{\"a\":[{\"wildcard\":\"*\"}]}", "{\"a\":5}", false},
@@ -343,6 +347,26 @@ TEST(rules_come_and_go_and_older_matchers_stay_as_they_are)
     CHECK(matches.count == 2);
     CHECK(match(without, scratch, "{\"a\":1}").count == 0);
     CHECK(same == both && matcher_count(both) == 2 && matcher_count(without) == 1);
+}
+
+/* Few ids and many are kept apart in different ways. */
+TEST(a_rule_that_matches_in_several_ways_is_told_once)
+{
+    scoped(match_scratch_free) struct match_scratch *scratch = match_scratch_new();
+    scoped(pattern_unref) struct pattern *pattern =
+        compile("{\"$or\":[{\"a\":[1,2]},{\"b\":[3]},{\"a\":[1],\"b\":[3]}]}");
+    struct matcher_rule rules[20];
+
+    for (size_t count = 1; count <= COUNT_OF(rules); count++) {
+        rules[count - 1] = (struct matcher_rule){count * 3, pattern};
+        scoped(matcher_unref) struct matcher *matcher = matcher_new(rules, count);
+        for (int twice = 0; twice < 2; twice++) {
+            struct matches matches = match(matcher, scratch, "{\"a\":[1,2,1],\"b\":3}");
+            CHECK_MSG(matches.count == count, "%zu of %zu", matches.count, count);
+            for (size_t i = 0; i < count; i++)
+                CHECK(has(&matches, rules[i].id));
+        }
+    }
 }
 
 static struct pattern *number_pattern(int number)
