@@ -110,11 +110,12 @@ static void on_request(struct http_stream *stream)
     const struct origin *origin = stream->context;
     struct gateway *gateway = origin->service;
 
-    if (gateway->options.buses && events_is_path(stream->request.path)) {
+    bool is_tunnel = text_is_set(stream->request.tunnel);
+    if (!is_tunnel && gateway->options.buses && events_is_path(stream->request.path)) {
         events_begin(gateway, stream);
         return;
     }
-    if (socket_manage_is_path(stream->request.path)) {
+    if (!is_tunnel && socket_manage_is_path(stream->request.path)) {
         socket_manage_begin(gateway, stream);
         return;
     }
@@ -243,4 +244,5 @@ const struct http_app gateway_app = {
     .on_writable = on_writable,
     .on_close = on_close,
     .on_refused = on_refused,
+    .takes_tunnels = true,
 };

@@ -267,11 +267,14 @@ static struct text subprotocol(const struct answer *answer)
 static void open_socket(struct socket *socket, const struct answer *answer)
 {
     struct http_stream *stream = socket->exchange->stream;
-    struct http_field fields[2] = {
-        {TEXT("Sec-WebSocket-Accept"), text_from(socket->accept, WEBSOCKET_ACCEPT_LEN)},
-        {TEXT("Sec-WebSocket-Protocol"), subprotocol(answer)},
-    };
+    struct text accept = text_of(socket->accept), protocol = subprotocol(answer);
+    struct http_field fields[2];
+    size_t count = 0;
 
+    if (accept.len > 0)
+        fields[count++] = (struct http_field){TEXT("Sec-WebSocket-Accept"), accept};
+    if (protocol.len > 0)
+        fields[count++] = (struct http_field){TEXT("Sec-WebSocket-Protocol"), protocol};
     stream->app = &socket_app;
     stream->owner = socket;
     socket->reader =
@@ -281,7 +284,7 @@ static void open_socket(struct socket *socket, const struct answer *answer)
     socket->timer.fire = on_timer;
     map_put(&socket->gateway->open_sockets, text_of(socket->id), socket);
     arm(socket);
-    http_switch(stream, TEXT("websocket"), fields, fields[1].value.len > 0 ? 2 : 1);
+    http_switch(stream, TEXT("websocket"), fields, count);
 }
 
 void socket_connected(struct socket *socket, struct socket_call *call)

@@ -7,6 +7,7 @@
 #include "gateway/gateway_priv.h"
 #include "guard/compression.h"
 #include "guard/guard.h"
+#include "http/websocket.h"
 
 /* The stages that need the head alone. */
 
@@ -73,6 +74,17 @@ static bool is_let_in(const struct exchange *exchange)
            domain;
 }
 
+/* Before anything runs for a client that takes every answer but a refusal for a tunnel. */
+static bool is_tunnel_served(const struct exchange *exchange)
+{
+    const struct http_request *request = &exchange->stream->request;
+
+    if (!text_is_set(request->tunnel))
+        return true;
+    return exchange->route.api && exchange->route.api->protocol == API_WEBSOCKET &&
+           !exchange->docs && websocket_is_upgrade(request);
+}
+
 enum stage_verdict stage_route(struct exchange *exchange)
 {
     struct http_stream *stream = exchange->stream;
@@ -108,6 +120,10 @@ enum stage_verdict stage_route(struct exchange *exchange)
         memcpy(exchange->url_id, route->function->url.id, sizeof exchange->url_id);
     if (!exchange->docs)
         (void)docs_asked(exchange);
+    if (!is_tunnel_served(exchange)) {
+        reply_refuse_message(exchange, 501, "Tunnels lead to WebSocket APIs only", 0);
+        return STAGE_ANSWERED;
+    }
     return STAGE_PASS;
 }
 

@@ -110,7 +110,7 @@ static bool is_late(int64_t now_us, int64_t since_us, int64_t limit_ms)
 static bool body_is_late(const struct h2_stream *s, const struct http_limits *limits,
                          int64_t now_us)
 {
-    if (!s->live || s->ended_in || s->paused)
+    if (!s->live || s->ended_in || s->paused || s->switched)
         return false;
     if (is_late(now_us, s->received_us, limits->body_idle_ms))
         return true;
@@ -120,9 +120,16 @@ static bool body_is_late(const struct h2_stream *s, const struct http_limits *li
     return now_us >= s->body_began_us + (worth_us > grace_us ? worth_us : grace_us);
 }
 
+static bool lingers_too_long(const struct h2_stream *s, int64_t now_us)
+{
+    return s->switched && !s->live && s->out.len == 0 && is_late(now_us, s->sent_us, H2_LINGER_MS);
+}
+
 static void check_stream(struct h2_stream *s, const struct http_limits *limits, int64_t now_us)
 {
-    if (s->out.len > 0 && is_late(now_us, s->sent_us, limits->write_idle_ms)) {
+    if (lingers_too_long(s, now_us)) {
+        (void)nghttp2_submit_rst_stream(s->h2->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR);
+    } else if (s->out.len > 0 && is_late(now_us, s->sent_us, limits->write_idle_ms)) {
         (void)nghttp2_submit_rst_stream(s->h2->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_CANCEL);
         if (s->live)
             h2_stream_end(s, true);
@@ -144,9 +151,19 @@ static bool is_expired(struct h2 *h2, int64_t now_us)
     return list_empty(&h2->streams) && is_late(now_us, c->received_us, limits->idle_ms);
 }
 
+/* Nothing but tunnels without anything to send: their time is the application's. */
+static bool is_quiet(const struct h2 *h2)
+{
+    return h2->open_count > 0 && h2->open_count == h2->tunnel_count && h2->unsent == 0 &&
+           h2->connection->out.len == 0 && !h2->head_us;
+}
+
 static void arm(struct h2 *h2)
 {
     struct connection *c = h2->connection;
+
+    if (is_quiet(h2))
+        return;
     bool is_idle = list_empty(&h2->streams) && c->out.len == 0 && !h2->head_us;
     int64_t idle_ms = c->server->limits.idle_ms;
 
@@ -269,10 +286,12 @@ static nghttp2_session *new_session(struct h2 *h2)
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
     nghttp2_session *session;
+    bool takes_tunnels = h2->connection->app->takes_tunnels;
     const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, H2_STREAMS_MAX},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_HEAD_BYTES_MAX},
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, takes_tunnels},
     };
 
     int failed = nghttp2_session_callbacks_new(&callbacks) | nghttp2_option_new(&option);
@@ -332,5 +351,10 @@ void h2_done(struct h2 *h2)
 void h2_drain(struct h2 *h2)
 {
     h2_go_away(h2);
+    list_each (node, &h2->streams) {
+        struct h2_stream *s = container_of(node, struct h2_stream, link);
+        if (s->live && s->switched && s->stream.app->on_drain)
+            s->stream.app->on_drain(&s->stream);
+    }
     loop_defer(h2->connection->server->loop, &h2->connection->task);
 }

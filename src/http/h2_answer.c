@@ -106,7 +106,9 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     }
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
         struct h2_stream *s = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-        if (s && !s->ended_in)
+        if (s && s->switched) /* a last word of the client's may come */
+            s->sent_us = connection_now_us(h2->connection);
+        else if (s && !s->ended_in)
             nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR);
     }
     return 0;
@@ -150,6 +152,10 @@ static bool may_have_body(const struct h2_stream *s, int status)
 
 static void put_body(struct h2_stream *s, struct text body)
 {
+    if (s->out.len == 0) { /* the client had nothing to take before */
+        s->sent_us = connection_now_us(s->h2->connection);
+        s->sent_since = 0;
+    }
     s->stream.sent_bytes += (int64_t)body.len;
     s->h2->unsent += (int64_t)body.len;
     buffer_add_text(&s->out, body);
@@ -174,10 +180,33 @@ static void finish(struct h2_stream *s, bool reset)
     h2_left(h2);
 }
 
+/* Any 2xx would tell the client that its tunnel is there. */
+static int status_of(const struct h2_stream *s, int status)
+{
+    return text_is_set(s->stream.request.tunnel) && status / 100 == 2 ? 501 : status;
+}
+
+static void switch_to(struct http_stream *stream, struct text protocol,
+                      const struct http_field *fields, size_t count)
+{
+    struct h2_stream *s = of_stream(stream);
+
+    assert(text_is_set(stream->request.tunnel) && s->told_end);
+    put_head(s, 200, fields, count, /* length= */ -1, /* has_body= */ true);
+    s->writing = WRITE_TUNNEL;
+    s->switched = true;
+    s->paused = false;
+    s->h2->tunnel_count++;
+    stream->body_max = INT64_MAX;
+    loop_defer(stream->loop, &s->h2->connection->task); /* hands on what waits */
+}
+
 static void respond(struct http_stream *stream, int status, const struct http_field *fields,
                     size_t count, struct text body)
 {
     struct h2_stream *s = of_stream(stream);
+
+    status = status_of(s, status);
     bool has_body = may_have_body(s, status) && body.len > 0;
 
     put_head(s, status, fields, count, (int64_t)body.len, has_body);
@@ -191,6 +220,7 @@ static void begin(struct http_stream *stream, int status, const struct http_fiel
 {
     struct h2_stream *s = of_stream(stream);
 
+    status = status_of(s, status);
     put_head(s, status, fields, count, content_length, may_have_body(s, status));
     h2_left(s->h2);
 }
@@ -253,6 +283,11 @@ static void resume(struct http_stream *stream)
     loop_defer(stream->loop, &s->h2->connection->task); /* hands on what waits */
 }
 
+void h2_hang_up(struct h2_stream *s)
+{
+    finish(s, true);
+}
+
 void h2_refuse(struct h2_stream *s, int status, const char *reason)
 {
     static const struct http_field fields[] = {
@@ -279,6 +314,7 @@ void h2_refuse(struct h2_stream *s, int status, const char *reason)
 }
 
 const struct http_transport h2_transport = {
+    .switch_to = switch_to,
     .respond = respond,
     .begin = begin,
     .write = write_piece,

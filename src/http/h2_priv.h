@@ -21,6 +21,7 @@
 #define H2_CONNECTION_WINDOW (1 << 20)
 #define H2_REQUESTS_MAX 100000   /* then GOAWAY: what a connection holds is renewed */
 #define H2_UNSENT_MAX (16 << 20) /* answers a client did not take yet; no more requests above */
+#define H2_LINGER_MS 2000        /* for a client to end a tunnel that we ended */
 #define H2_PROGRESS 4096         /* bytes of an answer; fewer do not put off its deadline */
 #define H2_ALLOWANCE 1000
 #define H2_STRANGE_MAX (1 << 20) /* bytes of unknown frames in a row; the library hides those */
@@ -38,6 +39,8 @@ struct h2 {
     int32_t last_id;          /* highest of a request so far */
     int32_t gap_from, gap_to; /* ids the client left out last */
     int64_t unsent;           /* bytes in the streams' out */
+    int open_count;           /* streams */
+    int tunnel_count;         /* those that carry another protocol, and wait for nothing */
     bool entered;             /* settle() will follow */
     bool over;                /* nothing more is read; close when what is gathered is out */
 };
@@ -65,6 +68,7 @@ struct h2_stream {
     size_t trailer_count;
 
     bool live, has_head, has_length, expecting, paused, ended_in, told_end;
+    bool switched; /* to another protocol */
     bool answered, told_full, deferred;
 };
 
@@ -92,3 +96,5 @@ extern const struct http_transport h2_transport;
 void h2_set_answer_callbacks(nghttp2_session_callbacks *callbacks);
 /* Answers for the application, which may have the stream already. */
 void h2_refuse(struct h2_stream *s, int status, const char *reason);
+/* The client has ended its half of a tunnel: the other follows. */
+void h2_hang_up(struct h2_stream *s);

@@ -14,6 +14,7 @@ static struct h2_stream *find(struct h2 *h2, int32_t id)
 void h2_stream_end(struct h2_stream *s, bool reset)
 {
     s->live = s->paused = s->told_full = false;
+    s->h2->tunnel_count -= s->switched;
     list_remove(&s->writable);
     s->stream.app->on_close(&s->stream, reset);
     buffer_done(&s->in);
@@ -24,6 +25,7 @@ void h2_stream_free(struct h2_stream *s)
     if (s->live)
         h2_stream_end(s, true);
     s->h2->unsent -= (int64_t)s->out.len;
+    s->h2->open_count--;
     list_remove(&s->link);
     list_remove(&s->writable);
     buffer_done(&s->in);
@@ -67,6 +69,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     };
     s->fields = arena_alloc(&s->stream.arena, HTTP_FIELDS_MAX * sizeof *s->fields);
     list_push(&h2->streams, &s->link);
+    h2->open_count++;
     nghttp2_session_set_stream_user_data(session, s->id, s);
     return 0;
 }
@@ -93,6 +96,8 @@ static int add_pseudo(struct h2_stream *s, struct text name, struct text value)
         s->scheme = value;
     else if (text_equal(name, TEXT(":authority")))
         s->authority = value;
+    else if (text_equal(name, TEXT(":protocol")))
+        request->tunnel = value;
     else
         return refuse_later(s, 501, "This pseudo-header is not served.");
     return 0;
@@ -183,14 +188,28 @@ static bool read_host(struct h2_stream *s)
     return field_is_host(request->host);
 }
 
+/* An extended CONNECT (RFC 8441) is read as the GET that asks for the same by HTTP/1.1. */
+static void read_method(struct h2_stream *s)
+{
+    struct http_request *request = &s->stream.request;
+    bool is_tunnel = text_is_set(request->tunnel);
+
+    if (text_equal(request->method_text, TEXT("CONNECT")) &&
+        !(is_tunnel && s->stream.app->takes_tunnels))
+        refuse_later(s, 501, "CONNECT is not served.");
+    else if (is_tunnel && (s->has_length || s->ended_in))
+        refuse_later(s, 400, "A tunnel has no body, and a client that sends.");
+    if (is_tunnel)
+        request->method_text = TEXT("GET");
+    request->method = request_method_find(request->method_text);
+}
+
 static void read_head(struct h2_stream *s)
 {
     struct http_request *request = &s->stream.request;
 
-    request->method = request_method_find(request->method_text);
-    if (text_equal(request->method_text, TEXT("CONNECT")))
-        refuse_later(s, 501, "CONNECT is not served.");
-    else if (!field_is_token(request->method_text))
+    read_method(s);
+    if (!field_is_token(request->method_text))
         refuse_later(s, 400, "The method is malformed.");
     else if (!text_equal(s->scheme, TEXT("http")) && !text_equal(s->scheme, TEXT("https")))
         refuse_later(s, 400, "The scheme is neither http nor https.");
@@ -207,7 +226,17 @@ static void read_head(struct h2_stream *s)
     request->fields = s->fields;
     request->field_count = s->field_count;
     if (!s->has_length)
-        request->content_length = s->ended_in ? 0 : -1;
+        request->content_length = s->ended_in || text_is_set(request->tunnel) ? 0 : -1;
+}
+
+static void finish_request(struct h2_stream *s)
+{
+    s->told_end = true;
+    if (s->field_count > s->stream.request.field_count) {
+        s->stream.request.trailers = s->fields + s->stream.request.field_count;
+        s->stream.request.trailer_count = s->field_count - s->stream.request.field_count;
+    }
+    s->stream.app->on_end(&s->stream);
 }
 
 static void ask_for_body(struct h2_stream *s)
@@ -234,26 +263,19 @@ static void begin_request(struct h2_stream *s, bool ended)
     if (++h2->requests == H2_REQUESTS_MAX)
         h2_go_away(h2);
     s->live = true;
+    s->paused = text_is_set(s->stream.request.tunnel); /* what comes waits for the answer */
     s->stream.app->on_request(&s->stream);
     if (!s->live)
         return;
-    if (s->stream.request.content_length > s->stream.body_max)
+    if (s->paused)
+        finish_request(s);
+    else if (s->stream.request.content_length > s->stream.body_max)
         h2_refuse(s, 413, "The body is too large.");
     else
         ask_for_body(s);
 }
 
 /* --- bodies --- */
-
-static void finish_request(struct h2_stream *s)
-{
-    s->told_end = true;
-    if (s->field_count > s->stream.request.field_count) {
-        s->stream.request.trailers = s->fields + s->stream.request.field_count;
-        s->stream.request.trailer_count = s->field_count - s->stream.request.field_count;
-    }
-    s->stream.app->on_end(&s->stream);
-}
 
 static void consume(struct h2_stream *s, size_t count)
 {
@@ -278,6 +300,8 @@ void h2_stream_advance(struct h2_stream *s)
     }
     if (s->live && !s->paused && s->ended_in && !s->told_end)
         finish_request(s);
+    else if (s->live && !s->paused && s->ended_in && s->switched)
+        h2_hang_up(s);
 }
 
 static int on_chunk(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *at,

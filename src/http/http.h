@@ -46,6 +46,9 @@ struct http_request {
     size_t field_count;
     int64_t content_length; /* of the body; -1: chunked, ends when it ends */
     bool http_1_0;
+    /* The protocol that an extended CONNECT of HTTP/2 asks for (RFC 8441), as for http_switch():
+     * the request is a GET otherwise. TEXT_NONE: it is no such request. */
+    struct text tunnel;
     /* After a chunked body, from on_end on. */
     const struct http_field *trailers;
     size_t trailer_count;
@@ -88,6 +91,9 @@ struct http_app {
     /* The server is to end, and the stream carries another protocol (http_switch): the
      * application ends it soon. Optional. */
     void (*on_drain)(struct http_stream *stream);
+    /* Requests for tunnels are handed on, and clients told that they may send them. Of others they
+     * are refused with 501. */
+    bool takes_tunnels;
 };
 
 /* The transport's side; one table per protocol. */
@@ -159,8 +165,9 @@ static inline void http_abort(struct http_stream *stream)
 }
 /* From here on the stream carries another protocol (RFC 9110 7.8): bytes of the client come by
  * on_body, http_write() sends bytes, http_end() ends both directions; the client's end comes as
- * on_close(reset). Answers with 101; only after on_end, for a request without a body, of HTTP/1.1.
- * No deadline but that of writing holds any more: idle ones are the application's to end. */
+ * on_close(reset). Answers with 101; only after on_end, for a request without a body, of HTTP/1.1;
+ * or with 200 to one for a tunnel, which no other 2xx may answer. No deadline but that of writing
+ * holds any more: idle ones are the application's to end. */
 static inline void http_switch(struct http_stream *stream, struct text protocol,
                                const struct http_field *fields, size_t count)
 {

@@ -28,6 +28,8 @@ static bool lists(struct text value, struct text wanted)
 
 bool websocket_is_upgrade(const struct http_request *request)
 {
+    if (text_is_set(request->tunnel))
+        return text_equal(request->tunnel, TEXT("websocket"));
     return lists(http_header(request, TEXT("upgrade")), TEXT("websocket"));
 }
 
@@ -45,6 +47,10 @@ int websocket_check(const struct http_request *request,
     scoped(buffer_done) struct buffer source = {0}, encoded = {0};
     uint8_t hash[SHA1_LEN];
 
+    accept[0] = '\0';
+    if (text_is_set(request->tunnel)) /* RFC 8441 5: neither key nor Upgrade */
+        return text_equal(http_header(request, TEXT("sec-websocket-version")), TEXT("13")) ? 0
+                                                                                           : 426;
     if (request->method != METHOD_GET || request->http_1_0 || request->content_length != 0 ||
         !lists(http_header(request, TEXT("connection")), TEXT("upgrade")))
         return 400;

@@ -37,10 +37,10 @@ enum {
 #define WEBSOCKET_REASON_MAX 123  /* bytes of a closing's reason */
 #define WEBSOCKET_ACCEPT_LEN 28
 
-/* Whether a request wants to become a WebSocket: "Upgrade: websocket". */
+/* Whether a request wants to become a WebSocket: "Upgrade: websocket", or a tunnel of HTTP/2. */
 bool websocket_is_upgrade(const struct http_request *request);
-/* Whether it may: 0, and accept is the answer's Sec-WebSocket-Accept; else the status to
- * refuse with: 400, or 426 for another version than 13. */
+/* Whether it may: 0, and accept is the answer's Sec-WebSocket-Accept ("" of a tunnel, which has
+ * none); else the status to refuse with: 400, or 426 for another version than 13. */
 int websocket_check(const struct http_request *request,
                     char accept[static WEBSOCKET_ACCEPT_LEN + 1]);
 

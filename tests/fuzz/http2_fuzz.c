@@ -27,6 +27,12 @@ static void on_request(struct http_stream *stream)
 static bool on_body(struct http_stream *stream, struct text chunk)
 {
     assert(open_count > 0 && chunk.len > 0);
+    if (text_is_set(stream->request.tunnel)) { /* echoes, until there is an "e" */
+        (void)http_write(stream, chunk);
+        if (text_contains(chunk, 'e'))
+            http_end(stream, NULL, 0);
+        return act(stream) != 'p';
+    }
     if (act(stream) == 'b')
         http_respond(stream, 200, NULL, 0, chunk);
     return act(stream) != 'p';
@@ -36,6 +42,10 @@ static void on_end(struct http_stream *stream)
 {
     const struct http_field trailer = {TEXT("x-trailer"), TEXT("t")};
 
+    if (text_is_set(stream->request.tunnel) && act(stream) != 'c') {
+        http_switch(stream, stream->request.tunnel, NULL, 0);
+        return;
+    }
     if (act(stream) != 'c') {
         http_respond(stream, 200, stream->request.fields, stream->request.field_count,
                      stream->request.target);
@@ -51,7 +61,11 @@ static void on_close(struct http_stream *stream, bool reset)
     assert(open_count-- > 0);
 }
 
-static const struct http_app http_app = {on_request, on_body, on_end, NULL, on_close};
+static const struct http_app http_app = {.on_request = on_request,
+                                         .on_body = on_body,
+                                         .on_end = on_end,
+                                         .on_close = on_close,
+                                         .takes_tunnels = true};
 
 /* Input: the size of pieces, frames behind the preface. Every stream must be closed, and the
  * connection must come to an end. */

@@ -103,6 +103,29 @@ def go_program(name, package):
         return program
 
 
+def python_packages(name):
+    """A folder of Python packages that tests need, made once from tests/clients/NAME."""
+    kept = CACHE / name
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / f"{name}.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        versions = (SOURCES / name / "requirements.txt").read_text()
+        stamp = kept / "requirements.txt"
+        if not (stamp.exists() and stamp.read_text() == versions):
+            try:
+                urllib.request.urlopen("https://pypi.org/simple/", timeout=20).close()
+            except urllib.error.HTTPError:
+                pass  # It answers.
+            except OSError as error:
+                pytest.skip(f"{name}: PyPI is unreachable: {error}", allow_module_level=True)
+            shutil.rmtree(kept, ignore_errors=True)
+            shutil.copytree(SOURCES / name, kept / "work")
+            build_python(kept / "work")
+            (kept / "work").rename(kept / "packages")
+            stamp.write_text(versions)
+    return kept / "packages"
+
+
 def zip_folder(folder):
     """A ZIP of a folder's content with its modes and links."""
     out = io.BytesIO()

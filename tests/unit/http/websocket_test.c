@@ -239,3 +239,18 @@ TEST(the_handshake_is_answered)
     CHECK(check_request(METHOD_GET, "13", "c2hvcnQ=", accept) == 400);
     CHECK(check_request(METHOD_GET, "13", "?", accept) == 400);
 }
+
+TEST(a_tunnel_has_neither_key_nor_upgrade)
+{
+    static const struct http_field version[] = {{TEXT("sec-websocket-version"), TEXT("13")}};
+    struct http_request request = {.method = METHOD_GET, .tunnel = TEXT("websocket")};
+    char accept[WEBSOCKET_ACCEPT_LEN + 1];
+
+    CHECK(websocket_is_upgrade(&request));
+    CHECK(websocket_check(&request, accept) == 426);
+    request.fields = version;
+    request.field_count = COUNT_OF(version);
+    CHECK(websocket_check(&request, accept) == 0 && accept[0] == '\0');
+    request.tunnel = TEXT("connect-udp");
+    CHECK(!websocket_is_upgrade(&request));
+}
