@@ -143,11 +143,6 @@ static bool check_log(const struct apigateway_edit *edit, const json_t *stage)
 
     if (json_object_size(settings) == 0)
         return true;
-    if (apigateway_is_websocket(edit->document)) {
-        apigateway_fail(edit->call, "accessLogSettings of a stage of a WebSocket API are not "
-                                    "served yet: its connections are in the gateway's access.log");
-        return false;
-    }
     if (api_log_settings(settings, &group, &format, &err) == 0)
         return true;
     apigateway_fail(edit->call, "%s", err.text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/access_format.h"
 
+#include "base/arena.h"
 #include "base/mem.h"
 #include "gateway/access_log.h"
 
@@ -9,6 +10,7 @@
 enum kind {
     KIND_TEXT,
     KIND_NUMBER,
+    KIND_EPOCH, /* a number; 0: none */
     KIND_CODE, /* a status; 0: none */
     KIND_STATUS,
     KIND_MILLIS, /* of microseconds; below 0: none */
@@ -33,14 +35,24 @@ static const struct variable {
     {TEXT("authorizer.principalId"), KIND_TEXT, AT(principal)},
     {TEXT("domainName"), KIND_TEXT, AT(domain)},
     {TEXT("domainPrefix"), KIND_FIRST_LABEL, AT(domain)},
+    {TEXT("authenticate.error"), KIND_NONE, 0},
+    {TEXT("authenticate.latency"), KIND_NONE, 0},
+    {TEXT("authenticate.status"), KIND_NONE, 0},
+    {TEXT("authorize.error"), KIND_NONE, 0},
+    {TEXT("authorize.latency"), KIND_NONE, 0},
+    {TEXT("authorize.status"), KIND_NONE, 0},
     {TEXT("authorizer.error"), KIND_NONE, 0},
     {TEXT("awsEndpointRequestId"), KIND_TEXT, AT(integration_id)},
     {TEXT("awsEndpointRequestId2"), KIND_NONE, 0},
+    {TEXT("connectedAt"), KIND_EPOCH, AT(connected_ms)},
+    {TEXT("connectionId"), KIND_TEXT, AT(connection_id)},
     {TEXT("customDomain.basePathMatched"), KIND_NONE, 0},
     {TEXT("dataProcessed"), KIND_PROCESSED, 0},
     {TEXT("error.message"), KIND_ERROR, 0},
     {TEXT("error.messageString"), KIND_QUOTED_ERROR, 0},
     {TEXT("error.responseType"), KIND_ERROR_TYPE, 0},
+    {TEXT("error.validationErrorString"), KIND_NONE, 0},
+    {TEXT("eventType"), KIND_TEXT, AT(event_type)},
     {TEXT("extendedRequestId"), KIND_TEXT, AT(request_id)},
     {TEXT("function"), KIND_TEXT, AT(function)},
     {TEXT("httpMethod"), KIND_TEXT, AT(method)},
@@ -71,6 +83,7 @@ static const struct variable {
     {TEXT("integrationErrorMessage"), KIND_TEXT, AT(integration_error)},
     {TEXT("integrationLatency"), KIND_MILLIS, AT(integration_us)},
     {TEXT("integrationStatus"), KIND_SERVICE_CODE, 0},
+    {TEXT("messageId"), KIND_TEXT, AT(message_id)},
     {TEXT("path"), KIND_TEXT, AT(path)},
     {TEXT("protocol"), KIND_TEXT, AT(protocol)},
     {TEXT("referer"), KIND_TEXT, AT(referer)},
@@ -83,6 +96,9 @@ static const struct variable {
     {TEXT("stage"), KIND_TEXT, AT(stage)},
     {TEXT("status"), KIND_STATUS, AT(status)},
     {TEXT("target"), KIND_TEXT, AT(target)},
+    {TEXT("waf.error"), KIND_NONE, 0},
+    {TEXT("waf.latency"), KIND_NONE, 0},
+    {TEXT("waf.status"), KIND_NONE, 0},
     {TEXT("xrayTraceId"), KIND_TEXT, AT(trace)},
 #undef AT
 };
@@ -324,6 +340,12 @@ static void add_value(struct buffer *out, const struct access_entry *entry,
     case KIND_SERVICE_CODE:
         add_code(out, service_code(entry));
         break;
+    case KIND_EPOCH:
+        if (*(const int64_t *)field)
+            buffer_add_int(out, *(const int64_t *)field);
+        else
+            buffer_add_char(out, '-');
+        break;
     case KIND_NUMBER:
         buffer_add_int(out, *(const int64_t *)field);
         break;
@@ -337,6 +359,58 @@ static void add_value(struct buffer *out, const struct access_entry *entry,
         buffer_add_int(out, entry->status ? entry->status : 499);
         break;
     }
+}
+
+/* --- keeping --- */
+
+/* What entry->find() said, for each variable that it was asked for. */
+struct kept {
+    size_t count;
+    struct kept_value {
+        struct text name, value;
+    } values[];
+};
+
+static struct text find_kept(void *arg, struct text name)
+{
+    const struct kept *kept = arg;
+
+    for (size_t i = 0; i < kept->count; i++)
+        if (text_equal(kept->values[i].name, name))
+            return kept->values[i].value;
+    return TEXT_NONE;
+}
+
+static void keep_found(const struct access_format *format, struct access_entry *entry,
+                       struct arena *arena)
+{
+    struct kept *kept =
+        arena_zalloc(arena, sizeof *kept + format->count * sizeof kept->values[0]);
+
+    for (size_t i = 0; entry->find && i < format->count; i++) {
+        const struct piece *piece = &format->pieces[i];
+        if (!piece->variable || piece->variable->kind != KIND_FOUND)
+            continue;
+        struct text value = arena_copy(arena, entry->find(entry->arg, piece->name));
+        kept->values[kept->count++] =
+            (struct kept_value){arena_copy(arena, piece->name), value};
+    }
+    entry->find = find_kept;
+    entry->arg = kept;
+}
+
+void access_format_keep(const struct access_format *format, struct access_entry *entry,
+                        struct arena *arena)
+{
+    keep_found(format, entry, arena);
+    for (size_t i = 0; i < COUNT_OF(variables); i++) {
+        if (variables[i].kind != KIND_TEXT)
+            continue;
+        struct text *text = (struct text *)(void *)((char *)entry + variables[i].offset);
+        *text = arena_copy(arena, text_slice(*text, 0, ACCESS_WORD_MAX));
+    }
+    entry->error = arena_copy(arena, entry->error);
+    entry->refusal = arena_copy(arena, entry->refusal);
 }
 
 void access_format_write(const struct access_format *format, const struct access_entry *entry,

@@ -25,6 +25,11 @@ struct access_format *access_format_compile(struct text source, struct error *er
 void access_format_free(struct access_format *format); /* NULL does nothing */
 DEFINE_SCOPED(struct access_format *, access_format_free)
 
+/* entry becomes one that borrows nothing: all that the format may need of it is in arena. */
+struct arena;
+void access_format_keep(const struct access_format *format, struct access_entry *entry,
+                        struct arena *arena);
+
 /* Appends the line, with its end. */
 void access_format_write(const struct access_format *format, const struct access_entry *entry,
                          struct buffer *out);

@@ -42,6 +42,9 @@ struct access_entry {
     struct text integration_error, integration_id;
     bool is_timeout; /* it took longer than is waited */
     int64_t received_bytes;
+    /* Of a WebSocket API */
+    struct text event_type, connection_id, message_id;
+    int64_t connected_ms; /* 0: no connection */
     /* Other values, by what follows "$context."; or NULL. */
     struct text (*find)(void *arg, struct text name);
     void *arg;

@@ -341,6 +341,7 @@ struct exchange {
     int integration_status;
     const char *integration_error; /* lasts; NULL: none */
     bool is_timeout;
+    bool is_stage_told; /* the stage's log has what there is to say */
     struct text error;             /* of the gateway's own answer */
     struct socket *socket;         /* of a WebSocket API; NULL before its integration */
     struct limit_slot *place;      /* among what the route may do at once */
@@ -372,6 +373,11 @@ void exchange_timed_out(struct exchange *exchange);
 
 /* Tells what became of a request, when it is over: report.c. */
 void report_exchange(struct exchange *exchange);
+/* Parts of it, for what happens to WebSockets. The entry borrows from the exchange. */
+struct access_entry report_entry(struct exchange *exchange, int64_t us);
+bool report_has_stage_log(const struct gateway *gateway, const struct api_stage *stage);
+void report_stage_line(struct gateway *gateway, const struct api_stage *stage,
+                       const struct access_entry *entry);
 /* What the firewall found in its "request" or "answer", if rules matched: a line of the log, and
  * the route's numbers. */
 void report_finding(const struct exchange *exchange, const char *what);

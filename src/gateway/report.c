@@ -55,7 +55,7 @@ static struct text integration_id(const struct exchange *exchange)
     return invocation && exchange->route.api ? text_of(invocation->request_id) : TEXT_NONE;
 }
 
-static struct access_entry make_entry(struct exchange *exchange, int64_t us)
+struct access_entry report_entry(struct exchange *exchange, int64_t us)
 {
     const struct http_stream *stream = exchange->stream;
     const struct http_request *request = &stream->request;
@@ -115,8 +115,13 @@ static struct log_stream *stage_log(struct gateway *gateway, struct text group)
     return stream;
 }
 
-static void add_stage_line(struct gateway *gateway, const struct api_stage *stage,
-                           const struct access_entry *entry)
+bool report_has_stage_log(const struct gateway *gateway, const struct api_stage *stage)
+{
+    return stage && stage->log_format && gateway->options.logs;
+}
+
+void report_stage_line(struct gateway *gateway, const struct api_stage *stage,
+                       const struct access_entry *entry)
 {
     struct buffer *line = &gateway->scratch;
 
@@ -228,18 +233,20 @@ void report_exchange(struct exchange *exchange)
 {
     struct gateway *gateway = exchange->gateway;
     const struct api_stage *stage = exchange->route.stage;
-    bool has_stage_log = stage && stage->log_format && gateway->options.logs;
+    bool has_stage_log = report_has_stage_log(gateway, stage) && !exchange->is_stage_told;
     const struct http_stream *stream = exchange->stream;
     int64_t us = loop_now_us(stream->loop) - stream->began_us;
 
     if (us < 0)
         us = 0;
     if (gateway->log || has_stage_log) {
-        const struct access_entry entry = make_entry(exchange, us);
+        struct access_entry entry = report_entry(exchange, us);
+        if (exchange->route.api && exchange->route.api->protocol == API_WEBSOCKET)
+            entry.event_type = TEXT("CONNECT");
         if (gateway->log)
             access_log_add(gateway->log, &entry);
         if (has_stage_log)
-            add_stage_line(gateway, stage, &entry);
+            report_stage_line(gateway, stage, &entry);
     }
     if (gateway->options.meter)
         count(exchange, us);

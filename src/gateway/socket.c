@@ -134,6 +134,7 @@ static void take_message(struct socket *socket, struct text message)
         return;
     }
     socket_make_id(-1, request_id);
+    socket_report_unrouted(socket, request_id, message);
     socket_send_error(socket, "Forbidden", request_id);
 }
 
@@ -240,6 +241,8 @@ static void on_close(struct http_stream *stream, bool reset)
     note_close(socket, WEBSOCKET_ABNORMAL, TEXT(""));
     if (route)
         socket_call_disconnect(socket, route);
+    else
+        socket_report_gone(socket);
     socket_forget_calls(socket);
     websocket_reader_done(&socket->reader);
     stream->owner = socket->exchange;
@@ -284,6 +287,7 @@ static void open_socket(struct socket *socket, const struct answer *answer)
     socket->timer.fire = on_timer;
     map_put(&socket->gateway->open_sockets, text_of(socket->id), socket);
     arm(socket);
+    socket_report_open(socket);
     http_switch(stream, TEXT("websocket"), fields, count);
 }
 

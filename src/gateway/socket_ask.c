@@ -192,6 +192,7 @@ static void ask_function(struct socket_call *call)
     make_trace(call, invocation->trace);
     invocation->owner = call;
     call->invocation = invocation;
+    socket_report_function(call, invocation);
     wait_for(call, leave_function);
     invoker->invoke(invoker, invocation);
 }

@@ -28,6 +28,7 @@ static struct socket_call *new_call(struct socket *socket, const struct api_rout
     call->route = route;
     call->event = event;
     call->now_ms = clock_now_ms();
+    call->began_us = loop_now_us(socket->gateway->options.loop);
     list_init(&call->link);
     return call;
 }
@@ -53,22 +54,17 @@ static void send_answer(struct socket_call *call)
         (void)socket_send(call->socket, body);
 }
 
+const char *socket_error_message(enum socket_outcome outcome)
+{
+    return outcome == SOCKET_TIMEOUT ? "Endpoint request timed out" : "Internal server error";
+}
+
 static void tell_client(struct socket_call *call)
 {
-    switch (call->outcome) {
-    case SOCKET_OK:
-        if (call->route->is_two_way)
-            send_answer(call);
-        break;
-    case SOCKET_ABSENT:
-    case SOCKET_FAILED:
-    case SOCKET_THROTTLED:
-        socket_send_error(call->socket, "Internal server error", call->request_id);
-        break;
-    case SOCKET_TIMEOUT:
-        socket_send_error(call->socket, "Endpoint request timed out", call->request_id);
-        break;
-    }
+    if (call->outcome != SOCKET_OK)
+        socket_send_error(call->socket, socket_error_message(call->outcome), call->request_id);
+    else if (call->route->is_two_way)
+        send_answer(call);
 }
 
 void socket_call(struct socket *socket, const struct api_route *route, struct text message)
@@ -77,6 +73,7 @@ void socket_call(struct socket *socket, const struct api_route *route, struct te
 
     socket_make_id(-1, call->request_id);
     call->message = message;
+    socket_report_begin(call);
     list_push(&socket->calls, &call->link);
     socket->call_count++;
     socket_ask(call);
@@ -90,6 +87,7 @@ void socket_call_connect(struct socket *socket, const struct api_route *route, b
 
     memcpy(call->request_id, socket->exchange->request_id, sizeof call->request_id);
     call->is_done = is_done;
+    socket_report_begin(call);
     list_push(&socket->calls, &call->link);
     socket_ask(call);
 }
@@ -99,6 +97,7 @@ void socket_call_disconnect(struct socket *socket, const struct api_route *route
     struct socket_call *call = new_call(socket, route, SOCKET_DISCONNECT);
 
     socket_make_id(-1, call->request_id);
+    socket_report_begin(call);
     list_push(&socket->calls, &call->link);
     socket_ask(call); /* its answer is nobody's: socket_forget_calls() follows */
 }
@@ -111,6 +110,7 @@ void socket_call_end(struct socket_call *call)
 
     if (call->is_done)
         *call->is_done = true;
+    socket_report_end(call);
     if (socket && call->event == SOCKET_MESSAGE) {
         tell_client(call);
         list_remove(&call->link);
@@ -129,6 +129,7 @@ void socket_forget_calls(struct socket *socket)
 
     while ((node = list_pop(&socket->calls))) {
         struct socket_call *call = container_of(node, struct socket_call, link);
+        socket_report_keep(call);
         call->socket = NULL;
         list_push(&call->gateway->unheard, &call->link);
     }

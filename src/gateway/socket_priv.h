@@ -17,6 +17,7 @@
  *     socket_ask.c      what is behind a route, asked for it
  *     socket_context.c  $context
  *     socket_event.c    the events of functions
+ *     socket_report.c   the stage's access log
  *     socket_select.c   which route a message means
  *     socket_manage.c   @connections
  */
@@ -55,6 +56,8 @@ struct socket_call {
     int64_t now_ms;
     struct text message; /* while socket_ask() runs; none but of messages */
     struct arena arena;
+    struct access_entry *entry;               /* of the stage's log; NULL: it has none */
+    int64_t began_us;
     bool *is_done;                            /* told at its end; or NULL */
     void (*cancel)(struct socket_call *call); /* of what is waited for */
     struct loop_timer timeout;
@@ -120,6 +123,8 @@ void socket_call_disconnect(struct socket *socket, const struct api_route *route
 void socket_forget_calls(struct socket *socket);
 /* Ends the calls that nobody hears. */
 void socket_calls_done(struct gateway *gateway);
+/* What a client is told of an outcome that is not OK. */
+const char *socket_error_message(enum socket_outcome outcome);
 /* {"message": "Forbidden", "connectionId": ..., "requestId": ...} */
 void socket_send_error(struct socket *socket, const char *message, const char *request_id);
 
@@ -137,6 +142,20 @@ struct text socket_context_value(const struct socket_call *call, struct text nam
                                  struct arena *arena);
 /* For mappings; arg is the call. */
 struct text socket_context_find(void *arg, struct text name, struct arena *arena);
+
+/* --- socket_report.c: the stage's log --- */
+
+/* A call begins; a function was found for it; its client is gone; it ends. */
+void socket_report_begin(struct socket_call *call);
+void socket_report_function(struct socket_call *call, const struct invocation *invocation);
+void socket_report_keep(struct socket_call *call);
+void socket_report_end(struct socket_call *call);
+/* A client was let in that nobody was asked about. */
+void socket_report_open(struct socket *socket);
+/* One is gone, and nobody is told. */
+void socket_report_gone(struct socket *socket);
+/* A message selected no route. */
+void socket_report_unrouted(struct socket *socket, const char *request_id, struct text message);
 
 /* --- socket_event.c --- */
 

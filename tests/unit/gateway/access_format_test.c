@@ -159,3 +159,42 @@ TEST(a_long_value_is_cut_off)
     access_format_write(format, &long_one, &out);
     CHECK(out.len == ACCESS_WORD_MAX + 1);
 }
+
+TEST(what_happens_to_a_connection_has_variables_of_its_own)
+{
+    struct access_entry one = entry;
+
+    check_line("$context.eventType $context.connectionId $context.connectedAt $context.messageId",
+               &entry, "- - - -\n");
+    one.event_type = TEXT("MESSAGE");
+    one.connection_id = TEXT("c=");
+    one.message_id = TEXT("m=");
+    one.connected_ms = 1769860800000;
+    check_line("$context.eventType $context.connectionId $context.connectedAt $context.messageId",
+               &one, "MESSAGE c= 1769860800000 m=\n");
+}
+
+TEST(an_entry_that_is_kept_needs_nothing_of_what_it_was_made_of)
+{
+    char agent[] = "curl/8", error[] = "Forbidden";
+    struct access_entry one = entry;
+    struct arena arena = {0};
+    struct error err;
+    scoped(access_format_free) struct access_format *format = access_format_compile(
+        TEXT("$context.authorizer.claims.sub $context.authorizer.claims.no "
+             "$context.identity.userAgent $context.error.message $context.status"),
+        &err);
+    scoped(buffer_done) struct buffer out = {0};
+
+    one.find = find;
+    one.agent = text_of(agent);
+    one.error = text_of(error);
+    access_format_keep(format, &one, &arena);
+    memset(agent, 'x', sizeof agent - 1);
+    memset(error, 'x', sizeof error - 1);
+    CHECK(one.find != find);
+    one.status = 403;
+    access_format_write(format, &one, &out);
+    CHECK_TEXT(buffer_text(&out), "alice - curl/8 Forbidden 403\n");
+    arena_done(&arena);
+}
