@@ -329,12 +329,8 @@ static void leave(struct exchange *exchange)
 
 static enum stage_verdict call_connect(struct socket *socket, const struct api_route *route)
 {
-    struct exchange *exchange = socket->exchange;
-    bool is_done = false;
-
-    exchange->cancel = leave;
-    socket_call_connect(socket, route, &is_done);
-    return is_done ? STAGE_ANSWERED : STAGE_WAITS;
+    socket->exchange->cancel = leave;
+    return socket_call_connect(socket, route) ? STAGE_WAITS : STAGE_ANSWERED;
 }
 
 static enum stage_verdict refuse(struct exchange *exchange, enum refusal refusal)

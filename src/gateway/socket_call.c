@@ -81,15 +81,19 @@ void socket_call(struct socket *socket, const struct api_route *route, struct te
 
 /* --- the beginning and the end of a connection --- */
 
-void socket_call_connect(struct socket *socket, const struct api_route *route, bool *is_done)
+bool socket_call_connect(struct socket *socket, const struct api_route *route)
 {
     struct socket_call *call = new_call(socket, route, SOCKET_CONNECT);
+    bool is_done = false;
 
     memcpy(call->request_id, socket->exchange->request_id, sizeof call->request_id);
-    call->is_done = is_done;
+    call->is_done = &is_done;
     socket_report_begin(call);
     list_push(&socket->calls, &call->link);
     socket_ask(call);
+    if (!is_done)
+        call->is_done = NULL;
+    return !is_done;
 }
 
 void socket_call_disconnect(struct socket *socket, const struct api_route *route)

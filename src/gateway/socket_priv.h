@@ -56,9 +56,9 @@ struct socket_call {
     int64_t now_ms;
     struct text message; /* while socket_ask() runs; none but of messages */
     struct arena arena;
-    struct access_entry *entry;               /* of the stage's log; NULL: it has none */
+    struct access_entry *entry; /* of the stage's log; NULL: it has none */
     int64_t began_us;
-    bool *is_done;                            /* told at its end; or NULL */
+    bool *is_done;                            /* told at its end; or NULL: nobody asks any more */
     void (*cancel)(struct socket_call *call); /* of what is waited for */
     struct loop_timer timeout;
     struct invocation *invocation; /* each of one kind of integration */
@@ -112,9 +112,9 @@ void socket_connected(struct socket *socket, struct socket_call *call);
 
 /* --- socket_call.c --- */
 
-/* Asks what is behind "$connect": socket_connected() comes, or the client goes before. *is_done is
- * set when that was so before this returned. */
-void socket_call_connect(struct socket *socket, const struct api_route *route, bool *is_done);
+/* Asks what is behind "$connect": socket_connected() comes, or the client goes before. False: it
+ * came before this returned, and the socket may be gone. */
+bool socket_call_connect(struct socket *socket, const struct api_route *route);
 /* Asks what is behind the route; its answer, or an error, goes to the client. */
 void socket_call(struct socket *socket, const struct api_route *route, struct text message);
 /* Tells what is behind "$disconnect", whose answer nobody hears. */

@@ -103,13 +103,3 @@ def test_settings_hold_at_once_and_can_be_taken_away(daemon):
         "DestinationArn": ARN + "/apis/two", "Format": "three"})
     daemon.get(f"/apis/{made}/x")
     wait_until(lambda: lines(daemon, "/apis/two") == [*logged, "three"], "lines")
-
-
-def test_a_websocket_api_says_that_it_has_none(daemon):
-    gateway = daemon.boto("apigatewayv2")
-    made = gateway.create_api(Name="w", ProtocolType="WEBSOCKET",
-                              RouteSelectionExpression="$request.body.action")["ApiId"]
-    with pytest.raises(gateway.exceptions.BadRequestException) as caught:
-        gateway.create_stage(ApiId=made, StageName="dev", AccessLogSettings={
-            "DestinationArn": ARN + "x", "Format": "$context.requestId"})
-    assert "WebSocket" in str(caught.value)

@@ -253,6 +253,17 @@ FLOODS = {
 }
 
 
+def test_clients_that_leave_while_connect_runs_harm_nobody(site):
+    """Its function goes on; what it says is nobody's. Few: each starts an instance."""
+    with by_hand(site) as hand:
+        hand.send(*[FLOODS["tunnels that are reset"](2 * n + 1, path_of(site, f"?user=left-{n}"))
+                    for n in range(10)])
+        for n in range(10):
+            site.came(f"left-{n}")
+        hand.send(request(101, f"/apis/{site.api}/dev"))
+        assert hand.until(HEADERS, 101)
+
+
 @pytest.mark.parametrize("name", FLOODS)
 def test_a_flood_of_tunnels_is_ended(site, name):
     path = open_api(site)
