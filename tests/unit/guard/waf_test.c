@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "patience.h"
 #include "test.h"
 
 /* One request after another through the rules, each on a loop that runs until it is done. */
@@ -313,8 +314,10 @@ TEST(what_is_blocked_at_once_leaves_nothing_behind)
             before = mallinfo2().uordblks;
         CHECK(status_of(&bench, rules, "/a?pet=dog", NULL, NULL) == 418);
     }
-    size_t after = mallinfo2().uordblks;
-    CHECK_MSG(after < before + (size_t)count * 100, "%zu became %zu", before, after);
+    /* The firewall's thread may still be giving back what the last one took. */
+    size_t after;
+    for (int looks = 0; (after = mallinfo2().uordblks) >= before + (size_t)count * 100;)
+        CHECK_MSG(patience_lasts(&looks), "%zu became %zu", before, after);
     waf_rules_unref(rules);
     bench_close(&bench);
 }
