@@ -15,6 +15,7 @@ TEST(an_empty_map_finds_nothing)
     struct map map = {0};
     struct map_cursor cursor = {0};
     CHECK(map_find(&map, TEXT("a")) == NULL);
+    CHECK(map_find_hashed(&map, TEXT("a"), map_hash(TEXT("a"))) == NULL);
     CHECK(map_remove(&map, TEXT("a")) == NULL);
     CHECK(!map_next(&map, &cursor));
     map_done(&map);
@@ -28,6 +29,8 @@ TEST(put_returns_what_was_there)
     CHECK(map_find(&map, TEXT("k")) == &a);
     CHECK(map_put(&map, TEXT("k"), &b) == &a);
     CHECK(map_find(&map, TEXT("k")) == &b);
+    CHECK(map_find_hashed(&map, TEXT("k"), map_hash(TEXT("k"))) == &b);
+    CHECK(map_find_hashed(&map, TEXT("l"), map_hash(TEXT("l"))) == NULL);
     CHECK(map.count == 1);
     CHECK(map_remove(&map, TEXT("k")) == &b);
     CHECK(map_find(&map, TEXT("k")) == NULL);

@@ -41,6 +41,9 @@ TEST(a_directory_finds_by_name_and_by_url)
     CHECK(!directory_find_url(&directory, TEXT("")));
     CHECK(!directory_find(&directory, TEXT("2"), TEXT("eu"), TEXT("a")));
     CHECK(!directory_find(&directory, TEXT_NONE, TEXT_NONE, TEXT_NONE));
+    scoped(free) char *key = function_key(TEXT("1"), TEXT("eu"), TEXT("a"));
+    CHECK(directory_find_key(&directory, text_of(key), map_hash(text_of(key))) ==
+          find(&directory, "a"));
     directory_done(&directory);
 }
 
