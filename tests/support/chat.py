@@ -71,15 +71,21 @@ class Chat:
         return self.heard("CONNECT", lambda event: (event.get("queryStringParameters") or {}).get(
             "mark") == mark)
 
+    def _next(self, what):
+        """What the queue was told next; a browser takes its time on a busy machine."""
+        sqs = self.daemon.boto("sqs")
+        for _ in range(6):
+            got = sqs.receive_message(QueueUrl=self.queue, WaitTimeSeconds=20).get("Messages")
+            if got:
+                sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=got[0]["ReceiptHandle"])
+                return json.loads(got[0]["Body"])
+        raise AssertionError(f"no {what} came")
+
     def heard(self, event_type, is_it=lambda _event: True):
         """The next event of that type that is it; those before it, of clients that have gone
         among them, are dropped."""
-        sqs = self.daemon.boto("sqs")
         while True:
-            got = sqs.receive_message(QueueUrl=self.queue, WaitTimeSeconds=20).get("Messages")
-            assert got, f"no {event_type} came"
-            sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=got[0]["ReceiptHandle"])
-            event = json.loads(got[0]["Body"])
+            event = self._next(event_type)
             if event["requestContext"]["eventType"] == event_type and is_it(event):
                 return event
 
@@ -91,16 +97,12 @@ class Chat:
 
     def find(self, where):
         """The first event that fits; others are kept for the next call."""
-        sqs = self.daemon.boto("sqs")
         for event in self.kept:
             if where(event):
                 self.kept.remove(event)
                 return event
         while True:
-            got = sqs.receive_message(QueueUrl=self.queue, WaitTimeSeconds=20).get("Messages")
-            assert got, "no such event came"
-            sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=got[0]["ReceiptHandle"])
-            event = json.loads(got[0]["Body"])
+            event = self._next("such event")
             if where(event):
                 return event
             self.kept.append(event)
