@@ -6,6 +6,7 @@
 #include "router/utf8.h"
 
 #define SOURCE_SHOWN 500 /* UTF-16 units of the source that a message repeats */
+#define DIGIT "expected digit (0-9) to follow minus sign, for valid numeric value"
 #define VALUES "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
 
 void lexer_init(struct lexer *lexer, struct text source, struct arena *arena)
@@ -141,11 +142,14 @@ static const char *take_character(struct lexer *lexer, char described[static 64]
     return described;
 }
 
-/* The character at the cursor cannot stand there. */
+/* The character at the cursor cannot stand there. Between tokens Jackson looks for comments. */
 static int fail_at_character(struct lexer *lexer, const char *where, const char *expected)
 {
     char described[64];
 
+    if (*lexer->at == '/' && !*where)
+        expected = "maybe a (non-standard) comment? (not recognized as one since Feature "
+                   "'ALLOW_COMMENTS' not enabled for parser)";
     return lexer_fail(lexer, "Unexpected character (%s)%s: %s", take_character(lexer, described),
                       where, expected);
 }
@@ -311,16 +315,38 @@ static int skip_digits(struct lexer *lexer, const char *expected)
     return 0;
 }
 
+static int fail_at_token(struct lexer *lexer, const char *token)
+{
+    lexer->at += strlen(token);
+    return lexer_fail(lexer,
+                      "Non-standard token '%s': enable "
+                      "`JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to allow",
+                      token);
+}
+
+static bool at_text(const struct lexer *lexer, const char *text)
+{
+    return text_starts(text_from(lexer->at, (size_t)(lexer->end - lexer->at)), text_of(text));
+}
+
 static int skip_number(struct lexer *lexer)
 {
     const char *start = lexer->at;
+    char described[64];
 
+    if (at_text(lexer, "-INF") || at_text(lexer, "-Infinity"))
+        return fail_at_token(lexer, at_text(lexer, "-INF") ? "-INF" : "-Infinity");
+    if (at_text(lexer, "-I")) { /* it might have become one of them */
+        lexer->at += 2;
+        return lexer->at == lexer->end
+                   ? lexer_fail(lexer, "Unexpected end-of-input in a Number value")
+                   : fail_at_character(lexer, " in numeric value", DIGIT);
+    }
     lexer->at += *lexer->at == '-';
     bool zero = lexer->at < lexer->end && *lexer->at == '0';
     if (zero)
         lexer->at++;
-    else if (skip_digits(lexer, "expected digit (0-9) to follow minus sign, for valid numeric "
-                                "value") < 0)
+    else if (skip_digits(lexer, DIGIT) < 0)
         return -1;
     if (zero && at_digit(lexer))
         return lexer_fail(lexer, "Invalid numeric value: Leading zeroes not allowed");
@@ -338,28 +364,48 @@ static int skip_number(struct lexer *lexer)
     }
     lexer->text = text_from(start, (size_t)(lexer->at - start));
     if (lexer->depth == 0 && lexer->at < lexer->end && !is_blank(*lexer->at))
-        return fail_at_character(lexer, "", "Expected space separating root-level values");
+        return lexer_fail(lexer,
+                          "Unexpected character (%s): Expected space separating root-level "
+                          "values",
+                          take_character(lexer, described));
     return 0;
 }
 
-static bool is_word_character(char c)
+/* Roughly what Java takes for a part of a name: of a code point beyond 16 bits it sees the
+ * halves, which are none, and signs are none either. */
+static bool at_word(const struct lexer *lexer, size_t *ret_len)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '$' || (unsigned char)c >= 0x80;
+    size_t left = (size_t)(lexer->end - lexer->at);
+    char c = left ? *lexer->at : ' ';
+
+    *ret_len = 1;
+    if ((unsigned char)c < 0x80)
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '_' || c == '$';
+    uint32_t code = utf8_read(text_from(lexer->at, left), ret_len);
+    return code >= 0xc0 && code <= 0xffff && code != 0xd7 && code != 0xf7 &&
+           !(code >= 0x2000 && code <= 0x206f);
 }
 
 /* A word that is not a value is told in full. */
 static int skip_word(struct lexer *lexer)
 {
     static const char *const words[] = {"true", "false", "null"};
+    static const char *const numbers[] = {"NaN", "Infinity"};
     const char *start = lexer->at;
+    size_t len;
 
-    while (lexer->at < lexer->end && is_word_character(*lexer->at))
-        lexer->at++;
+    while (at_word(lexer, &len))
+        lexer->at += len;
     lexer->text = text_from(start, (size_t)(lexer->at - start));
     for (size_t i = 0; i < COUNT_OF(words); i++)
         if (text_equal(lexer->text, text_of(words[i])))
             return 0;
+    for (size_t i = 0; i < COUNT_OF(numbers); i++)
+        if (text_equal(lexer->text, text_of(numbers[i]))) {
+            lexer->at = start;
+            return fail_at_token(lexer, numbers[i]);
+        }
     return lexer_fail(lexer, "Unrecognized token '%.*s': was expecting " VALUES,
                       TEXT_ARG(lexer->text));
 }
@@ -377,6 +423,7 @@ static int open_level(struct lexer *lexer, bool is_object)
 static enum token begin_value(struct lexer *lexer)
 {
     char c = *lexer->at;
+    size_t len;
 
     if (c == '"') {
         lexer->at++;
@@ -389,8 +436,14 @@ static enum token begin_value(struct lexer *lexer)
     }
     if (c == '-' || (c >= '0' && c <= '9'))
         return skip_number(lexer) < 0 ? TOKEN_NONE : TOKEN_NUMBER;
-    if (is_word_character(c))
+    if (at_word(lexer, &len))
         return skip_word(lexer) < 0 ? TOKEN_NONE : TOKEN_WORD;
+    if (c == '+') {
+        (void)fail_at_character(lexer, " in numeric value",
+                                "JSON spec does not allow numbers to have plus signs: enable "
+                                "`JsonReadFeature.ALLOW_LEADING_PLUS_SIGN_FOR_NUMBERS` to allow");
+        return TOKEN_NONE;
+    }
     (void)fail_at_character(lexer, "",
                             c == '}' ? "expected a value" : "expected a valid value " VALUES);
     return TOKEN_NONE;

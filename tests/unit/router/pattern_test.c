@@ -3,6 +3,8 @@
 
 #include "test.h"
 
+#define VALUES "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
+
 TEST(a_pattern_that_is_wrong_is_refused_with_its_reason)
 {
     static const struct {
@@ -37,6 +39,26 @@ TEST(a_pattern_that_is_wrong_is_refused_with_its_reason)
         {"{\"$or\":[1,2]}", "Only JSON object is allowed in array of $or relationship."},
         {"{\"$or\":[{\"prefix\":[1]},{\"a\":[1]}]}",
          "prefix is Ruler reserved fieldName which cannot be used inside $or."},
+        {"{\"a\":[\U0001F600]}",
+         "Unexpected character ('?' (code 55357 / 0xd83d)): expected a valid value " VALUES},
+        {"{\"a\":[x\U0001F600]}", "Unrecognized token 'x': was expecting " VALUES},
+        {"{\"a\":[\u2013]}",
+         "Unexpected character ('\u2013' (code 8211 / 0x2013)): expected a valid value " VALUES},
+        {"{\"a\":[1]/}",
+         "Unexpected character ('/' (code 47)): maybe a (non-standard) comment? (not recognized as "
+         "one since Feature 'ALLOW_COMMENTS' not enabled for parser)"},
+        {"{\"a\":[+1]}",
+         "Unexpected character ('+' (code 43)) in numeric value: JSON spec does not allow numbers "
+         "to "
+         "have plus signs: enable `JsonReadFeature.ALLOW_LEADING_PLUS_SIGN_FOR_NUMBERS` to allow"},
+        {"{\"a\":[-I1]}", "Unexpected character ('1' (code 49)) in numeric value: expected digit "
+                          "(0-9) to follow minus "
+                          "sign, for valid numeric value"},
+        {"{\"a\":[-I", "Unexpected end-of-input in a Number value"},
+        {"{\"a\":[-INF]}", "Non-standard token '-INF': enable "
+                           "`JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to allow"},
+        {"{\"a\":[NaN]}", "Non-standard token 'NaN': enable "
+                          "`JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to allow"},
         {"{\"a\":[1]",
          "Unexpected end-of-input: expected close marker for Object (start marker at [Source: "
          "(String)\"{\"a\":[1]\"; line: 1, column: 1])"},
