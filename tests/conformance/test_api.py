@@ -120,10 +120,10 @@ def test_open_paths_need_no_signature(daemon):
 
 def test_unknown_and_unserved_are_told_apart(daemon, client, monkeypatch):
     assert daemon.get("/nothing/here", "api")[0] == 404
-    monkeypatch.setitem(wire.ACTIONS, "create_alias", ("POST", wire.FUNCTION + "/aliases"))
-    answer = client.call("create_alias", {"FunctionName": "fn", "Name": "a"})
+    monkeypatch.setitem(wire.ACTIONS, "list_layers", ("GET", "/2018-10-31/layers"))
+    answer = client.call("list_layers", {})
     assert code_of(answer) == ("NotImplementedException", 501)
-    assert "CreateAlias" in answer["Error"]["Message"]
+    assert "ListLayers" in answer["Error"]["Message"]
 
 
 # --- functions ---
