@@ -130,7 +130,8 @@ static void make_cache_key(struct authorization *authorization, const struct tex
     scoped(crypto_hash_free) struct crypto_hash *hash = crypto_hash_new();
 
     crypto_hash_add(hash, text_from(authorizer->seal, sizeof authorizer->seal));
-    add_to_key(hash, authorization->guarded);
+    if (authorizer->is_guards)
+        add_to_key(hash, authorization->guarded);
     for (size_t i = 0; i < authorizer->source_count; i++)
         add_to_key(hash, sources[i]);
     crypto_hash_end(hash, authorization->cache_key);
