@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`evoke gateway reload`: certificates, lists and rule files are read again, or it says why not."""
+import contextlib
 import json
 import threading
 
@@ -66,13 +67,15 @@ def test_what_cannot_be_read_stays_as_it_was_and_is_told(site):
     assert statuses(site) == [200, 403, 200], "the rules could be read"
 
 
-def test_nothing_fails_while_it_is_read(site):
+@contextlib.contextmanager
+def asking(connect, path):
+    """Clients that ask again and again meanwhile; the list gets the statuses of their answers."""
     over, answers = threading.Event(), []
 
     def ask():
-        connection = site.connect()
+        connection = connect()
         while not over.is_set():
-            connection.request("GET", "/walled?word=plum")
+            connection.request("GET", path, headers={"user-agent": "a client"})
             answer = connection.getresponse()
             answer.read()
             answers.append(answer.status)
@@ -82,14 +85,19 @@ def test_nothing_fails_while_it_is_read(site):
     for thread in threads:
         thread.start()
     try:
-        for i in range(4):
-            site.rules.write_text(RULE.format(word=f"word{i}", id=1001))
-            site.ca.issue(site.folder, "default", "localhost")
-            site.run("gateway", "reload")
+        yield answers
     finally:
         over.set()
         for thread in threads:
             thread.join()
+
+
+def test_nothing_fails_while_it_is_read(site):
+    with asking(site.connect, "/walled?word=plum") as answers:
+        for i in range(4):
+            site.rules.write_text(RULE.format(word=f"word{i}", id=1001))
+            site.ca.issue(site.folder, "default", "localhost")
+            site.run("gateway", "reload")
     assert len(answers) > 4 and set(answers) == {200}
 
 
@@ -124,21 +132,7 @@ def tried(daemon, agent="a client"):
 
 
 def test_lists_count_from_then_on_and_nothing_fails_meanwhile(listed):
-    over, answers = threading.Event(), []
-
-    def ask():
-        connection = listed.connect()
-        while not over.is_set():
-            connection.request("GET", "/calm", headers={"user-agent": "a client"})
-            answer = connection.getresponse()
-            answer.read()
-            answers.append(answer.status)
-        connection.close()
-
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    try:
+    with asking(listed.connect, "/calm") as answers:
         for number in range(1, 5):
             put_lists(listed.lists / "calm", number)
             put_lists(listed.lists / "tried", number)
@@ -152,10 +146,6 @@ def test_lists_count_from_then_on_and_nothing_fails_meanwhile(listed):
         put_lists(listed.lists / "tried", 9, network="127.0.0.0/8", country="DE")
         listed.run("gateway", "reload")
         assert tried(listed) == 200
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
     assert len(answers) > 4 and set(answers) == {200}
 
 
