@@ -160,17 +160,25 @@ def test_a_method_may_have_a_throttle_of_its_own(daemon, client, stage):
         {**stage, "throttle": {"/x/GET": {"rateLimit": -1}}}])[0] == "BadRequestException"
 
 
-def test_what_remains_to_a_key_may_be_changed(make_daemon):
-    daemon = make_daemon()
+def make_planned(daemon, quota, count):
+    """An API behind keys of a plan, for a test that counts by the day: (API, plan, keys)."""
+    stay_within_the_day()
     client, http = daemon.boto("apigateway"), daemon.boto("apigatewayv2")
     api = http.create_api(Name="keyed", ProtocolType="HTTP", Target="http://127.0.0.1:1/")["ApiId"]
     [route] = http.get_routes(ApiId=api)["Items"]
     http.update_route(ApiId=api, RouteId=route["RouteId"], ApiKeyRequired=True)
-    plan = client.create_usage_plan(name="p", quota={"limit": 3, "period": "MONTH"},
+    plan = client.create_usage_plan(name="p", quota=quota,
                                     apiStages=[{"apiId": api, "stage": "$default"}])["id"]
-    keys = [client.create_api_key(name=f"k{i}", enabled=True) for i in range(2)]
+    keys = [client.create_api_key(name=f"k{i}", enabled=True) for i in range(count)]
     for key in keys:
         client.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
+    return api, plan, keys
+
+
+def test_what_remains_to_a_key_may_be_changed(make_daemon):
+    daemon = make_daemon()
+    client = daemon.boto("apigateway")
+    api, plan, keys = make_planned(daemon, {"limit": 3, "period": "MONTH"}, 2)
 
     def statuses(count, key=keys[0]):
         return [daemon.get(f"/apis/{api}/x", headers={"x-api-key": key["value"]})[0]
@@ -212,17 +220,9 @@ def test_what_remains_to_a_key_may_be_changed(make_daemon):
 
 
 def test_usage_is_told_by_key_and_day_and_survives_a_restart(make_daemon):
-    stay_within_the_day()
     daemon = make_daemon()
-    client, http = daemon.boto("apigateway"), daemon.boto("apigatewayv2")
-    made = http.create_api(Name="keyed", ProtocolType="HTTP", Target="http://127.0.0.1:1/")["ApiId"]
-    [route] = http.get_routes(ApiId=made)["Items"]
-    http.update_route(ApiId=made, RouteId=route["RouteId"], ApiKeyRequired=True)
-    plan = client.create_usage_plan(name="p", quota={"limit": 5, "period": "DAY"},
-                                    apiStages=[{"apiId": made, "stage": "$default"}])["id"]
-    keys = [client.create_api_key(name=f"k{i}", enabled=True) for i in range(3)]
-    for key in keys:
-        client.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
+    client = daemon.boto("apigateway")
+    made, plan, keys = make_planned(daemon, {"limit": 5, "period": "DAY"}, 3)
     for key, count in zip(keys, (3, 7, 0)):
         for _ in range(count):
             daemon.get(f"/apis/{made}/x", headers={"x-api-key": key["value"]})

@@ -88,13 +88,11 @@ TEST(a_slow_client_makes_the_application_wait)
     stop(&fixture, 2, 1);
 }
 
-TEST(a_client_that_takes_nothing_is_dropped)
+static void check_dropped_beside_another(const struct http_limits *limits)
 {
-    static const struct http_limits limits = {.write_idle_ms = 20, .connections_max = 10};
     struct fixture fixture;
-    scoped(buffer_done) struct buffer heard = {0};
 
-    start(&fixture, &limits);
+    start(&fixture, limits);
     int fd = dial(&fixture), idle = dial(&fixture);
     say(fd, GET("/pieces"));
     while (counts.resets == 0) { /* the other connection is served meanwhile */
@@ -105,6 +103,13 @@ TEST(a_client_that_takes_nothing_is_dropped)
     close(idle);
     int requests = counts.requests;
     stop(&fixture, requests, 1);
+}
+
+TEST(a_client_that_takes_nothing_is_dropped)
+{
+    static const struct http_limits limits = {.write_idle_ms = 20, .connections_max = 10};
+
+    check_dropped_beside_another(&limits);
 }
 
 /* Each byte that it takes puts the deadline for nothing at all off. */
@@ -134,17 +139,6 @@ TEST(a_client_that_takes_too_little_is_dropped)
 TEST(when_too_much_waits_the_slowest_client_is_dropped)
 {
     static const struct http_limits limits = {.unsent_max = 1, .connections_max = 10};
-    struct fixture fixture;
 
-    start(&fixture, &limits);
-    int fd = dial(&fixture), idle = dial(&fixture);
-    say(fd, GET("/pieces"));
-    while (counts.resets == 0) {
-        say(idle, GET("/hello"));
-        hear(idle, HELLO);
-    }
-    close(fd);
-    close(idle);
-    int requests = counts.requests;
-    stop(&fixture, requests, 1);
+    check_dropped_beside_another(&limits);
 }
