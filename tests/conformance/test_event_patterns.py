@@ -25,7 +25,7 @@ def try_pattern():
 
 
 @pytest.mark.skipif(not CASES, reason=f"the recordings are not there ({RECORDED})")
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["label"])
+@pytest.mark.parametrize("case", CASES, ids=[case["label"] for case in CASES])
 def test_recorded(try_pattern, case):
     got = try_pattern(json.dumps(case["pattern"]), json.dumps(case["event"]))
     expected = case["expect"]

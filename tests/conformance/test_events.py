@@ -42,7 +42,7 @@ def _call_of(match):
 
 
 @pytest.mark.skipif(not CASES, reason=f"the recordings are not there ({RECORDED})")
-@pytest.mark.parametrize("case", CASES, ids=_name)
+@pytest.mark.parametrize("case", CASES, ids=list(map(_name, CASES)))
 def test_recorded(daemon, case):
     reason = events_player.why_not(case)
     if reason:

@@ -32,6 +32,10 @@ def _is_validation(case):
     return "test_function_name_and_qualifier_validation" in case["test"]
 
 
+VALIDATED = [case for case in CASES if _is_validation(case)]
+PLAYED = [case for case in CASES if not _is_validation(case)]
+
+
 @pytest.fixture(scope="module", name="quick")
 def _quick(tmp_path_factory):
     """A daemon whose retries come at once, unless the time itself is what matters."""
@@ -42,7 +46,7 @@ def _quick(tmp_path_factory):
 
 
 @pytest.mark.skipif(not CASES, reason=f"the recordings are not there ({RECORDED})")
-@pytest.mark.parametrize("case", [case for case in CASES if not _is_validation(case)], ids=_name)
+@pytest.mark.parametrize("case", PLAYED, ids=list(map(_name, PLAYED)))
 def test_recorded(daemon, quick, case):
     reason = player.why_not(case)
     if reason:
@@ -116,7 +120,7 @@ def _call(daemon, op, request):
 
 
 @pytest.mark.skipif(not CASES, reason=f"the recordings are not there ({RECORDED})")
-@pytest.mark.parametrize("case", [case for case in CASES if _is_validation(case)], ids=_name)
+@pytest.mark.parametrize("case", VALIDATED, ids=list(map(_name, VALIDATED)))
 def test_names_are_validated_as_recorded(daemon, case):
     name, op = case["test"].split("[", 1)[1].rstrip("]").rsplit("-", 1)
     error = _call(daemon, op, REQUESTS[name])["Error"]

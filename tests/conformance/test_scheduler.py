@@ -63,7 +63,7 @@ def _comparable(answer):
 
 
 @pytest.mark.skipif(not CASES, reason=f"the recordings are not there ({RECORDED})")
-@pytest.mark.parametrize("case", CASES, ids=_name)
+@pytest.mark.parametrize("case", CASES, ids=list(map(_name, CASES)))
 def test_recorded(daemon, case):
     client, results, known, wrong = daemon.boto("scheduler"), {}, {}, []
     for call in case["calls"]:
