@@ -183,7 +183,7 @@ void lambda_deploy(struct call *call, struct function *function, bool create, ca
 
 /* --- versions --- */
 
-static bool is_unchanged(const struct version *latest, const struct version *published)
+bool lambda_is_unchanged(const struct version *latest, const struct version *published)
 {
     return latest->modified_ms == published->modified_ms &&
            strcmp(latest->code_sha256, published->code_sha256) == 0;
@@ -192,7 +192,7 @@ static bool is_unchanged(const struct version *latest, const struct version *pub
 const struct version *lambda_publish(struct function *function, const char *description)
 {
     size_t count = function->version_count;
-    if (count > 0 && is_unchanged(function->latest, function->versions[count - 1]))
+    if (count > 0 && lambda_is_unchanged(function->latest, function->versions[count - 1]))
         return function->versions[count - 1];
 
     struct version *version = version_copy(function->latest);

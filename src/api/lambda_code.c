@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/package.h"
+#include "engine/zip.h"
 #include "model/manifest.h"
 
 /*
@@ -78,10 +79,12 @@ static bool is_served_here(struct call *call)
 static bool check_code(struct call *call)
 {
     const json_t *code = code_of(call);
-    bool is_image = text_equal(call_input(call, "PackageType"), TEXT("Image")) ||
-                    json_text(code, "ImageUri").len > 0;
+    bool has_uri = json_text(code, "ImageUri").len > 0, creates = code != call->input;
 
-    if (is_image)
+    if (has_uri && !creates)
+        call_fail(call, "InvalidParameterValueException",
+                  "Please don't provide ImageUri when updating a function with packageType Zip.");
+    else if (has_uri || text_equal(call_input(call, "PackageType"), TEXT("Image")))
         call_fail(call, "InvalidParameterValueException",
                   "PackageType Image is not served by Evoke; deploy a ZIP.");
     else if (json_text(code, "S3Bucket").len > 0)
@@ -128,11 +131,13 @@ static void fail_stage(struct call *call, const struct upload *upload)
     else if (upload->is_too_large)
         call_fail(call, "RequestEntityTooLargeException",
                   "Zipped size must be smaller than %d bytes", LIMIT_ZIP_BYTES);
-    else if (upload->err.code == ERROR_INVALID &&
-             text_find_text(why, TEXT("function.yaml")) == why.len)
-        call_fail(call, "InvalidParameterValueException", BAD_ZIP " (%s)", upload->err.text);
-    else
+    else if (upload->err.code != ERROR_INVALID ||
+             text_find_text(why, TEXT("function.yaml")) != why.len)
         call_fail_error(call, &upload->err);
+    else if (text_starts(why, TEXT(ZIP_NONE)))
+        call_fail(call, "InvalidParameterValueException", BAD_ZIP);
+    else
+        call_fail(call, "InvalidParameterValueException", BAD_ZIP " (%s)", upload->err.text);
 }
 
 static void after_stage(struct call *call)

@@ -5,15 +5,18 @@
 
 #define UNRESERVED_MIN 100 /* Lambda: what reservations must leave to the other functions */
 
-/* The function itself, not a version of it. NULL: answered. */
-static const struct function *find_unqualified(struct call *call)
+/* The function itself, not a version of it. NULL: answered; where there is none AWS shows the
+ * ARN with the qualifier that the action works on. */
+static const struct function *find_unqualified(struct call *call, struct text shown)
 {
     struct target target;
 
     if (!lambda_target(call, &target))
         return NULL;
-    if (!text_is_set(target.qualifier))
+    if (!text_is_set(target.qualifier)) {
+        target.qualifier = shown;
         return lambda_find(call, &target);
+    }
     call_fail(call, "InvalidParameterValueException",
               "This operation is permitted on Lambda functions only. Aliases and versions do not "
               "support this operation. Please specify either a function name or an unqualified "
@@ -60,7 +63,7 @@ static void reply_put_concurrency(struct call *call)
 static void put_concurrency(struct call *call)
 {
     int64_t wanted = json_int(call->input, "ReservedConcurrentExecutions", 0);
-    const struct function *function = find_unqualified(call);
+    const struct function *function = find_unqualified(call, TEXT("$LATEST"));
 
     if (!function)
         return;
@@ -81,7 +84,7 @@ static void put_concurrency(struct call *call)
 
 static void get_concurrency(struct call *call)
 {
-    const struct function *function = find_unqualified(call);
+    const struct function *function = find_unqualified(call, TEXT_NONE);
 
     if (function)
         reply_concurrency(call, function);
@@ -89,7 +92,7 @@ static void get_concurrency(struct call *call)
 
 static void delete_concurrency(struct call *call)
 {
-    const struct function *function = find_unqualified(call);
+    const struct function *function = find_unqualified(call, TEXT_NONE);
 
     if (!function)
         return;
@@ -117,7 +120,7 @@ static void reply_put_recursion(struct call *call)
 
 static void put_recursion(struct call *call)
 {
-    const struct function *function = find_unqualified(call);
+    const struct function *function = find_unqualified(call, TEXT_NONE);
 
     if (!function)
         return;
@@ -128,7 +131,7 @@ static void put_recursion(struct call *call)
 
 static void get_recursion(struct call *call)
 {
-    const struct function *function = find_unqualified(call);
+    const struct function *function = find_unqualified(call, TEXT_NONE);
 
     if (function)
         reply_recursion(call, function);

@@ -131,15 +131,27 @@ static void write_update(struct writer *writer, const struct function *function,
                     creating ? "Creating" : function->update_reason_code);
 }
 
+/* Numbered by the UpdateFunctionCode that is under way: it begins to exist when that ends. */
+static bool is_being_published(const struct function *function, const struct version *version)
+{
+    return function->state == STATE_ACTIVE && function->update_status == UPDATE_IN_PROGRESS &&
+           version->serial != function->latest->serial &&
+           lambda_is_unchanged(function->latest, version);
+}
+
 static void write_state(struct writer *writer, const struct function *function,
                         const struct version *version, unsigned flags)
 {
+    bool publishing = is_being_published(function, version);
+
     if (flags & CONFIG_WITHOUT_STATE)
         return;
-    write_string(writer, "State", function_state_name(function->state));
-    write_string_if(writer, "StateReason", function->state_reason);
-    write_string_if(writer, "StateReasonCode", function->state_reason_code);
-    if (!(flags & CONFIG_WITHOUT_UPDATE))
+    write_string(writer, "State",
+                 function_state_name(publishing ? STATE_PENDING : function->state));
+    write_string_if(writer, "StateReason", publishing ? CREATING : function->state_reason);
+    write_string_if(writer, "StateReasonCode",
+                    publishing ? "Creating" : function->state_reason_code);
+    if (!(flags & CONFIG_WITHOUT_UPDATE) && !publishing)
         write_update(writer, function, version);
     write_runtime_version(writer, version);
 }
@@ -287,6 +299,28 @@ static bool asks_for(const json_t *input, const struct unserved *what)
     return json_array_size(value) + json_object_size(value) > 0;
 }
 
+/* What AWS refuses of them, in its words; the rest is said to be not served. */
+static bool check_limits(struct call *call, struct text runtime)
+{
+    static const char *const snap_start[] = {"java11",     "java17",     "java21",
+                                             "java25",     "python3.12", "python3.13",
+                                             "python3.14", "dotnet8",    "dotnet10"};
+    const json_t *snap = json_object_get(call->input, "SnapStart");
+    bool supported = !text_equal(json_text(snap, "ApplyOn"), TEXT("PublishedVersions"));
+
+    for (size_t i = 0; i < COUNT_OF(snap_start); i++)
+        supported = supported || text_equal(runtime, text_of(snap_start[i]));
+    if (!supported)
+        call_fail(call, "InvalidParameterValueException",
+                  "%.*s is not supported for SnapStart enabled functions.", TEXT_ARG(runtime));
+    else if (json_array_size(json_object_get(call->input, "Layers")) > LIMIT_LAYERS)
+        call_fail(call, "InvalidParameterValueException", "Cannot reference more than %d layers.",
+                  LIMIT_LAYERS);
+    else
+        return true;
+    return false;
+}
+
 static bool check_served(struct call *call)
 {
     for (size_t i = 0; i < COUNT_OF(unserved); i++) {
@@ -394,7 +428,10 @@ bool config_apply_request(struct call *call, struct function_config *config, str
     json_t *environment = json_object_get(input, "Environment");
     struct text mode = json_text(json_object_get(input, "TracingConfig"), "Mode");
 
-    if (!check_served(call))
+    struct text runtime =
+        given(call, "Runtime") ? call_input(call, "Runtime") : text_of(config->runtime);
+
+    if (!check_limits(call, runtime) || !check_served(call))
         return false;
     if (!*config->log_group) {
         scoped(free) char *group = mem_format("/aws/lambda/%.*s", TEXT_ARG(name));

@@ -227,6 +227,9 @@ static bool read_function(struct call *call, json_t *document)
 static bool check_source(struct call *call, struct text arn)
 {
     if (text_starts(arn, TEXT("arn:aws:dynamodb:")) || text_starts(arn, TEXT("arn:aws:kinesis:"))) {
+        if (!given(call, "StartingPosition"))
+            return fail(call, "1 validation error detected: Value null at 'startingPosition' "
+                              "failed to satisfy constraint: Member must not be null.");
         call_fail(call, "InvalidParameterValueException", "Stream not found: %.*s", TEXT_ARG(arn));
         return false;
     }

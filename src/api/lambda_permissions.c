@@ -208,19 +208,36 @@ void permission_follow_rule(struct function *function, struct text rule_arn)
 
 /* --- actions --- */
 
-/* NULL: answered. What belongs to $LATEST is what no qualifier means. */
-static const struct function *find_function(struct call *call, struct text *ret_qualifier)
+static const struct function *find(const struct call *call, struct text name)
+{
+    return engine_find(call->api->engine, call->api->account, call->api->region, name);
+}
+
+/* NULL: answered. missing is what AWS says, before the ARN, where there is no such function.
+ * What belongs to $LATEST is what no qualifier means. */
+static const struct function *find_function(struct call *call, const char *missing,
+                                            struct text *ret_qualifier)
 {
     struct target target;
-    const struct function *function;
 
-    if (!lambda_target(call, &target) || !lambda_find_version(call, &target, &function))
+    if (!lambda_target(call, &target))
         return NULL;
     *ret_qualifier = text_is_set(target.qualifier) ? target.qualifier : TEXT("");
-    if (!text_equal(*ret_qualifier, TEXT("$LATEST")))
+    if (text_equal(*ret_qualifier, TEXT("$LATEST"))) {
+        call_fail(call, "InvalidParameterValueException",
+                  "We currently do not support adding policies for $LATEST.");
+        return NULL;
+    }
+    const struct function *function = find(call, target.name);
+    if (!function)
+        call_fail(call, "ResourceNotFoundException", "%s: %s", missing,
+                  lambda_arn(call, target.name, TEXT_NONE));
+    else if (!function_version(function, *ret_qualifier))
+        call_fail(call, "ResourceNotFoundException", "%s: %s",
+                  name_is_alias(*ret_qualifier) ? "Cannot find alias arn" : "Function not found",
+                  lambda_arn(call, target.name, *ret_qualifier));
+    else
         return function;
-    call_fail(call, "InvalidParameterValueException",
-              "We currently do not support adding policies for $LATEST.");
     return NULL;
 }
 
@@ -232,13 +249,21 @@ static const char *revision_of(const struct function *function, struct text qual
     return alias ? alias->revision_id : function_version(function, qualifier)->revision_id;
 }
 
-/* A service ("events.amazonaws.com"), an account, an ARN or everybody. */
+/* A service ("events.amazonaws.com", "alexa-appkit.amazon.com"), an account, an ARN or
+ * everybody. */
 static bool is_principal(struct text principal)
 {
+    static const char *const services[] = {".amazonaws.com", ".amazonaws.com.cn", ".amazon.com"};
+
     if (text_equal(principal, TEXT("*")) || name_is_account(principal) || name_is_arn(principal))
         return true;
-    return text_contains(principal, '.') && !text_contains(principal, ':') &&
-           !text_contains(principal, '*') && !text_contains(principal, '$');
+    if (text_contains(principal, ':') || text_contains(principal, '*') ||
+        text_contains(principal, '$'))
+        return false;
+    for (size_t i = 0; i < COUNT_OF(services); i++)
+        if (text_ends(principal, text_of(services[i])))
+            return true;
+    return false;
 }
 
 static bool check_statement(struct call *call, const struct function *function,
@@ -341,7 +366,7 @@ static struct function *edit_policy(const struct function *function, struct text
 static void add_permission(struct call *call)
 {
     struct text qualifier;
-    const struct function *function = find_function(call, &qualifier);
+    const struct function *function = find_function(call, "Function not found", &qualifier);
 
     if (!function ||
         !lambda_check_revision(call, revision_of(function, qualifier),
@@ -371,7 +396,7 @@ static void reply_removed(struct call *call)
 static void remove_permission(struct call *call)
 {
     struct text id = call->path_values[1], qualifier;
-    const struct function *function = find_function(call, &qualifier);
+    const struct function *function = find_function(call, "No policy found for", &qualifier);
 
     if (!function)
         return;
@@ -399,10 +424,14 @@ static void get_policy(struct call *call)
     scoped(buffer_done) struct buffer policy = {0};
     struct writer writer = call_writer(call);
     struct target target;
-    const struct function *function;
 
-    if (!lambda_target(call, &target) || !lambda_find_version(call, &target, &function))
+    if (!lambda_target(call, &target))
         return;
+    const struct function *function = find(call, target.name);
+    if (!function) {
+        lambda_fail_not_found(call, &target);
+        return;
+    }
     bool of_latest =
         !text_is_set(target.qualifier) || text_equal(target.qualifier, TEXT("$LATEST"));
     struct text qualifier = of_latest ? TEXT("") : target.qualifier;

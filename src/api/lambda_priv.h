@@ -83,6 +83,8 @@ void lambda_set_latest(struct function *function, struct version *version); /* t
 void lambda_save(struct call *call, struct function *function, call_f *then);
 void lambda_deploy(struct call *call, struct function *function, bool create, call_f *then);
 
+/* Whether a version was numbered from what $LATEST still is. */
+bool lambda_is_unchanged(const struct version *latest, const struct version *published);
 /* Numbers $LATEST as a new version, unless nothing changed since the last one. description
  * NULL: $LATEST's. The result is borrowed from function. */
 const struct version *lambda_publish(struct function *function, const char *description);

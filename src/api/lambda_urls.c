@@ -8,6 +8,7 @@
 /* Function URLs, of $LATEST: there are no aliases yet. */
 
 #define NO_RESOURCE "The resource you requested does not exist."
+#define NO_FUNCTION "Function does not exist"
 
 void url_make(struct function_url *url, enum url_auth auth, enum invoke_mode mode)
 {
@@ -210,9 +211,9 @@ static const struct function *find_function(struct call *call, const char *missi
     return NULL;
 }
 
-static const struct function *find_url(struct call *call)
+static const struct function *find_url(struct call *call, const char *missing)
 {
-    const struct function *function = find_function(call, NO_RESOURCE);
+    const struct function *function = find_function(call, missing);
 
     if (!function || *function->url.id)
         return function;
@@ -239,7 +240,7 @@ static void reply_created(struct call *call)
 
 static void create_url(struct call *call)
 {
-    const struct function *function = find_function(call, "Function does not exist");
+    const struct function *function = find_function(call, NO_FUNCTION);
 
     if (!function)
         return;
@@ -258,7 +259,7 @@ static void create_url(struct call *call)
 
 static void get_url(struct call *call)
 {
-    const struct function *function = find_url(call);
+    const struct function *function = find_url(call, NO_RESOURCE);
 
     if (function)
         reply_url(call, function, 200, SHOW_MODIFIED);
@@ -271,7 +272,7 @@ static void reply_updated(struct call *call)
 
 static void update_url(struct call *call)
 {
-    const struct function *function = find_url(call);
+    const struct function *function = find_url(call, NO_FUNCTION);
 
     if (!function)
         return;
@@ -288,7 +289,7 @@ static void reply_deleted(struct call *call)
 
 static void delete_url(struct call *call)
 {
-    const struct function *function = find_url(call);
+    const struct function *function = find_url(call, NO_RESOURCE);
 
     if (!function)
         return;
@@ -300,7 +301,7 @@ static void delete_url(struct call *call)
 
 static void list_urls(struct call *call)
 {
-    const struct function *function = find_function(call, "Function does not exist");
+    const struct function *function = find_function(call, NO_FUNCTION);
     struct writer writer = call_writer(call);
 
     if (!function)

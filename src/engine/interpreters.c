@@ -48,28 +48,28 @@ struct interpreters {
     struct interpreter all[INTERPRETERS_MAX];
 };
 
-/* All that AWS has had, in the order of its model; those that can be chosen there today are
- * what its validation error lists. "python3.x" is ours. */
+/* All that AWS has had. Those that can be chosen there today come first, in the order of its
+ * validation error, which is that of a Java HashSet of so many. "python3.x" is ours. */
 static const struct identifier {
     const char *name;
     bool current;
 } identifiers[] = {
-    {"nodejs", false},         {"nodejs4.3", false},      {"nodejs6.10", false},
-    {"nodejs8.10", false},     {"nodejs10.x", false},     {"nodejs12.x", false},
-    {"nodejs14.x", false},     {"nodejs16.x", true},      {"java8", false},
-    {"java8.al2", true},       {"java11", true},          {"python2.7", false},
-    {"python3.6", false},      {"python3.7", false},      {"python3.8", true},
-    {"python3.9", true},       {"dotnetcore1.0", false},  {"dotnetcore2.0", false},
-    {"dotnetcore2.1", false},  {"dotnetcore3.1", false},  {"dotnet6", true},
-    {"dotnet8", true},         {"nodejs4.3-edge", false}, {"go1.x", false},
-    {"ruby2.5", false},        {"ruby2.7", false},        {"provided", false},
-    {"provided.al2", true},    {"nodejs18.x", true},      {"python3.10", true},
-    {"java17", true},          {"ruby3.2", true},         {"ruby3.3", true},
-    {"ruby3.4", true},         {"python3.11", true},      {"nodejs20.x", true},
-    {"provided.al2023", true}, {"python3.12", true},      {"java21", true},
-    {"python3.13", true},      {"nodejs22.x", true},      {"nodejs24.x", true},
-    {"python3.14", true},      {"java25", true},          {"dotnet10", true},
-    {"ruby4.0", true},
+    {"nodejs20.x", true},     {"provided.al2023", true}, {"python3.14", true},
+    {"python3.12", true},     {"python3.13", true},      {"nodejs24.x", true},
+    {"nodejs22.x", true},     {"java25", true},          {"python3.10", true},
+    {"python3.11", true},     {"java21", true},          {"ruby3.3", true},
+    {"ruby3.4", true},        {"ruby4.0", true},         {"ruby3.2", true},
+    {"python3.8", true},      {"python3.9", true},       {"java17", true},
+    {"nodejs16.x", true},     {"dotnet10", true},        {"dotnet8", true},
+    {"java11", true},         {"dotnet6", true},         {"nodejs18.x", true},
+    {"provided.al2", true},   {"java8.al2", true},       {"nodejs", false},
+    {"nodejs4.3", false},     {"nodejs6.10", false},     {"nodejs8.10", false},
+    {"nodejs10.x", false},    {"nodejs12.x", false},     {"nodejs14.x", false},
+    {"java8", false},         {"python2.7", false},      {"python3.6", false},
+    {"python3.7", false},     {"dotnetcore1.0", false},  {"dotnetcore2.0", false},
+    {"dotnetcore2.1", false}, {"dotnetcore3.1", false},  {"nodejs4.3-edge", false},
+    {"go1.x", false},         {"ruby2.5", false},        {"ruby2.7", false},
+    {"provided", false},
 };
 #define ANY_PYTHON "python3.x"
 

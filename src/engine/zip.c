@@ -77,7 +77,7 @@ static int find_end(struct text source, size_t *ret, struct error *err)
     size_t lowest = source.len > END_LEN + COMMENT_MAX ? source.len - END_LEN - COMMENT_MAX : 0;
 
     if (source.len < END_LEN)
-        return error_set(err, ERROR_INVALID, "this is not a ZIP archive");
+        return error_set(err, ERROR_INVALID, ZIP_NONE);
     for (size_t at = source.len - END_LEN + 1; at-- > lowest && found == SIZE_MAX;) {
         if (source.at[at] != 'P' || get32(source.at + at) != END_SIGNATURE)
             continue;
@@ -86,7 +86,7 @@ static int find_end(struct text source, size_t *ret, struct error *err)
             found = at;
     }
     if (found == SIZE_MAX)
-        return error_set(err, ERROR_INVALID, "this is not a ZIP archive, or it was cut off");
+        return error_set(err, ERROR_INVALID, ZIP_NONE ", or it was cut off");
     if (signatures > 1)
         return error_set(err, ERROR_INVALID, "the ZIP has more than one end record");
     *ret = found;

@@ -34,6 +34,9 @@ struct zip_entry {
     uint64_t header, content; /* offsets in the archive */
 };
 
+/* How the sentence begins when the bytes are no archive at all. */
+#define ZIP_NONE "this is not a ZIP archive"
+
 /* Checks all that can be known without unpacking files. source is borrowed until
  * zip_close(). ERROR_INVALID with one sentence that names the entry; ERROR_LIMIT beyond
  * model/limits.h. */

@@ -48,6 +48,7 @@
 #define LIMIT_TIMEOUT_S 900         /* Lambda */
 #define LIMIT_TMP_MB_MIN 512        /* Lambda: /tmp */
 #define LIMIT_TMP_MB_MAX 10240      /* Lambda */
+#define LIMIT_LAYERS 5              /* Lambda: per function */
 #define LIMIT_TAGS 50               /* Lambda: per function */
 #define LIMIT_POLICY_BYTES 20480    /* Lambda: a resource policy */
 #define LIMIT_ROUTES 1000           /* of one function.yaml: a method and a path each */

@@ -144,7 +144,7 @@ TEST(what_cannot_be_run_is_said_clearly)
         {"nodejs21.x", ERROR_INVALID,
          "Value nodejs21.x at 'runtime' failed to satisfy constraint: Member must satisfy enum "
          "value set: ["},
-        {"provided.al3", ERROR_INVALID, "nodejs22.x, nodejs24.x, python3.14, java25"},
+        {"provided.al3", ERROR_INVALID, "[nodejs20.x, provided.al2023, python3.14, python3.12,"},
         {"python3", ERROR_INVALID, "] or be a valid ARN"},
         {"", ERROR_INVALID, "Value  at 'runtime'"},
         {"a-name-that-goes-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on",
