@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guard/filter_priv.h"
 
+#include <string.h>
+
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -107,25 +109,69 @@ static bool check_size(struct filtering *filtering)
     return refuse(filtering, 413, "Request Entity Too Large");
 }
 
-static bool wants_body(const struct filter *filter)
+static bool must_be_json(const struct filter *filter)
 {
-    return filter->body || filter->depth >= 0 || filter->keys >= 0 || filter->paths.count;
+    return filter->body || filter->paths.count;
+}
+
+static bool is_measured(const struct filter *filter)
+{
+    return must_be_json(filter) || filter->depth >= 0 || filter->keys >= 0;
+}
+
+/* Whether members of the body decide: what a function may read as JSON, of whatever type and
+ * with whatever fault, is not passed on unseen. */
+static bool wants_members(const struct filter *filter)
+{
+    return is_measured(filter) || filter->blocks_members;
+}
+
+static bool is_compressed(const struct http_request *request)
+{
+    struct text coding = text_trim(http_header(request, TEXT("content-encoding")));
+
+    return coding.len > 0 && !text_equal_nocase(coding, TEXT("identity"));
+}
+
+static struct text skip_blanks(struct text text)
+{
+    while (text.len > 0 && memchr(" \t\r\n", text.at[0], 4))
+        text = text_skip(text, 1);
+    return text;
+}
+
+/* Begins as an object or a list does. What parsers take that are less strict than ours (a name
+ * twice, a number out of range, a byte order mark) does. */
+static bool may_be_json(struct text body)
+{
+    const struct text mark = TEXT("\xef\xbb\xbf");
+
+    body = skip_blanks(text_starts(body, mark) ? text_skip(body, mark.len) : body);
+    if (body.len == 0 || (body.at[0] != '{' && body.at[0] != '['))
+        return false;
+    bool is_object = body.at[0] == '{';
+    body = skip_blanks(text_skip(body, 1));
+    return body.len == 0 || strchr(is_object ? "\"}" : "\"{[]-0123456789tfn", body.at[0]);
 }
 
 static bool read_body(struct filtering *filtering)
 {
+    const struct filter *filter = filtering->filter;
+    const struct text body = filtering->input->body;
     struct text type = http_header(filtering->input->request, TEXT("content-type"));
+    bool is_json = !text_is_set(type) || is_json_type(type);
+    bool may_be_text = text_is_set(type) ? !is_json : !is_measured(filter);
     struct error err;
 
-    if (filtering->input->body.len == 0 ||
-        (!wants_body(filtering->filter) && !filtering->filter->block))
+    if (body.len == 0 || (!wants_members(filter) && !filter->block))
         return true;
-    if (text_is_set(type) && !is_json_type(type))
-        return !filtering->filter->body && !filtering->filter->paths.count
-                   ? true
-                   : refuse(filtering, 415, "Unsupported Media Type: the body must be JSON");
-    filtering->body = json_parse(filtering->input->body, &err);
-    if (filtering->body || !wants_body(filtering->filter))
+    if (must_be_json(filter) && !is_json)
+        return refuse(filtering, 415, "Unsupported Media Type: the body must be JSON");
+    if (wants_members(filter) && is_compressed(filtering->input->request))
+        return refuse(filtering, 415, "Unsupported Media Type: the body must not be compressed");
+    if (is_json || may_be_json(body))
+        filtering->body = json_parse(body, &err);
+    if (filtering->body || !wants_members(filter) || (may_be_text && !may_be_json(body)))
         return true;
     char *message = arena_format(filtering->report.arena, "The body is not JSON: %s", err.text);
     return refuse(filtering, 400, message);

@@ -30,7 +30,20 @@ static int read_types(const json_t *part, json_t **ret, struct error *err)
     return 0;
 }
 
-static int read_block(const json_t *part, struct pattern **ret, struct error *err)
+/* Whether a pattern names members of the body: then a text that may be JSON is not one text. */
+static bool names_members(const json_t *pattern)
+{
+    const json_t *branch;
+    size_t i;
+
+    if (json_is_object(json_object_get(pattern, "body")))
+        return true;
+    json_array_foreach(json_object_get(pattern, "$or"), i,
+                       branch) if (names_members(branch)) return true;
+    return false;
+}
+
+static int read_block(const json_t *part, struct filter *filter, struct error *err)
 {
     const json_t *block = json_object_get(part, "block");
     struct error reason;
@@ -38,8 +51,9 @@ static int read_block(const json_t *part, struct pattern **ret, struct error *er
     if (!block)
         return 0;
     scoped(free) char *source = json_write(block);
-    *ret = pattern_compile(text_of(source), NULL, &reason);
-    return *ret
+    filter->block = pattern_compile(text_of(source), NULL, &reason);
+    filter->blocks_members = names_members(block);
+    return filter->block
                ? 0
                : error_set(err, ERROR_INVALID, "filter.block is no event pattern: %s", reason.text);
 }
@@ -91,7 +105,7 @@ struct filter *filter_compile(const json_t *part, struct error *err)
         fields_int(part, "filter", "keys", 0, 1000000, &filter->keys, err) < 0 ||
         read_shape(part, "filter", "body", &filter->body, err) < 0 ||
         read_shape(part, "filter", "query", &filter->query, err) < 0 ||
-        read_header_shape(part, filter, err) < 0 || read_block(part, &filter->block, err) < 0 ||
+        read_header_shape(part, filter, err) < 0 || read_block(part, filter, err) < 0 ||
         filter_paths_read(part, "filter", &filter->paths, err) < 0 ||
         read_response(part, filter, err) < 0)
         return NULL;

@@ -48,6 +48,7 @@ struct filter {
     json_t *query_schema, *header_schema, *path_schema;
     struct shape *body, *query, *headers, *path;
     struct pattern *block;
+    bool blocks_members; /* the pattern looks into the body */
     struct filter_paths paths;
     struct shape *answer;
     struct filter_paths answer_paths;

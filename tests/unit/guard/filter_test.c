@@ -49,6 +49,9 @@ static struct filter *compile(const char *source, bool is_typed, struct error *e
     return is_typed ? filter_compile_types(json, err) : filter_compile(json, err);
 }
 
+#define BLOCK "{\"block\":{\"body\":{\"role\":[\"admin\"]}}}"
+#define FORBIDDEN "403 {\"message\":\"Forbidden\"}"
+
 TEST(a_filter_says_what_is_wrong_and_hides_what_it_is_told)
 {
     static const struct {
@@ -88,6 +91,32 @@ TEST(a_filter_says_what_is_wrong_and_hides_what_it_is_told)
         {"{\"block\":{\"body\":{\"role\":[\"admin\"]}}}",
          {"POST", NULL, "", "{\"role\":\"admin\"}"},
          "403 {\"message\":\"Forbidden\"}"},
+        /* What a function may read as JSON is judged whatever its type says, or does not pass. */
+        {BLOCK, {"POST", "text/plain", "", "{\"role\":\"admin\"}"}, FORBIDDEN},
+        {BLOCK,
+         {"POST", "application/x-www-form-urlencoded", "", "{\"role\":\"admin\"}"},
+         FORBIDDEN},
+        {BLOCK,
+         {"POST", "application/json", "", "{\"role\":\"x\",\"role\":\"admin\"}"},
+         "400 {\"message\":\"The body is not JSON: line 1, column 18: duplicate object key near "
+         "'\\\"role\\\"'\"}"},
+        {BLOCK,
+         {"POST", "text/plain", "", "\xef\xbb\xbf {\"role\":\"admin\"}"},
+         "400 {\"message\":\"The body is not JSON: line 1, column 1: invalid token near "
+         "'\xef\xbb\xbf'\"}"},
+        {"{\"block\":{\"$or\":[{\"path\":[\"/x\"]},{\"body\":{\"role\":[\"admin\"]}}]}}",
+         {"POST", "text/plain", "", "[1e999]"},
+         "400 {\"message\":\"The body is not JSON: line 1, column 6: real number overflow near "
+         "'1e999'\"}"},
+        {BLOCK, {"POST", "text/plain", "", "{name}: [role]"}, "0"},
+        {BLOCK, {"POST", NULL, "", "hello"}, "0"},
+        {"{\"block\":{\"body\":[\"12\"]}}", {"POST", "text/plain", "", "12"}, FORBIDDEN},
+        {"{\"block\":{\"path\":[\"/x\"]}}", {"POST", NULL, "", "{\"a\":1,\"a\":1}"}, "0"},
+        {"{\"depth\":1}",
+         {"POST", "text/plain", "", "[[1]]"},
+         "400 {\"message\":\"The request does not fit\",\"errors\":[{\"in\":\"body\",\"at\":\"\","
+         "\"message\":\"must not nest deeper than 1\"}]}"},
+        {"{\"depth\":1}", {"POST", "text/plain", "", "hello"}, "0"},
         {"{\"block\":{\"queryStringParameters\":{\"debug\":[{\"exists\":true}]}}}",
          {"GET", NULL, "debug", ""},
          "403 {\"message\":\"Forbidden\"}"},
@@ -221,4 +250,24 @@ TEST(an_answer_is_judged_and_hidden)
                               "\"answer\",\"at\":\"/n\",\"message\":\"must be an integer\"}]}");
     filter_answer(typed, 404, TEXT("text/plain"), TEXT("no"), &arena, &result);
     CHECK(result.status == 0 && result.reason.len == 0);
+}
+
+TEST(a_compressed_body_that_would_be_judged_is_refused)
+{
+    static const struct http_field fields[] = {{TEXT("content-encoding"), TEXT("gzip")},
+                                               {TEXT("content-type"), TEXT("text/plain")}};
+    const struct http_request request = {.method = METHOD_POST,
+                                         .method_text = TEXT("POST"),
+                                         .path = TEXT("/a"),
+                                         .fields = fields,
+                                         .field_count = COUNT_OF(fields)};
+    struct error err;
+    scoped(arena_done) struct arena arena = {0};
+    scoped(filter_free) struct filter *filter = compile(BLOCK, false, &err);
+    const struct filter_input input = {
+        .request = &request, .path = TEXT("/a"), .body = TEXT("\x1f\x8b"), .arena = &arena};
+    struct filter_result result;
+
+    filter_request(filter, &input, &result);
+    CHECK(result.status == 415);
 }
