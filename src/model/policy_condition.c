@@ -14,6 +14,7 @@
 struct network {
     struct in6_addr address; /* IPv4 as ::ffff:a.b.c.d */
     int prefix;
+    bool is_v6; /* no network of IPv6 is around the addresses of IPv4 */
 };
 
 struct policy_operand {
@@ -57,7 +58,8 @@ static bool read_offset(struct text text, int64_t *ret)
     return true;
 }
 
-/* ISO 8601 (a day, or a time with an optional fraction and zone), or seconds since 1970. */
+/* ISO 8601 (a day, or a time with or without seconds, their fraction and a zone), or seconds
+ * since 1970. */
 static bool read_date(struct text text, double *ret)
 {
     char copy[32];
@@ -66,10 +68,14 @@ static bool read_date(struct text text, double *ret)
 
     if (!text_contains(text, 'T') && !text_contains(text_skip(text, 1), '-'))
         return read_number(text, ret);
-    snprintf(copy, sizeof copy, "%.*s%s", (int)(text.len < 19 ? text.len : 19), text.at,
-             text.len == 10 ? "T00:00:00" : "");
-    struct text zone = text_skip(text, 19);
-    if (text_starts(zone, TEXT("."))) {
+    bool has_seconds = text.len > 16 && text.at[16] == ':';
+    size_t len = text.len < 16 || has_seconds ? 19 : 16;
+    snprintf(copy, sizeof copy, "%.*s%s", (int)(text.len < len ? text.len : len), text.at,
+             text.len == 10 ? "T00:00:00"
+             : len == 16    ? ":00"
+                            : "");
+    struct text zone = text_skip(text, len);
+    if (has_seconds && text_starts(zone, TEXT("."))) {
         size_t digits = 1;
         while (digits < zone.len && zone.at[digits] >= '0' && zone.at[digits] <= '9')
             digits++;
@@ -113,6 +119,7 @@ static bool read_network(struct text text, struct network *ret)
     if (slash < text.len && !text_to_int(text_skip(text, slash + 1), 0, bits, &prefix))
         return false;
     ret->prefix = (int)prefix + 128 - bits;
+    ret->is_v6 = ret->prefix < 96;
     return true;
 }
 
@@ -120,6 +127,8 @@ static bool is_within(const struct in6_addr *address, const struct network *netw
 {
     int whole = network->prefix / 8, rest = network->prefix % 8;
 
+    if (network->is_v6 && IN6_IS_ADDR_V4MAPPED(address))
+        return false;
     if (memcmp(address, &network->address, (size_t)whole) != 0)
         return false;
     return rest == 0 ||
