@@ -226,6 +226,7 @@ static struct asking *new_asking(struct exchange *exchange, const struct wanted 
         .arena = arena,
         .route_arn = exchange_route_arn(exchange),
         .source_ip = text_of(exchange->source_ip),
+        .is_secure = exchange->from.is_secure,
         .guarded = guarded_of(exchange),
         .account = account_of(exchange),
         .region = text_of(exchange->route.api ? exchange->route.api->region

@@ -196,15 +196,48 @@ int authorizer_payload_version(const struct authorizer *authorizer)
 
 /* --- one request --- */
 
-static struct text resolve(struct authorization *authorization, const struct source *source)
+/* What comes twice is joined as the event has it: the answer of a function that looked at both
+ * must not be kept for who sends the first alone. */
+static struct text join(struct arena *arena, struct text before, struct text value)
+{
+    if (!text_is_set(before))
+        return text_is_set(value) ? value : TEXT("");
+    return text_of(arena_format(arena, "%.*s,%.*s", TEXT_ARG(before), TEXT_ARG(value)));
+}
+
+static struct text find_header(const struct authorization *authorization, struct text name)
 {
     const struct http_request *request = authorization->request;
+    struct text found = TEXT_NONE;
 
+    for (size_t i = 0; i < request->field_count; i++)
+        if (text_equal(request->fields[i].name, name))
+            found = join(authorization->arena, found, request->fields[i].value);
+    return found;
+}
+
+static struct text find_parameter(const struct authorization *authorization, struct text name)
+{
+    struct text rest = authorization->request->query, encoded, value, decoded, found = TEXT_NONE;
+
+    while (uri_query_next(&rest, &encoded, &value)) {
+        if (!uri_decode(authorization->arena, encoded, true, &decoded) ||
+            !text_equal(decoded, name))
+            continue;
+        if (!uri_decode(authorization->arena, value, true, &decoded))
+            return TEXT_NONE;
+        found = join(authorization->arena, found, decoded);
+    }
+    return found;
+}
+
+static struct text resolve(struct authorization *authorization, const struct source *source)
+{
     switch (source->kind) {
     case SOURCE_HEADER:
-        return http_header(request, text_of(source->name));
+        return find_header(authorization, text_of(source->name));
     case SOURCE_QUERY:
-        return uri_query_find(authorization->arena, request->query, text_of(source->name));
+        return find_parameter(authorization, text_of(source->name));
     case SOURCE_VALUE:
         return authorization->value(authorization, text_of(source->name));
     }

@@ -64,6 +64,7 @@ struct authorization {
     struct arena *arena;   /* results are in it */
     struct text route_arn; /* arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/METHOD/path */
     struct text source_ip;
+    bool is_secure; /* came by TLS */
     /* Of a guard's authorizer: what it guards, and whose that is. */
     struct text guarded, account, region;
     const struct text *scopes; /* the route's: one of them is needed; none: any token will do */

@@ -83,13 +83,20 @@ void answer_free(struct answer_kept *answer)
 /* A policy is for all routes: each request asks it anew. */
 static bool allows(const struct answer_kept *answer, const struct authorization *authorization)
 {
-    char time[32];
+    char time[32], epoch[32];
     const struct text now = text_of(clock_format_iso(authorization->now_ms, time));
     const struct text agent = http_header(authorization->request, TEXT("user-agent"));
+    const struct text referer = http_header(authorization->request, TEXT("referer"));
+    const struct text secure = authorization->is_secure ? TEXT("true") : TEXT("false");
+    snprintf(epoch, sizeof epoch, "%lld", (long long)(authorization->now_ms / 1000));
+    const struct text seconds = text_of(epoch);
     const struct policy_key keys[] = {
         {TEXT("aws:SourceIp"), &authorization->source_ip, authorization->source_ip.len > 0},
         {TEXT("aws:CurrentTime"), &now, 1},
+        {TEXT("aws:EpochTime"), &seconds, 1},
+        {TEXT("aws:SecureTransport"), &secure, 1},
         {TEXT("aws:UserAgent"), &agent, text_is_set(agent)},
+        {TEXT("aws:Referer"), &referer, text_is_set(referer)},
     };
     const struct policy_request request = {
         .action = TEXT("execute-api:Invoke"),

@@ -77,7 +77,8 @@ static void open_world(struct world *world)
     function->permissions->action = mem_strdup(action);
     directory_put(&world->directory, function);
     function_unref(function);
-    world->authorizing = authorizing_new(world->loop, &world->oracle.invoker, &world->directory, NULL);
+    world->authorizing =
+        authorizing_new(world->loop, &world->oracle.invoker, &world->directory, NULL);
 }
 
 static void close_world(struct world *world)
@@ -189,6 +190,86 @@ TEST(an_answer_is_kept_for_the_same_question)
     /* No source, no question. */
     CHECK(ask(&world, authorizer, NULL, PLACE "GET/pets", &got) == 401 && world.oracle.asked == 2);
     CHECK(ask(&world, authorizer, "", PLACE "GET/pets", &got) == 401 && world.oracle.asked == 2);
+    close_world(&world);
+}
+
+/* Who sends the first of two alone is another client: the function that let pass saw both. */
+TEST(an_answer_is_kept_for_all_values_of_a_source)
+{
+#define TWO "\"$request.header.Token\",\"$request.querystring.t\""
+    static const struct http_field fields[] = {
+        {TEXT("token"), TEXT("a")}, {TEXT("x"), TEXT("x")}, {TEXT("token"), TEXT("b")}};
+    static const struct {
+        size_t first, count;
+        const char *query;
+        int asked;
+    } cases[] = {
+        {0, 3, "t=1", 1}, {0, 3, "x=2&t=1", 1},   {0, 1, "t=1", 2},
+        {2, 1, "t=1", 3}, {0, 1, "t=1&t=2", 4},   {0, 1, "t=1%2c2", 4},
+        {0, 1, "t=2", 5}, {0, 1, "%74=1&t=2", 5}, {0, 1, "t=2&t=1", 6},
+    };
+    struct world world;
+    struct error err;
+
+    open_world(&world);
+    scoped(authorizer_free) struct authorizer *authorizer = compile(
+        "{\"authorizerType\":\"REQUEST\",\"authorizerId\":\"a\",\"identitySource\":[" TWO "],"
+        "\"authorizerUri\":\"arn:aws:lambda:us-east-1:123456789012:function:judge\","
+        "\"authorizerPayloadFormatVersion\":\"2.0\",\"enableSimpleResponses\":true,"
+        "\"authorizerResultTtlInSeconds\":60}",
+        &err);
+    world.oracle.answer = "{\"isAuthorized\":true}";
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct http_request request = {.fields = fields + cases[i].first,
+                                             .field_count = cases[i].count,
+                                             .query = text_of(cases[i].query)};
+        struct authorization got = {.done = on_done,
+                                    .request = &request,
+                                    .arena = &world.arena,
+                                    .value = no_value,
+                                    .write_event = write_event};
+        authorize(world.authorizing, authorizer, &got);
+        CHECK_MSG(got.status == 0 && world.oracle.asked == cases[i].asked, "case %zu: %d", i,
+                  world.oracle.asked);
+    }
+    close_world(&world);
+}
+
+TEST(a_policy_may_ask_for_tls_and_the_time)
+{
+#define ONLY(effect, condition)                                                   \
+    "{\"policyDocument\":{\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"*\"," \
+    "\"Resource\":\"*\"},{\"Effect\":\"" effect                                   \
+    "\",\"Action\":\"*\",\"Resource\":\"*\",\"Condition\":{" condition "}}]}}"
+    static const struct http_field field = {TEXT("token"), TEXT("t")};
+    static const struct http_request request = {.fields = &field, .field_count = 1};
+    static const struct {
+        const char *answer;
+        bool is_secure;
+        int status;
+    } cases[] = {
+        {ONLY("Deny", "\"Bool\":{\"aws:SecureTransport\":\"false\"}"), false, 403},
+        {ONLY("Deny", "\"Bool\":{\"aws:SecureTransport\":\"false\"}"), true, 0},
+        {ONLY("Deny", "\"NumericLessThan\":{\"aws:EpochTime\":\"100\"}"), true, 403},
+        {ONLY("Deny", "\"NumericLessThan\":{\"aws:EpochTime\":\"99\"}"), true, 0},
+    };
+    struct world world;
+    struct error err;
+
+    open_world(&world);
+    scoped(authorizer_free) struct authorizer *authorizer = compile(POLICY, &err);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct authorization got = {.done = on_done,
+                                    .request = &request,
+                                    .arena = &world.arena,
+                                    .is_secure = cases[i].is_secure,
+                                    .now_ms = 99999,
+                                    .value = no_value,
+                                    .write_event = write_event};
+        world.oracle.answer = cases[i].answer;
+        authorize(world.authorizing, authorizer, &got);
+        CHECK_MSG(got.status == cases[i].status, "case %zu: %d", i, got.status);
+    }
     close_world(&world);
 }
 
