@@ -387,6 +387,7 @@ static int read_query_form(const struct http_request *request, struct arena *are
                            struct sigv4_claim *claim, struct sigv4_refusal *refusal)
 {
     struct text query = request->query;
+    struct text expires = uri_query_find(arena, query, TEXT("X-Amz-Expires"));
     int64_t expires_s;
 
     claim->presigned = true;
@@ -398,9 +399,10 @@ static int read_query_form(const struct http_request *request, struct arena *are
     claim->timestamp = uri_query_find(arena, query, TEXT("X-Amz-Date"));
     claim->session_token = uri_query_find(arena, query, TEXT("X-Amz-Security-Token"));
     if (check_query_parts(claim, refusal) < 0 ||
-        read_expires(uri_query_find(arena, query, TEXT("X-Amz-Expires")), &expires_s, refusal) < 0)
+        read_expires(expires, &expires_s, refusal) < 0)
         return -1;
-    claim->expires_ms = expires_s * 1000; /* from the date, which is not known yet */
+    /* From the date, which is not known yet. 0 seconds are over, and not no limit. */
+    claim->expires_ms = expires_s > 0 ? expires_s * 1000 : text_is_set(expires);
     return 0;
 }
 

@@ -370,6 +370,19 @@ TEST(a_presigned_request_is_good_until_it_expires)
     CHECK(text_starts(text_of(check.refusal.message), TEXT("Signature expired: ")));
 }
 
+TEST(a_presigned_request_for_no_seconds_is_over)
+{
+    static const char source[] =
+        "GET /?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=" KEY
+        "%2F20150830%2Fus-east-1%2Flambda%2Faws4_request&X-Amz-Date=20150830T123600Z&"
+        "X-Amz-Expires=0&X-Amz-SignedHeaders=host&X-Amz-Signature=y HTTP/1.1\r\n" HOST "\r\n";
+    scoped(check_done) struct check check = check_new("lambda");
+
+    check.scope.now_ms = NOW_MS + 1000;
+    CHECK(run(&check, source, "") < 0);
+    CHECK(text_starts(text_of(check.refusal.message), TEXT("Signature expired: ")));
+}
+
 /* Signs with sigv4_sign() what sigv4_verify() then reads. */
 static int sign_and_verify(const char *target, struct text body, const char *payload_hash)
 {
