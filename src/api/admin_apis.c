@@ -127,6 +127,7 @@ static void write_authorization(struct writer *writer, struct text type, const j
 struct function_routes {
     struct writer *writer;
     const struct function *function;
+    const struct function_url *url; /* the rules they are under */
     json_t *guard;
 };
 
@@ -140,10 +141,18 @@ static void write_function_route(const struct function_routes *routes, struct te
     write_string(writer, "kind", "function");
     write_text(writer, "method", method);
     write_text(writer, "path", path);
-    write_authorization(writer, function->url.auth == URL_AUTH_IAM ? TEXT("AWS_IAM") : TEXT("NONE"),
+    write_authorization(writer, routes->url->auth == URL_AUTH_IAM ? TEXT("AWS_IAM") : TEXT("NONE"),
                         routes->guard);
     write_string(writer, "target", function->name);
     write_close(writer, '}');
+}
+
+static void write_url_route(struct call *call, const struct function_routes *routes)
+{
+    if (!*routes->url->id)
+        return;
+    const char *path = arena_format(&call->arena, "/urls/%s/{proxy+}", routes->url->id);
+    write_function_route(routes, TEXT("ANY"), text_of(path));
 }
 
 /* $default is its own path, of any method. */
@@ -162,12 +171,16 @@ static void write_function(struct call *call, struct writer *writer,
     struct error ignored;
     scoped(json_decref) json_t *guard =
         function->guarded ? json_parse(text_of(function->guarded->source), &ignored) : NULL;
-    const struct function_routes routes = {writer, function, guard};
+    struct function_routes routes = {writer, function, NULL, guard};
 
+    for (size_t i = 0; i < function->alias_count; i++) {
+        routes.url = &function->aliases[i].url;
+        write_url_route(call, &routes);
+    }
+    routes.url = &function->url;
+    write_url_route(call, &routes);
     if (*function->url.id) {
-        const char *url = arena_format(&call->arena, "/urls/%s/{proxy+}", function->url.id);
         const char *name = arena_format(&call->arena, "/functions/%s/{proxy+}", function->name);
-        write_function_route(&routes, TEXT("ANY"), text_of(url));
         write_function_route(&routes, TEXT("ANY"), text_of(name));
     }
     for (size_t i = 0; i < function->route_count; i++)

@@ -12,7 +12,7 @@ const char *lambda_arn(struct call *call, struct text name, struct text qualifie
 {
     return arena_format(&call->arena, "arn:aws:lambda:%.*s:%.*s:function:%.*s%s%.*s",
                         TEXT_ARG(call->api->region), TEXT_ARG(call->api->account), TEXT_ARG(name),
-                        text_is_set(qualifier) ? ":" : "", TEXT_ARG(qualifier));
+                        qualifier.len > 0 ? ":" : "", TEXT_ARG(qualifier));
 }
 
 static const char *permission_of(struct call *call)

@@ -57,7 +57,7 @@ bool lambda_read_target(struct call *call, struct text name, struct text qualifi
                         struct target *ret);
 /* The same from the path's first value and the parameter Qualifier. */
 bool lambda_target(struct call *call, struct target *ret);
-/* In the arena; an unset qualifier leaves its part away. */
+/* In the arena; an empty qualifier leaves its part away. */
 const char *lambda_arn(struct call *call, struct text name, struct text qualifier);
 
 /* Control thread. Borrowed until the next change. NULL: answered "Function not found: ARN". */

@@ -3,10 +3,12 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "model/alias.h"
 #include "model/manifest.h"
 
-/* Function URLs, of $LATEST: there are no aliases yet. */
+/* Function URLs: of $LATEST, or of an alias. */
 
+#define URLS_MAX 50 /* Lambda: of one answer */
 #define NO_RESOURCE "The resource you requested does not exist."
 #define NO_FUNCTION "Function does not exist"
 
@@ -163,17 +165,18 @@ static struct text gateway_port(const struct api *api)
 
 enum show { SHOW_GIVEN_MODE = 1, SHOW_MODIFIED = 2 };
 
+/* qualifier: whose URL it is, empty for the function's. */
 static void write_url(struct call *call, struct writer *writer, const struct function *function,
-                      unsigned show)
+                      struct text qualifier, unsigned show)
 {
-    const struct function_url *url = &function->url;
+    const struct function_url *url = alias_url(function, qualifier);
     char time[32];
     scoped(free) char *address =
         mem_format("http://%s.localhost:%.*s/", url->id, TEXT_ARG(gateway_port(call->api)));
 
     write_open(writer, NULL, '{');
     write_string(writer, "FunctionUrl", address);
-    write_string(writer, "FunctionArn", function->arn);
+    write_string(writer, "FunctionArn", lambda_arn(call, text_of(function->name), qualifier));
     write_string(writer, "AuthType", url->auth == URL_AUTH_IAM ? "AWS_IAM" : "NONE");
     write_cors(writer, &url->cors);
     write_string(writer, "CreationTime", clock_format_iso(url->created_ms, time));
@@ -185,40 +188,43 @@ static void write_url(struct call *call, struct writer *writer, const struct fun
     write_close(writer, '}');
 }
 
-static void reply_url(struct call *call, const struct function *function, int status, unsigned show)
-{
-    struct writer writer = call_writer(call);
-
-    write_url(call, &writer, function, show);
-    call_reply(call, status);
-}
-
 /* --- actions --- */
 
-/* NULL: answered. missing is what AWS says where there is no such function. */
-static const struct function *find_function(struct call *call, const char *missing)
+/* The function and what of it has the URL. NULL: answered; missing is what AWS says where there
+ * is no such function or alias. */
+static const struct function *find_function(struct call *call, const char *missing,
+                                            struct text *ret_qualifier)
 {
     struct target target;
 
     if (!lambda_target(call, &target))
         return NULL;
+    bool is_latest =
+        !text_is_set(target.qualifier) || text_equal(target.qualifier, TEXT("$LATEST"));
+    *ret_qualifier = is_latest ? TEXT("") : target.qualifier;
     const struct function *function =
         engine_find(call->api->engine, call->api->account, call->api->region, target.name);
-    if (function &&
-        (!text_is_set(target.qualifier) || text_equal(target.qualifier, TEXT("$LATEST"))))
+    if (function && alias_url(function, *ret_qualifier))
         return function;
     call_fail(call, "ResourceNotFoundException", "%s", missing);
     return NULL;
 }
 
-static const struct function *find_url(struct call *call, const char *missing)
+static const struct function *find_url(struct call *call, const char *missing,
+                                       struct text *ret_qualifier)
 {
-    const struct function *function = find_function(call, missing);
+    const struct function *function = find_function(call, missing, ret_qualifier);
 
-    if (!function || *function->url.id)
+    if (!function || *alias_url(function, *ret_qualifier)->id)
         return function;
     call_fail(call, "ResourceNotFoundException", NO_RESOURCE);
     return NULL;
+}
+
+/* The same of a snapshot to be changed. */
+static struct function_url *edit_url(struct function *changed, struct text qualifier)
+{
+    return qualifier.len > 0 ? &alias_put(changed, qualifier)->url : &changed->url;
 }
 
 static void read_url(const struct call *call, struct function_url *url)
@@ -233,52 +239,77 @@ static void read_url(const struct call *call, struct function_url *url)
     read_cors(json_object_get(call->input, "Cors"), &url->cors);
 }
 
+static void reply_url(struct call *call, const struct function *function, struct text qualifier,
+                      int status, unsigned show)
+{
+    struct writer writer = call_writer(call);
+
+    write_url(call, &writer, function, qualifier, show);
+    call_reply(call, status);
+}
+
+/* What was saved still has what was found in it. */
+static void reply_saved(struct call *call, int status, unsigned show)
+{
+    struct target target;
+
+    (void)lambda_target(call, &target);
+    reply_url(call, call->saved,
+              text_equal(target.qualifier, TEXT("$LATEST")) ? TEXT("") : target.qualifier, status,
+              show);
+}
+
 static void reply_created(struct call *call)
 {
-    reply_url(call, call->saved, 201, SHOW_GIVEN_MODE);
+    reply_saved(call, 201, SHOW_GIVEN_MODE);
 }
 
 static void create_url(struct call *call)
 {
-    const struct function *function = find_function(call, NO_FUNCTION);
+    struct text qualifier;
+    const struct function *function = find_function(call, NO_FUNCTION, &qualifier);
 
     if (!function)
         return;
-    if (*function->url.id) {
+    if (*alias_url(function, qualifier)->id) {
         call_fail(call, "ResourceConflictException",
                   "Failed to create function url config for [functionArn = %s]. Error message:  "
                   "FunctionUrlConfig exists for this Lambda function",
-                  function->arn);
+                  lambda_arn(call, text_of(function->name), qualifier));
         return;
     }
     struct function *changed = function_edit(function);
-    url_make(&changed->url, URL_AUTH_NONE, INVOKE_BUFFERED);
-    read_url(call, &changed->url);
+    struct function_url *url = edit_url(changed, qualifier);
+    url_make(url, URL_AUTH_NONE, INVOKE_BUFFERED);
+    read_url(call, url);
     lambda_save(call, changed, reply_created);
 }
 
 static void get_url(struct call *call)
 {
-    const struct function *function = find_url(call, NO_RESOURCE);
+    struct text qualifier;
+    const struct function *function = find_url(call, NO_RESOURCE, &qualifier);
 
     if (function)
-        reply_url(call, function, 200, SHOW_MODIFIED);
+        reply_url(call, function, qualifier, 200, SHOW_MODIFIED);
 }
 
 static void reply_updated(struct call *call)
 {
-    reply_url(call, call->saved, 200, SHOW_MODIFIED | SHOW_GIVEN_MODE);
+    reply_saved(call, 200, SHOW_MODIFIED | SHOW_GIVEN_MODE);
 }
 
 static void update_url(struct call *call)
 {
-    const struct function *function = find_url(call, NO_FUNCTION);
+    struct text qualifier;
+    const struct function *function = find_url(call, NO_FUNCTION, &qualifier);
 
     if (!function)
         return;
     struct function *changed = function_edit(function);
-    read_url(call, &changed->url);
-    changed->url.modified_ms = clock_now_ms();
+    struct function_url *url = edit_url(changed, qualifier);
+    read_url(call, url);
+    url->modified_ms = clock_now_ms();
     lambda_save(call, changed, reply_updated);
 }
 
@@ -289,29 +320,64 @@ static void reply_deleted(struct call *call)
 
 static void delete_url(struct call *call)
 {
-    const struct function *function = find_url(call, NO_RESOURCE);
+    struct text qualifier;
+    const struct function *function = find_url(call, NO_RESOURCE, &qualifier);
 
     if (!function)
         return;
     struct function *changed = function_edit(function);
-    clear_cors(&changed->url.cors);
-    changed->url = (struct function_url){.cors = changed->url.cors};
+    struct function_url *url = edit_url(changed, qualifier);
+    clear_cors(&url->cors);
+    *url = (struct function_url){.cors = url->cors};
     lambda_save(call, changed, reply_deleted);
+}
+
+/* --- ListFunctionUrlConfigs: the marker is whose URL was the last of the page before --- */
+
+#define OF_FUNCTION "$LATEST" /* which comes before all aliases: '$' does */
+
+struct listing {
+    struct call *call;
+    struct writer writer;
+    const struct function *function;
+    int64_t left;
+    struct text last;
+    bool more;
+};
+
+static void list_url(struct listing *listing, struct text qualifier, const struct function_url *url)
+{
+    struct text marker = call_query(listing->call, "Marker");
+    struct text name = qualifier.len > 0 ? qualifier : TEXT(OF_FUNCTION);
+
+    if (!*url->id || (text_is_set(marker) && text_compare(name, marker) <= 0) || listing->more)
+        return;
+    if (listing->left-- == 0) {
+        listing->more = true;
+        return;
+    }
+    write_url(listing->call, &listing->writer, listing->function, qualifier, SHOW_MODIFIED);
+    listing->last = name;
 }
 
 static void list_urls(struct call *call)
 {
-    const struct function *function = find_function(call, NO_FUNCTION);
-    struct writer writer = call_writer(call);
+    struct text qualifier;
+    const struct function *function = find_function(call, NO_FUNCTION, &qualifier);
+    struct listing listing = {.call = call, .writer = call_writer(call), .function = function};
 
     if (!function)
         return;
-    write_open(&writer, NULL, '{');
-    write_open(&writer, "FunctionUrlConfigs", '[');
-    if (*function->url.id)
-        write_url(call, &writer, function, SHOW_MODIFIED);
-    write_close(&writer, ']');
-    write_close(&writer, '}');
+    listing.left = call_query_int(call, "MaxItems", URLS_MAX);
+    write_open(&listing.writer, NULL, '{');
+    write_open(&listing.writer, "FunctionUrlConfigs", '[');
+    list_url(&listing, TEXT(""), &function->url);
+    for (size_t i = 0; i < function->alias_count; i++)
+        list_url(&listing, text_of(function->aliases[i].name), &function->aliases[i].url);
+    write_close(&listing.writer, ']');
+    if (listing.more)
+        write_text(&listing.writer, "NextMarker", listing.last);
+    write_close(&listing.writer, '}');
     call_reply(call, 200);
 }
 
@@ -330,7 +396,7 @@ static const struct param cors_members[] = {
     {0},
 };
 static const struct param name_params[] = {ROW_URL_QUALIFIER, ROW_URL_FUNCTION, {0}};
-static const struct param list_params[] = {ROW_MAX_ITEMS(50), ROW_URL_FUNCTION, {0}};
+static const struct param list_params[] = {ROW_MAX_ITEMS(URLS_MAX), ROW_URL_FUNCTION, {0}};
 static const struct param setting_params[] = {
     {PARAM_BODY, PARAM_OBJECT, "Cors", "cors", .members = cors_members},
     {PARAM_BODY, PARAM_STRING, "InvokeMode", "invokeMode", .values = "RESPONSE_STREAM, BUFFERED"},

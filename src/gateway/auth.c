@@ -4,14 +4,15 @@
 
 #define SKEW_MS (5 * 60 * 1000)
 
-bool auth_is_public(const struct function *function)
+bool auth_is_public(const struct route *route)
 {
-    static const struct permission_ask ask = {
+    const struct permission_ask ask = {
         .action = TEXT("lambda:InvokeFunctionUrl"),
+        .qualifier = route->qualifier,
         .url_auth_type = TEXT("NONE"),
     };
 
-    return function->url.auth == URL_AUTH_NONE && permission_lets(function, &ask);
+    return route_url(route)->auth == URL_AUTH_NONE && permission_lets(route->function, &ask);
 }
 
 /* account/region/name */
@@ -168,10 +169,11 @@ bool caller_may_call(const struct gateway_options *options, const struct origin 
 }
 
 bool caller_may_call_url(const struct gateway_options *options, const struct origin *origin,
-                         const struct caller *caller, const struct function *function)
+                         const struct caller *caller, const struct route *route)
 {
-    return may_call(options, origin, caller, function,
+    return may_call(options, origin, caller, route->function,
                     (struct permission_ask){.action = TEXT("lambda:InvokeFunctionUrl"),
+                                            .qualifier = route->qualifier,
                                             .url_auth_type = TEXT("AWS_IAM")});
 }
 

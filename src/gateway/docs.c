@@ -327,7 +327,7 @@ static bool is_asked_of_function(const struct exchange *exchange, struct text fi
 {
     const struct route *route = &exchange->route;
     const struct guard *guard = route->guard;
-    bool is_public = route->function && auth_is_public(route->function) && is_open(guard);
+    bool is_public = route->function && auth_is_public(route) && is_open(guard);
 
     return route->function && guard && guard->types &&
            text_starts(exchange->stream->request.path, TEXT("/functions/")) &&

@@ -167,7 +167,7 @@ static void add_owner(struct buffer *out, const struct request_event *event, str
                          text_slice(domain, 0, text_find(domain, '.')));
         return;
     }
-    struct text id = text_of(route->function->url.id);
+    struct text id = text_of(route_url(route)->id);
     event_add_member(out, TEXT(",\"requestContext\":{\"accountId\":"),
                      event->caller ? event->caller->account : TEXT("anonymous"));
     event_add_member(out, TEXT(",\"apiId\":"), id);

@@ -198,7 +198,7 @@ static void add_context(struct buffer *out, const struct request_event *event)
     struct text authorizer = event_inner_authorizer(event->authorizer);
 
     event_add_member(out, TEXT(",\"requestContext\":{\"accountId\":"), event->account);
-    event_add_member(out, TEXT(",\"apiId\":"), text_of(route->api ? route->api->id : route->function->url.id));
+    event_add_member(out, TEXT(",\"apiId\":"), text_of(route->api ? route->api->id : route_url(route)->id));
     if (authorizer.len > 0) {
         buffer_add_literal(out, ",\"authorizer\":");
         buffer_add_text(out, authorizer);

@@ -78,14 +78,13 @@ static bool is_still_there(struct exchange *exchange)
 
     if (exchange->route.api || exchange->found_us == now_us)
         return true;
-    const struct function *function =
-        directory_find_url(gateway->options.directory, text_of(exchange->url_id));
-    exchange->route.function = function;
+    struct route *route = &exchange->route;
+    route_find_url(&gateway->options, text_of(exchange->url_id), route);
     exchange->found_us = now_us;
-    if (function &&
-        (exchange->caller ? function->url.auth == URL_AUTH_IAM : auth_is_public(function)))
+    if (route->function &&
+        (exchange->caller ? route_url(route)->auth == URL_AUTH_IAM : auth_is_public(route)))
         return true;
-    reply_refuse(exchange, function ? REFUSE_FORBIDDEN : REFUSE_UNKNOWN);
+    reply_refuse(exchange, route->function ? REFUSE_FORBIDDEN : REFUSE_UNKNOWN);
     return false;
 }
 

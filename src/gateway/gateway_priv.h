@@ -48,6 +48,8 @@ struct route {
     /* Of a URL or of function.yaml, or NULL: borrowed from the directory, valid in this turn of
      * the loop; exchange_continue() finds it again for later ones. */
     const struct function *function;
+    const struct function_url *url; /* the rules it is reached under; NULL: the function's URL */
+    struct text qualifier;          /* the alias whose URL that is; empty: the function's */
     /* Of an API, or NULL: the exchange holds a reference, so what follows is valid throughout. */
     struct http_api *api;
     const struct api_stage *stage;
@@ -76,6 +78,11 @@ struct route {
  */
 int route_find(const struct gateway_options *options, const struct http_request *request,
                struct arena *arena, struct route *ret);
+
+/* Sets what the URL of that id leads to; function stays NULL when there is none. */
+void route_find_url(const struct gateway_options *options, struct text id, struct route *route);
+/* Of a route with a function. */
+const struct function_url *route_url(const struct route *route);
 
 /* The custom domain that a name is served by; NULL. */
 const struct api_domain *route_domain(const struct gateway_options *options, struct text name);
@@ -106,8 +113,8 @@ struct caller {
     struct text role; /* ARN of an instance's function's role; none of the root user */
 };
 
-/* Whether everybody may call the function's URL: type NONE and the permission for it. */
-bool auth_is_public(const struct function *function);
+/* Whether everybody may call the URL: type NONE and the permission for it. */
+bool auth_is_public(const struct route *route);
 /* Reads who claims to have signed a request; NULL and *refusal also for unknown keys. */
 struct caller *auth_read(const struct gateway_options *options, struct http_stream *stream,
                          struct text service, int64_t now_ms, struct sigv4_refusal *refusal);
@@ -126,7 +133,7 @@ int auth_verify_body(const struct gateway_options *options, struct http_stream *
 bool caller_may_call(const struct gateway_options *options, const struct origin *origin,
                      const struct caller *caller, const struct function *function);
 bool caller_may_call_url(const struct gateway_options *options, const struct origin *origin,
-                         const struct caller *caller, const struct function *function);
+                         const struct caller *caller, const struct route *route);
 /* Whether it is an instance of that function of the gateway's account. */
 bool caller_is_function(const struct caller *caller, struct text name);
 /* Likewise put events into that bus. */

@@ -64,7 +64,7 @@ static const struct version *find_version(const struct exchange *exchange)
     const struct route *route = &exchange->route;
 
     if (!route->api)
-        return route->function->latest;
+        return alias_route(route->function, route->qualifier);
     return integration_version(&exchange->gateway->options, route->api, route->matched->integration,
                                source_arn(exchange));
 }
@@ -99,13 +99,13 @@ static struct invocation *make_invocation(struct exchange *exchange, const struc
     struct invocation *invocation = invocation_new(version);
     if (exchange->request_id[0] && !route->api) /* it was told already */
         memcpy(invocation->request_id, exchange->request_id, sizeof invocation->request_id);
-    bool streams = route->function && route->function->url.mode == INVOKE_RESPONSE_STREAM &&
+    bool streams = route->function && route_url(route)->mode == INVOKE_RESPONSE_STREAM &&
                    !judges_answers(route->guard);
 
     invocation->sink = streams ? &stream_sink : &exchange_sink;
     invocation->kind = INVOKE_URL;
-    if (route->api)
-        invocation_by(invocation, text_of(route->matched->integration->qualifier));
+    invocation_by(invocation,
+                  route->api ? text_of(route->matched->integration->qualifier) : route->qualifier);
     invocation->hops = exchange->hops;
     struct trace_context context;
     trace_begin(&stream->request, exchange->hops, exchange->now_ms, &stream->arena,

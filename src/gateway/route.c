@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/gateway_priv.h"
 #include "http/uri.h"
+#include "model/alias.h"
 
 #define URL_ID_LEN (sizeof(((struct function_url *)0)->id) - 1)
 #define DOMAIN TEXT(".localhost") /* resolved to this machine by curl and browsers: RFC 6761 */
@@ -31,14 +32,28 @@ static bool is_url_host(struct text name, struct text region)
            text_equal_nocase(text_skip(middle, URL_DOMAIN.len), region);
 }
 
+const struct function_url *route_url(const struct route *route)
+{
+    return route->url ? route->url : &route->function->url;
+}
+
+void route_find_url(const struct gateway_options *options, struct text id, struct route *route)
+{
+    route->function = directory_find_url(options->directory, id);
+    route->url = NULL;
+    route->qualifier = TEXT("");
+    if (route->function)
+        route->url = alias_of_url(route->function, id, &route->qualifier);
+}
+
 /* Names of hosts have no case, ids are in lower case. */
-static const struct function *find_host(const struct gateway_options *options, struct text name)
+static void find_host(const struct gateway_options *options, struct text name, struct route *route)
 {
     char id[URL_ID_LEN];
 
     for (size_t i = 0; i < URL_ID_LEN; i++)
         id[i] = name.at[i] >= 'A' && name.at[i] <= 'Z' ? (char)(name.at[i] | 0x20) : name.at[i];
-    return directory_find_url(options->directory, text_from(id, URL_ID_LEN));
+    route_find_url(options, text_from(id, URL_ID_LEN), route);
 }
 
 static bool is_separator(char c)
@@ -96,7 +111,7 @@ struct text route_comparable(struct text raw_path, struct arena *arena)
 
 static int settle(struct route *route, struct text raw_path, struct arena *arena)
 {
-    if (!route->function || !route->function->url.id[0])
+    if (!route->function || !route_url(route)->id[0])
         return 403;
     route->raw_path = raw_path.len ? raw_path : TEXT("/");
     if (!uri_decode(arena, route->raw_path, false, &route->path))
@@ -162,7 +177,7 @@ static int find_path(const struct gateway_options *options, const struct http_re
     struct text rest = request->path, kind = take_segment(&rest, arena);
 
     if (rest.len && text_equal(kind, TEXT("urls"))) {
-        ret->function = directory_find_url(options->directory, take_segment(&rest, arena));
+        route_find_url(options, take_segment(&rest, arena), ret);
         return settle(ret, rest, arena);
     }
     if (rest.len && text_equal(kind, TEXT("functions"))) {
@@ -184,7 +199,7 @@ int route_find(const struct gateway_options *options, const struct http_request 
     if (!uri_decode(arena, request->path, false, &decoded))
         return 400;
     if (is_url_host(name, text_of(options->region))) {
-        ret->function = find_host(options, name);
+        find_host(options, name, ret);
         return settle(ret, request->path, arena);
     }
     int status = route_find_api(options, request, name, arena, ret);

@@ -75,7 +75,7 @@ enum stage_verdict stage_signed(struct exchange *exchange)
         return STAGE_ANSWERED;
     }
     if (caller_may_call_url(&exchange->gateway->options, exchange->origin, exchange->caller,
-                            exchange->route.function))
+                            &exchange->route))
         return STAGE_PASS;
     reply_refuse(exchange, REFUSE_FORBIDDEN);
     return STAGE_ANSWERED;

@@ -117,7 +117,7 @@ enum stage_verdict stage_route(struct exchange *exchange)
     }
     exchange->found_us = loop_now_us(stream->loop);
     if (route->function)
-        memcpy(exchange->url_id, route->function->url.id, sizeof exchange->url_id);
+        memcpy(exchange->url_id, route_url(route)->id, sizeof exchange->url_id);
     if (!exchange->docs)
         (void)docs_asked(exchange);
     if (!is_tunnel_served(exchange)) {
@@ -130,7 +130,7 @@ enum stage_verdict stage_route(struct exchange *exchange)
 enum stage_verdict stage_cors(struct exchange *exchange)
 {
     const struct route *route = &exchange->route;
-    const struct cors *cors = route->api ? &route->api->cors : &route->function->url.cors;
+    const struct cors *cors = route->api ? &route->api->cors : &route_url(route)->cors;
     struct http_stream *stream = exchange->stream;
 
     if (!cors->is_set)
@@ -169,13 +169,13 @@ static enum stage_verdict read_signature(struct exchange *exchange)
 enum stage_verdict stage_caller(struct exchange *exchange)
 {
     struct gateway *gateway = exchange->gateway;
-    const struct function *function = exchange->route.function;
+    const struct route *route = &exchange->route;
     struct sigv4_refusal refusal;
 
-    if (exchange->route.api)
+    if (route->api)
         return read_signature(exchange);
-    if (function->url.auth == URL_AUTH_NONE)
-        return auth_is_public(function) ? STAGE_PASS : refuse(exchange, REFUSE_FORBIDDEN);
+    if (route_url(route)->auth == URL_AUTH_NONE)
+        return auth_is_public(route) ? STAGE_PASS : refuse(exchange, REFUSE_FORBIDDEN);
     exchange->caller =
         auth_read(&gateway->options, exchange->stream, TEXT("lambda"), exchange->now_ms, &refusal);
     if (exchange->caller)

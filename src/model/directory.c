@@ -7,12 +7,27 @@ static void *value_of(const struct function *function)
     return (void *)(uintptr_t)function;
 }
 
-static void forget_url(struct directory *directory, const struct function *function)
+static void forget_url(struct directory *directory, const struct function *function,
+                       const struct function_url *url)
 {
-    struct text id = text_of(function->url.id);
+    struct text id = text_of(url->id);
 
     if (id.len && map_find(&directory->by_url, id) == function)
         map_remove(&directory->by_url, id);
+}
+
+static void forget_urls(struct directory *directory, const struct function *function)
+{
+    forget_url(directory, function, &function->url);
+    for (size_t i = 0; i < function->alias_count; i++)
+        forget_url(directory, function, &function->aliases[i].url);
+}
+
+static void put_url(struct directory *directory, const struct function *function,
+                    const struct function_url *url)
+{
+    if (url->id[0])
+        map_put(&directory->by_url, text_of(url->id), value_of(function));
 }
 
 static char *key_of(const struct function *function)
@@ -28,11 +43,12 @@ void directory_put(struct directory *directory, const struct function *function)
         map_put(&directory->by_key, text_of(key), value_of(function_ref(function)));
 
     if (old) {
-        forget_url(directory, old);
+        forget_urls(directory, old);
         route_claims_remove(&directory->routes, old);
     }
-    if (function->url.id[0])
-        map_put(&directory->by_url, text_of(function->url.id), value_of(function));
+    put_url(directory, function, &function->url);
+    for (size_t i = 0; i < function->alias_count; i++)
+        put_url(directory, function, &function->aliases[i].url);
     route_claims_put(&directory->routes, function);
     function_unref(old);
 }
@@ -42,7 +58,7 @@ void directory_remove(struct directory *directory, struct text key)
     const struct function *old = map_remove(&directory->by_key, key);
 
     if (old) {
-        forget_url(directory, old);
+        forget_urls(directory, old);
         route_claims_remove(&directory->routes, old);
     }
     function_unref(old);

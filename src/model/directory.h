@@ -12,7 +12,7 @@
  */
 struct directory {
     struct map by_key;          /* function_key() -> const struct function *, counted */
-    struct map by_url;          /* URL id -> the same functions, not counted */
+    struct map by_url;          /* URL id, also of aliases -> the same functions, not counted */
     struct route_claims routes; /* of function.yaml */
 };
 

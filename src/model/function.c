@@ -54,7 +54,7 @@ static void copy_aliases(struct function *copy, const struct function *function)
     copy->aliases = mem_zalloc(function->alias_count * sizeof *copy->aliases);
     copy->alias_count = function->alias_count;
     for (size_t i = 0; i < function->alias_count; i++)
-        fields_copy(alias_fields, &copy->aliases[i], &function->aliases[i]);
+        alias_copy(&copy->aliases[i], &function->aliases[i]);
 }
 
 static void share_versions(struct function *copy, const struct function *function)
@@ -103,7 +103,7 @@ static void free_function(struct function *function)
         fields_done(event_invoke_fields, &function->event_invokes[i]);
     free(function->event_invokes);
     for (size_t i = 0; i < function->alias_count; i++)
-        fields_done(alias_fields, &function->aliases[i]);
+        alias_done(&function->aliases[i]);
     free(function->aliases);
     fields_done(cors_fields, &function->url.cors);
     fields_done(url_fields, &function->url);

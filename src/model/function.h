@@ -122,8 +122,9 @@ struct cors {
 enum url_auth { URL_AUTH_NONE, URL_AUTH_IAM };
 enum invoke_mode { INVOKE_BUFFERED, INVOKE_RESPONSE_STREAM };
 
+/* Of a function ($LATEST) or of one of its aliases. */
 struct function_url {
-    char id[33]; /* "" when the function has no URL; 32 of [a-z0-9] */
+    char id[33]; /* "" when there is no URL; 32 of [a-z0-9] */
     enum url_auth auth;
     enum invoke_mode mode;
     bool mode_given; /* the request named a mode: then Create's answer shows it */
@@ -157,6 +158,7 @@ struct alias {
     char *other;    /* the number of the second one; "" without */
     int64_t weight; /* what goes to the second one, of ALIAS_WEIGHT_ALL */
     char revision_id[37];
+    struct function_url url;
 };
 
 struct function {

@@ -54,19 +54,6 @@ static json_t *event_invokes_to_json(const struct function *function)
     return array;
 }
 
-static json_t *aliases_to_json(const struct function *function)
-{
-    json_t *array = json_array();
-
-    for (size_t i = 0; i < function->alias_count; i++) {
-        json_t *json = json_object();
-
-        fields_to_json(alias_fields, &function->aliases[i], json);
-        json_array_append_new(array, json);
-    }
-    return array;
-}
-
 static json_t *url_to_json(const struct function_url *url)
 {
     json_t *json = json_object(), *cors = json_object();
@@ -75,6 +62,21 @@ static json_t *url_to_json(const struct function_url *url)
     fields_to_json(cors_fields, &url->cors, cors);
     json_object_set_new(json, "cors", cors);
     return json;
+}
+
+static json_t *aliases_to_json(const struct function *function)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < function->alias_count; i++) {
+        json_t *json = json_object();
+
+        fields_to_json(alias_fields, &function->aliases[i], json);
+        if (function->aliases[i].url.id[0])
+            json_object_set_new(json, "url", url_to_json(&function->aliases[i].url));
+        json_array_append_new(array, json);
+    }
+    return array;
 }
 
 json_t *function_to_json(const struct function *function)
@@ -181,6 +183,15 @@ static bool is_alias_name(struct text name)
     return name.len > 0 && name.at[0] != '$' && !text_to_int(name, 0, INT64_MAX, &ignored);
 }
 
+static int url_from_json(struct function_url *url, const json_t *json, struct error *err)
+{
+    const json_t *member = json_object_get(json, "url");
+
+    if (fields_from_json(url_fields, url, member, err) < 0)
+        return -1;
+    return fields_from_json(cors_fields, &url->cors, json_object_get(member, "cors"), err);
+}
+
 static int aliases_from_json(struct function *function, const json_t *json, struct error *err)
 {
     const json_t *given = json_object_get(json, "aliases"), *one;
@@ -193,19 +204,12 @@ static int aliases_from_json(struct function *function, const json_t *json, stru
         if (!is_alias_name(name) || is_alias_name(json_text(one, "version")) ||
             json_text(one, "version").len == 0)
             return error_set(err, ERROR_INVALID, "an alias '%.*s' of no version", TEXT_ARG(name));
-        if (fields_from_json(alias_fields, alias_put(function, name), one, err) < 0)
+        struct alias *alias = alias_put(function, name);
+        if (fields_from_json(alias_fields, alias, one, err) < 0 ||
+            url_from_json(&alias->url, one, err) < 0)
             return -1;
     }
     return 0;
-}
-
-static int url_from_json(struct function_url *url, const json_t *json, struct error *err)
-{
-    const json_t *member = json_object_get(json, "url");
-
-    if (fields_from_json(url_fields, url, member, err) < 0)
-        return -1;
-    return fields_from_json(cors_fields, &url->cors, json_object_get(member, "cors"), err);
 }
 
 /* Documents of before functions had several: one path, of every method. */

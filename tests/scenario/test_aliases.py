@@ -2,6 +2,7 @@
 """Aliases of functions: made, changed and listed as AWS does it, and where their invocations go."""
 import json
 import time
+import urllib.parse
 
 import botocore.exceptions
 import pytest
@@ -225,15 +226,101 @@ def test_the_policy_of_an_alias_goes_with_it(client, make):
         client.delete_alias(FunctionName="f", Name="brief")
 
 
+def address(made):
+    return f"/urls/{urllib.parse.urlsplit(made['FunctionUrl']).hostname.split('.')[0]}/"
+
+
+def open_url(client, qualifier):
+    client.add_permission(FunctionName="f", Qualifier=qualifier, StatementId="url", Principal="*",
+                          Action="lambda:InvokeFunctionUrl", FunctionUrlAuthType="NONE")
+
+
+def test_a_url_of_an_alias_runs_what_the_alias_stands_for(client, daemon, make):
+    make("live")
+    made = client.create_function_url_config(FunctionName="f:live", Qualifier="live", AuthType="NONE")
+    assert made["FunctionArn"] == ARN + "f:live"
+    assert daemon.get(address(made))[0] == 403, "nobody is let in yet"
+    open_url(client, "live")
+    status, _headers, body = daemon.get(address(made))
+    assert (status, json.loads(body)) == (200, ["1", ARN + "f:live", "old"])
+    client.update_alias(FunctionName="f", Name="live", FunctionVersion="2")
+    assert json.loads(daemon.get(address(made))[2]) == ["2", ARN + "f:live", "new"]
+    client.update_alias(FunctionName="f", Name="live",
+                        RoutingConfig={"AdditionalVersionWeights": {"1": 1.0}})
+    assert json.loads(daemon.get(address(made))[2])[0] == "1"
+
+
+def test_a_url_of_an_alias_has_rules_of_its_own(client, daemon, make):
+    make("live")
+    make("beta", "2")
+    own = client.create_function_url_config(FunctionName="f", AuthType="AWS_IAM")
+    live = client.create_function_url_config(
+        FunctionName="f", Qualifier="live", AuthType="NONE", Cors={"AllowOrigins": ["https://a.example"]})
+    beta = client.create_function_url_config(FunctionName="f", Qualifier="beta", AuthType="NONE")
+    open_url(client, "live")
+    assert [daemon.get(address(one))[0] for one in (own, live, beta)] == [403, 200, 403]
+    headers = daemon.get(address(live), headers={"Origin": "https://a.example"})[1]
+    assert headers["access-control-allow-origin"] == "https://a.example"
+    assert refused(client.create_function_url_config, FunctionName="f", Qualifier="live", AuthType="NONE") == (
+        "ResourceConflictException",
+        f"Failed to create function url config for [functionArn = {ARN}f:live]. Error message:  "
+        "FunctionUrlConfig exists for this Lambda function")
+    changed = client.update_function_url_config(FunctionName="f", Qualifier="live", AuthType="AWS_IAM")
+    assert changed["FunctionArn"] == ARN + "f:live" and daemon.get(address(live))[0] == 403
+    assert client.get_function_url_config(FunctionName="f", Qualifier="live")["AuthType"] == "AWS_IAM"
+    assert client.get_function_url_config(FunctionName="f", Qualifier="beta")["AuthType"] == "NONE"
+    client.delete_function_url_config(FunctionName="f", Qualifier="beta")
+    assert refused(client.get_function_url_config, FunctionName="f", Qualifier="beta") == (
+        "ResourceNotFoundException", "The resource you requested does not exist.")
+    client.delete_function_url_config(FunctionName="f")
+    assert client.get_function_url_config(FunctionName="f", Qualifier="live")
+
+
+def test_urls_are_listed_with_those_of_aliases(client, make):
+    for name in ("live", "beta"):
+        make(name)
+    client.create_function_url_config(FunctionName="f", AuthType="NONE")
+    for name in ("live", "beta"):
+        client.create_function_url_config(FunctionName="f", Qualifier=name, AuthType="NONE")
+    wanted = [ARN + "f", ARN + "f:beta", ARN + "f:live"]
+    shown = client.list_function_url_configs(FunctionName="f")
+    assert [one["FunctionArn"] for one in shown["FunctionUrlConfigs"]] == wanted
+    assert "NextMarker" not in shown
+    pages, more = [], {}
+    while len(pages) < 5:
+        page = client.list_function_url_configs(FunctionName="f", MaxItems=1, **more)
+        pages += [one["FunctionArn"] for one in page["FunctionUrlConfigs"]]
+        if "NextMarker" not in page:
+            break
+        more = {"Marker": page["NextMarker"]}
+    assert pages == wanted
+    client.delete_function_url_config(FunctionName="f")
+
+
+def test_the_url_of_an_alias_goes_with_it(client, daemon, make):
+    make("brief")
+    made = client.create_function_url_config(FunctionName="f", Qualifier="brief", AuthType="NONE")
+    open_url(client, "brief")
+    assert daemon.get(address(made))[0] == 200
+    client.delete_alias(FunctionName="f", Name="brief")
+    assert daemon.get(address(made))[0] == 403
+    make("brief")
+    assert refused(client.get_function_url_config, FunctionName="f", Qualifier="brief")[0] == (
+        "ResourceNotFoundException")
+
+
 def test_aliases_survive_a_restart(make_daemon):
     daemon = make_daemon()
     client = daemon.boto("lambda")
     daemon.create("f", CODE)
     client.publish_version(FunctionName="f")
     client.create_alias(FunctionName="f", Name="live", FunctionVersion="$LATEST", Description="kept")
+    url = client.create_function_url_config(FunctionName="f", Qualifier="live", AuthType="NONE")
+    open_url(client, "live")
     before = get(client, "live")
     daemon.kill()
     daemon.start()
     client = daemon.boto("lambda")
     assert get(client, "live") == before
     assert invoke(client, "live")[1][:2] == ["$LATEST", ARN + "f:live"]
+    assert daemon.get(address(url))[0] == 200

@@ -104,6 +104,35 @@ TEST(aliases_are_kept_with_the_function)
     CHECK_TEXT(text_of(alias->description), "what is live");
 }
 
+TEST(an_alias_may_have_a_url_of_its_own)
+{
+    struct error err;
+    struct text whose;
+    scoped(function_unref) struct function *function = a_function();
+
+    name(function, "beta", "2", "", 0);
+    name(function, "live", "1", "", 0);
+    struct function_url *url = &alias_put(function, TEXT("live"))->url;
+    memcpy(url->id, "live0", 6);
+    url->auth = URL_AUTH_IAM;
+    url->cors.is_set = url->cors.has_methods = true;
+    url->cors.allow_methods = mem_alloc(sizeof(char *));
+    url->cors.allow_methods[0] = mem_strdup("GET");
+    url->cors.method_count = 1;
+    scoped(function_unref) struct function *copy = function_edit(function);
+    scoped(json_decref) json_t *json = function_to_json(copy);
+    scoped(function_unref) struct function *back = function_from_json(json, &err);
+    CHECK_MSG(back, "%s", err.text);
+    const struct function_url *kept = alias_of_url(back, TEXT("live0"), &whose);
+    CHECK(kept && kept == alias_url(back, TEXT("live")) && kept->auth == URL_AUTH_IAM);
+    CHECK_TEXT(whose, "live");
+    CHECK(kept->cors.method_count == 1 && strcmp(kept->cors.allow_methods[0], "GET") == 0);
+    CHECK(!*alias_url(back, TEXT("beta"))->id && !*alias_url(back, TEXT(""))->id);
+    CHECK(!alias_url(back, TEXT("nosuch")) && !alias_of_url(back, TEXT("live1"), &whose));
+    memcpy(back->url.id, "own00", 6);
+    CHECK(alias_of_url(back, TEXT("own00"), &whose) == &back->url && whose.len == 0);
+}
+
 /* Looking such a one up would not end. */
 TEST(an_alias_of_no_version_is_refused)
 {

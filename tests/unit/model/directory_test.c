@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/directory.h"
 
+#include "model/alias.h"
 #include "test.h"
 
 static const struct function *a_function(const char *name, const char *url_id)
@@ -73,6 +74,37 @@ TEST(a_new_snapshot_replaces_the_old_with_its_url)
     CHECK(!directory_find_url(&directory, TEXT("url2")));
     CHECK(directory.by_key.count == 1);
     function_unref(first);
+    directory_done(&directory);
+}
+
+/* With a URL, and an alias with one. */
+static const struct function *with_alias(const char *url_id, const char *alias_url_id)
+{
+    const struct function *function = a_function("a", url_id);
+    struct function *copy = function_edit(function);
+
+    memcpy(alias_put(copy, TEXT("live"))->url.id, alias_url_id, strlen(alias_url_id) + 1);
+    function_unref(function);
+    return copy;
+}
+
+TEST(urls_of_aliases_lead_to_their_function)
+{
+    struct directory directory = {0};
+    const struct function *first = with_alias("url1", "url2");
+    const struct function *second = with_alias("url1", "url3");
+
+    directory_put(&directory, first);
+    CHECK(directory_find_url(&directory, TEXT("url1")) == first);
+    CHECK(directory_find_url(&directory, TEXT("url2")) == first);
+    directory_put(&directory, second);
+    CHECK(directory_find_url(&directory, TEXT("url1")) == second);
+    CHECK(!directory_find_url(&directory, TEXT("url2")));
+    CHECK(directory_find_url(&directory, TEXT("url3")) == second);
+    directory_remove(&directory, TEXT("1/eu/a"));
+    CHECK(!directory_find_url(&directory, TEXT("url3")));
+    function_unref(first);
+    function_unref(second);
     directory_done(&directory);
 }
 
