@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "router/pattern.h"
 #include "source/mapping.h"
 #include "store/queue_message.h"
@@ -17,10 +18,16 @@
 
 #define NO_MAPPING "The resource you requested does not exist."
 
-static const char *mapping_key(struct call *call, struct text uuid)
+const char *lambda_mapping_key(struct call *call, struct text uuid)
 {
     return arena_format(&call->arena, "%.*s/%.*s/%.*s", TEXT_ARG(call->api->account),
                         TEXT_ARG(call->api->region), TEXT_ARG(uuid));
+}
+
+char *lambda_mapping_arn(const struct call *call, struct text uuid)
+{
+    return mem_format("arn:aws:lambda:%.*s:%.*s:event-source-mapping:%.*s",
+                      TEXT_ARG(call->api->region), TEXT_ARG(call->api->account), TEXT_ARG(uuid));
 }
 
 static bool fail(struct call *call, const char *message)
@@ -88,10 +95,8 @@ static void write_mapping(struct call *call, struct writer *writer, struct text 
     write_string(writer, "State", state);
     write_string(writer, "StateTransitionReason", "USER_INITIATED");
     write_function_response_types(writer, document);
-    buffer_clear(&text);
-    buffer_add_format(&text, "arn:aws:lambda:%.*s:%.*s:event-source-mapping:%.*s",
-                      TEXT_ARG(call->api->region), TEXT_ARG(call->api->account), TEXT_ARG(uuid));
-    write_text(writer, "EventSourceMappingArn", buffer_text(&text));
+    scoped(free) char *arn = lambda_mapping_arn(call, uuid);
+    write_string(writer, "EventSourceMappingArn", arn);
     if (concurrency > 0) {
         write_open(writer, "ScalingConfig", '{');
         write_int(writer, "MaximumConcurrency", concurrency);
@@ -277,8 +282,8 @@ static bool check_duplicate(struct call *call, const json_t *document)
                             .function = json_text(document, "function")};
     struct text uuid = TEXT_NONE;
 
-    mappings_each(call->api->mappings, text_of(mapping_key(call, TEXT_NONE)), TEXT_NONE, on_search,
-                  &search);
+    mappings_each(call->api->mappings, text_of(lambda_mapping_key(call, TEXT_NONE)), TEXT_NONE,
+                  on_search, &search);
     if (!text_is_set(search.found))
         return true;
     while (text_split(&search.found, '/', &uuid))
@@ -353,16 +358,16 @@ static void create_mapping(struct call *call)
     read_settings(call, document);
     if (!check_unserved(call) || !check_batch(call, document) || !read_filters(call, document) ||
         !read_function(call, document) || !check_duplicate(call, document) ||
-        !check_queue_exists(call, arn))
+        !check_queue_exists(call, arn) || !lambda_mapping_tags(call, document))
         return;
     crypto_uuid(uuid);
-    change_mapping(call, mapping_key(call, text_of(uuid)), take(document));
+    change_mapping(call, lambda_mapping_key(call, text_of(uuid)), take(document));
 }
 
 /* NULL: answered. */
 static const json_t *find_mapping(struct call *call, const char **ret_key)
 {
-    *ret_key = mapping_key(call, call->path_values[0]);
+    *ret_key = lambda_mapping_key(call, call->path_values[0]);
     const json_t *document = mappings_find(call->api->mappings, text_of(*ret_key));
 
     if (!document)
@@ -447,7 +452,7 @@ static void list_mappings(struct call *call)
     int64_t max = call_query_int(call, "MaxItems", LIST_MAX);
     struct listing listing = {
         .call = call, .writer = call_writer(call), .left = max < LIST_MAX ? max : LIST_MAX};
-    const char *prefix = mapping_key(call, TEXT_NONE);
+    const char *prefix = lambda_mapping_key(call, TEXT_NONE);
     struct target target;
 
     if (text_is_set(name)) {
@@ -459,8 +464,8 @@ static void list_mappings(struct call *call)
     write_open(&listing.writer, NULL, '{');
     write_open(&listing.writer, "EventSourceMappings", '[');
     mappings_each(call->api->mappings, text_of(prefix),
-                  text_is_set(marker) ? text_of(mapping_key(call, marker)) : TEXT_NONE, on_list,
-                  &listing);
+                  text_is_set(marker) ? text_of(lambda_mapping_key(call, marker)) : TEXT_NONE,
+                  on_list, &listing);
     write_close(&listing.writer, ']');
     if (listing.more)
         write_text(&listing.writer, "NextMarker", text_skip(listing.last, strlen(prefix)));
@@ -496,6 +501,7 @@ static const struct param create_params[] = {
      .matches = name_is_arn},
     ROW_FUNCTION(PARAM_BODY),
     {PARAM_ALSO, .members = setting_params},
+    {PARAM_ALSO, .members = lambda_tags_params},
     {0},
 };
 static const struct param update_params[] = {

@@ -137,6 +137,13 @@ bool lambda_check_destination(struct call *call, struct text arn);
 /* What reservations leave to functions without one; `except` (may be NULL) does not count. */
 int64_t lambda_unreserved(const struct api *api, const struct function *except);
 
+/* --- event source mappings: lambda_mappings.c, lambda_tags.c --- */
+
+const char *lambda_mapping_key(struct call *call, struct text uuid); /* in the arena */
+char *lambda_mapping_arn(const struct call *call, struct text uuid); /* the caller's */
+/* Puts the Tags of the input into a new mapping's document. False: answered. */
+bool lambda_mapping_tags(struct call *call, json_t *document);
+
 /* --- function URLs and permissions, also made by function.yaml --- */
 
 void url_make(struct function_url *url, enum url_auth auth, enum invoke_mode mode);

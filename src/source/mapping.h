@@ -53,7 +53,7 @@ DEFINE_SCOPED(struct mappings *, mappings_free)
  * The rest on the control thread. A document is
  *     {"queue": ARN, "function": ARN as it was given, "name": of it, "qualifier": "",
  *      "batch": 10, "window": 0, "concurrency": 0, "partial": false, "enabled": true,
- *      "filters": [pattern, ...], "modified": ms}
+ *      "filters": [pattern, ...], "modified": ms, "tags": {key: value}}
  * Keys are "ACCOUNT/REGION/UUID".
  */
 

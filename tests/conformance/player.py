@@ -72,8 +72,9 @@ def _fixture_value(case, text):
     """What stands for a value that only the recording's fixtures knew."""
     if "create_zip_file()" in text:
         return "zip"
-    if "getfixturevalue()" in text and case["test"].endswith("[lambda_function]"):
-        return "function"
+    if "getfixturevalue()" in text:
+        return {"[lambda_function]": "function", "[event_source_mapping]": "mapping"}.get(
+            "[" + case["test"].rpartition("[")[2])
     return None
 
 
@@ -83,6 +84,7 @@ class Player:
         self.results = {}
         self.created, self.queues, self.mappings = [], [], []
         self.fixture_arn = None
+        self.of_mapping = False
 
     def close(self):
         for uuid in self.mappings:
@@ -97,6 +99,7 @@ class Player:
     def play(self, case):
         """(label, expected, actual) of what can be compared, as soon as it can."""
         due = {}
+        self.of_mapping = case["test"].endswith("[event_source_mapping]")
         for match in case["matches"]:
             due.setdefault(match["after"], []).append(match)
         for index, call in enumerate(case["calls"]):
@@ -268,7 +271,15 @@ class Player:
             made = self.create_lambda_function(
                 {"func_name": "fixture-function", "handler_file": "lambda_echo.py"}, [])
             self.fixture_arn = made["CreateFunctionResponse"]["FunctionArn"]
+            if self.of_mapping:
+                self.fixture_arn = self._fixture_mapping(self.fixture_arn)
         return self.fixture_arn
+
+    def _fixture_mapping(self, function_arn):
+        queue = self.sqs_create_queue({}, [])
+        return self.create_event_source_mapping({
+            "FunctionName": function_arn, "EventSourceArn": self.sqs_get_queue_arn({}, [queue]),
+            "Enabled": False}, [])["EventSourceMappingArn"]
 
     def _printed_events(self):
         """What the function printed that is a document: the events it was given."""

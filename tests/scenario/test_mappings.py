@@ -200,3 +200,44 @@ def test_mappings_go_on_after_a_kill(tmp_path):
         wait_for(lambda: bodies(daemon, "again") == ["after"], "the message")
     finally:
         daemon.stop()
+
+
+def test_a_mapping_has_tags(make_daemon):
+    daemon = make_daemon()
+    daemon.create("tagged", WORKER)
+    _url, arn = queue(daemon, "tagged")
+    client = daemon.boto("lambda")
+    own = client.get_function(FunctionName="tagged")["Configuration"]["FunctionArn"]
+    many = {str(i): "" for i in range(51)}
+
+    def make(tags):  # older SDKs know no Tags here
+        return daemon.signed("POST", "/2015-03-31/event-source-mappings", {
+            "FunctionName": "tagged", "EventSourceArn": arn, "Tags": tags})
+
+    assert make(many) == (400, {"Type": "User", "message": "Number of tags exceeds resource tag limit."})
+    status, made = make({"stage": "test"})
+    assert status == 202
+    resource = own.replace("function:tagged", f"event-source-mapping:{made['UUID']}")
+
+    def tags():
+        return client.list_tags(Resource=resource)["Tags"]
+
+    assert tags() == {"stage": "test"}
+    client.tag_resource(Resource=resource, Tags={"stage": "live", "team": "a b"})
+    assert tags() == {"stage": "live", "team": "a b"} and not client.list_tags(Resource=own)["Tags"]
+    client.untag_resource(Resource=resource, TagKeys=["stage", "nosuch"])
+    assert tags() == {"team": "a b"}
+    with pytest.raises(ClientError, match="Number of tags exceeds resource tag limit."):
+        client.tag_resource(Resource=resource, Tags=many)
+    client.update_event_source_mapping(UUID=made["UUID"], BatchSize=3)
+    wait_state(client, made["UUID"], "Enabled")
+    daemon.kill()
+    daemon.start()
+    client = daemon.boto("lambda")
+    assert tags() == {"team": "a b"}
+    wait_state(client, made["UUID"], "Enabled")
+    client.delete_event_source_mapping(UUID=made["UUID"])
+    for call, given in ((client.list_tags, {}), (client.tag_resource, {"Tags": {"a": "b"}}),
+                        (client.untag_resource, {"TagKeys": ["a"]})):
+        with pytest.raises(ClientError, match=f"Event source mapping not found: {resource}"):
+            call(Resource=resource, **given)
