@@ -72,6 +72,11 @@ void instance_enter(struct instance *instance, enum instance_state next);
 struct instance *instance_start(struct pool *pool, struct invocation *bound, struct trial *trial);
 /* Room must have been there. */
 void instance_give(struct instance *instance, struct invocation *invocation);
+/* Its invocation took too long: answers it. */
+void instance_time_out(struct instance *instance, struct invocation *invocation);
+/* Its environment ended while it initialised, or later: answers what was in it. */
+void instance_end_init(struct instance *instance, const struct environment_end *end);
+void instance_end_service(struct instance *instance, const struct environment_end *end);
 void instance_stop(struct instance *instance); /* idle or starting: kill it */
 
 /* --- pools: the instances of one version on one shard --- */
@@ -170,6 +175,8 @@ const char *launch_program(const struct engine *engine, const struct version *ve
 
 void monitor_init_start(struct instance *instance);
 void monitor_init_failed(struct instance *instance, const char *status, struct text error_type);
+/* Writes the line that an invocation began, unless it stands there: before any line about it. */
+void monitor_begun(struct instance *instance, struct invocation *invocation);
 void monitor_output(struct instance *instance, struct invocation *invocation, struct text text);
 /* END and REPORT (START too if nothing was printed). What it needs is copied first, so that
  * it can run after the invocation was answered. */

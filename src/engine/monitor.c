@@ -107,15 +107,24 @@ static void add_start(struct instance *instance, const char *request_id, struct 
     monitor_line(instance, tail_of, "START RequestId: %s Version: %s\n", request_id, number);
 }
 
+static struct invocation *tail_of(struct invocation *invocation)
+{
+    return invocation && invocation->want_log_tail ? invocation : NULL;
+}
+
+void monitor_begun(struct instance *instance, struct invocation *invocation)
+{
+    if (invocation->start_logged)
+        return;
+    invocation->start_logged = true;
+    add_start(instance, invocation->request_id, tail_of(invocation));
+}
+
 void monitor_output(struct instance *instance, struct invocation *invocation, struct text text)
 {
-    struct invocation *tail_of = invocation && invocation->want_log_tail ? invocation : NULL;
-
-    if (invocation && !invocation->start_logged) {
-        invocation->start_logged = true;
-        add_start(instance, invocation->request_id, tail_of);
-    }
-    add(instance, tail_of, text);
+    if (invocation)
+        monitor_begun(instance, invocation);
+    add(instance, tail_of(invocation), text);
 }
 
 /* Appends "12.34" of a number of microseconds as ms: this line is written for each

@@ -109,7 +109,9 @@ def test_measures_are_kept_by_function(daemon):
 
 
 def test_a_timeout_is_told_and_the_next_call_works(invoke):
-    payload, _ = invoke({"do": "sleep", "s": 30})
+    payload, answer = invoke({"do": "sleep", "s": 30}, LogType="Tail")
+    log = base64.b64decode(answer["LogResult"]).decode()
+    assert log.index("START ") < log.index("Task timed out"), log
     assert payload["errorType"] == "Sandbox.Timedout"
     assert payload["errorMessage"].endswith("Error: Task timed out after 3.00 seconds")
     assert works(invoke)
@@ -123,7 +125,9 @@ def test_memory_beyond_the_limit_ends_the_process_and_the_log_says_so(daemon):
 
     payload, answer = invoke({"do": "memory"}, LogType="Tail")
     assert payload["errorMessage"].endswith("Runtime exited with error: signal: killed")
-    assert "out of memory" in base64.b64decode(answer["LogResult"]).decode()
+    log = base64.b64decode(answer["LogResult"]).decode()
+    places = [log.index(word) for word in ("START ", "out of memory", "signal: killed", "END ", "REPORT ")]
+    assert places == sorted(places), log
     assert works(invoke)
 
 
