@@ -181,6 +181,14 @@ static char *put_duration(char *at, int64_t us)
     return at;
 }
 
+/* Why it was no request, or why the gateway could not serve it. */
+static struct text reason_of(const struct access_entry *entry)
+{
+    if (entry->refusal.len > 0)
+        return entry->refusal;
+    return entry->status >= 500 ? entry->integration_error : TEXT_NONE;
+}
+
 static char *put_line(char *at, const struct access_entry *entry)
 {
     at = put(put_word(at, entry->peer), TEXT(" - "));
@@ -195,8 +203,9 @@ static char *put_line(char *at, const struct access_entry *entry)
     at = put(put_word(at, entry->function), TEXT(" "));
     at = put(put_word(at, entry->request_id), TEXT(" "));
     at = put_duration(at, entry->us > 0 ? entry->us : 0);
-    if (entry->refusal.len > 0)
-        at = put(put_word(put(at, TEXT(" \"")), entry->refusal), TEXT("\""));
+    struct text reason = reason_of(entry);
+    if (reason.len > 0)
+        at = put(put_word(put(at, TEXT(" \"")), reason), TEXT("\""));
     return put(at, TEXT("\n"));
 }
 
@@ -205,7 +214,7 @@ static size_t line_room(const struct access_entry *entry)
 {
     return 4 * (entry->peer.len + entry->user.len + entry->method.len + entry->target.len +
                 entry->referer.len + entry->agent.len + entry->function.len +
-                entry->request_id.len + entry->refusal.len) +
+                entry->request_id.len + reason_of(entry).len) +
            entry->time.len + FRAME_BYTES;
 }
 

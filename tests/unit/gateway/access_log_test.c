@@ -97,6 +97,27 @@ TEST(a_refused_request_says_why)
     done(&place);
 }
 
+TEST(a_request_that_could_not_be_served_says_why)
+{
+    struct access_entry failed = plain;
+    struct place place;
+
+    init(&place);
+    failed.function = TEXT_NONE;
+    failed.status = 500;
+    failed.integration_error = TEXT("there is no such function");
+    access_log_add(place.log, &failed);
+    failed.status = 404; /* the integration's own */
+    access_log_add(place.log, &failed);
+    access_log_flush(place.log);
+    check_file(&place,
+               "192.0.2.7 - - [31/Jan/2026:12:00:00 +0000] \"GET /a?b HTTP/1.1\" 500 5 \"-\" "
+               "\"curl/8\" - id-1 1.234 \"there is no such function\"\n"
+               "192.0.2.7 - - [31/Jan/2026:12:00:00 +0000] \"GET /a?b HTTP/1.1\" 404 5 \"-\" "
+               "\"curl/8\" - id-1 1.234\n");
+    done(&place);
+}
+
 TEST(no_client_can_forge_a_line)
 {
     struct access_entry forged = plain;
