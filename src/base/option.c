@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "base/nearest.h"
 #include "base/path.h"
 #include "base/scoped.h"
 
@@ -156,13 +157,32 @@ void option_defaults(const struct option *options, void *object)
     }
 }
 
+const struct option *option_find(const struct option *options, struct text name)
+{
+    for (const struct option *o = options; o && o->type != OPTION_END; o++)
+        if (text_equal(name, text_of(o->name)))
+            return o;
+    return NULL;
+}
+
+void option_offer(const struct option *options, struct nearest *nearest)
+{
+    for (const struct option *o = options; o && o->type != OPTION_END; o++)
+        nearest_offer(nearest, o->name);
+}
+
 int option_set(const struct option *options, void *object, struct text name, struct text value,
                struct error *err)
 {
-    for (const struct option *o = options; o->type != OPTION_END; o++)
-        if (text_equal(name, text_of(o->name)))
-            return parsers[o->type](o, field_of(o, object), value, err);
-    return error_set(err, ERROR_NOT_FOUND, "unknown setting '%.*s'", TEXT_ARG(name));
+    const struct option *option = option_find(options, name);
+    if (option)
+        return parsers[option->type](option, field_of(option, object), value, err);
+
+    struct nearest nearest = {.typed = name};
+    char guess[NEAREST_HINT_MAX];
+    option_offer(options, &nearest);
+    return error_set(err, ERROR_NOT_FOUND, "unknown setting '%.*s'%s", TEXT_ARG(name),
+                     nearest_hint(&nearest, "", guess));
 }
 
 void option_done(const struct option *options, void *object)

@@ -41,6 +41,13 @@ const char *option_value_name(const struct option *option);
  * ours, so a bad one is an assertion failure. */
 void option_defaults(const struct option *options, void *object);
 
+/* The row of that name; options may be NULL. */
+const struct option *option_find(const struct option *options, struct text name);
+
+struct nearest;
+/* Offers every name of the table as what somebody may have meant. */
+void option_offer(const struct option *options, struct nearest *nearest);
+
 /* Fails with ERROR_NOT_FOUND for an unknown name, ERROR_INVALID for a bad value. */
 int option_set(const struct option *options, void *object, struct text name, struct text value,
                struct error *err);

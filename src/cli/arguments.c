@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/scoped.h"
-#include "cli/nearest.h"
+#include "base/nearest.h"
 
 #define READ_STEP 65536
 
@@ -42,45 +42,33 @@ static struct argument split(const char *arg)
     };
 }
 
-static const struct option *find_row(const struct option *options, struct text name)
-{
-    for (const struct option *o = options; o && o->type != OPTION_END; o++)
-        if (text_equal(text_of(o->name), name))
-            return o;
-    return NULL;
-}
-
 int arguments_width(const char *arg, const struct option *options, const struct option *more)
 {
     if (!is_option(arg))
         return 0;
     struct argument argument = split(arg);
-    const struct option *row = find_row(options, argument.name);
+    const struct option *row = option_find(options, argument.name);
     if (!row)
-        row = find_row(more, argument.name);
+        row = option_find(more, argument.name);
     return row && *option_value_name(row) && !text_is_set(argument.value) ? 2 : 1;
 }
 
 static int fail_unknown(const struct arguments *arguments, struct text name, const char *arg,
                         struct error *err)
 {
-    scoped(free) char *typed = text_dup(name);
-    struct nearest nearest = {.typed = typed};
+    struct nearest nearest = {.typed = name};
+    char hint[NEAREST_HINT_MAX];
 
-    for (const struct option *o = arguments->options; o && o->type != OPTION_END; o++)
-        nearest_offer(&nearest, o->name);
-    for (const struct option *o = session_options; o->type != OPTION_END; o++)
-        nearest_offer(&nearest, o->name);
-    if (nearest.best)
-        return error_set(err, ERROR_INVALID, "there is no option '%s'; did you mean '--%s'?", arg,
-                         nearest.best);
-    return error_set(err, ERROR_INVALID, "there is no option '%s'", arg);
+    option_offer(arguments->options, &nearest);
+    option_offer(session_options, &nearest);
+    return error_set(err, ERROR_INVALID, "there is no option '%s'%s", arg,
+                     nearest_hint(&nearest, "--", hint));
 }
 
 static int set_option(struct arguments *arguments, struct session *session,
                       const struct argument *argument, struct error *err)
 {
-    bool own = find_row(arguments->options, argument->name) != NULL;
+    bool own = option_find(arguments->options, argument->name) != NULL;
 
     if (option_set(own ? arguments->options : session_options,
                    own ? arguments->object : (void *)session, argument->name, argument->value,
@@ -98,7 +86,7 @@ static int take_option(struct arguments *arguments, struct session *session, int
     struct argument argument = split(argv[0]);
     int width = arguments_width(argv[0], arguments->options, session_options);
 
-    if (!find_row(arguments->options, argument.name) && !find_row(session_options, argument.name))
+    if (!option_find(arguments->options, argument.name) && !option_find(session_options, argument.name))
         return fail_unknown(arguments, argument.name, argv[0], err);
     if (width > argc)
         return error_set(err, ERROR_INVALID, "option '%s' needs a value", argv[0]);

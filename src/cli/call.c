@@ -264,6 +264,16 @@ static enum error_code code_of(int status)
     }
 }
 
+/* The gateway says no more to a path that leads nowhere, other servers nothing in JSON. */
+static int fail_stranger(const struct session *session, int status, enum error_code code,
+                         struct error *err)
+{
+    return error_set(err, code,
+                     "what answers at %s (status %d) is not Evoke's API: that is where 'evoke "
+                     "serve' says api=, port 9000 unless set otherwise",
+                     session->api, status);
+}
+
 int answer_fail(const struct session *session, const struct answer *answer, struct error *err)
 {
     struct error ignored;
@@ -273,10 +283,9 @@ int answer_fail(const struct session *session, const struct answer *answer, stru
 
     if (!message.len)
         message = json_text(json, "Message");
-    if (!message.len)
-        return error_set(err, code, "the daemon at %s answered with status %d", session->api,
-                         answer->status);
-    if (code == ERROR_DENIED)
+    if (!message.len || text_equal(message, TEXT("Not Found")))
+        return fail_stranger(session, answer->status, code, err);
+    if (code == ERROR_DENIED && text_find_text(message, TEXT(" region,")) == message.len)
         return error_set(err, code, "%.*s (the key is from %s)", TEXT_ARG(message),
                          session->key_origin);
     return error_set(err, code, "%.*s", TEXT_ARG(message));

@@ -5,7 +5,7 @@
 #include "base/scoped.h"
 #include "cli/arguments.h"
 #include "cli/cli_priv.h"
-#include "cli/nearest.h"
+#include "base/nearest.h"
 #include "cli/output.h"
 #include "cli/session.h"
 
@@ -37,6 +37,20 @@ const struct command *command_find(const struct command *const *commands, const 
     return NULL;
 }
 
+/* How to write it instead. */
+static void add_usage(const struct session *session, const char *name, struct buffer *out)
+{
+    const struct command *command = command_find(session->commands, name);
+
+    if (*command->usage) {
+        buffer_add_literal(out, "Usage: ");
+        help_usage(command, out);
+        buffer_add_char(out, '\n');
+    }
+    buffer_add_format(out, "See 'evoke help%s%s'.\n", command == &command_help ? "" : " ",
+                      command == &command_help ? "" : name);
+}
+
 static void print_error(const struct session *session, const char *command, int exit_code,
                         const struct error *err)
 {
@@ -51,22 +65,20 @@ static void print_error(const struct session *session, const char *command, int 
     } else {
         buffer_add_format(&out, "%sevoke %s:%s %s\n", red, command, none, err->text);
         if (exit_code == EXIT_USAGE)
-            buffer_add_format(&out, "See 'evoke help %s'.\n", command);
+            add_usage(session, command, &out);
     }
     output_buffer(stderr, &out);
 }
 
 static int fail_unknown(const struct session *session, const char *name)
 {
-    struct nearest nearest = {.typed = name};
+    struct nearest nearest = {.typed = text_of(name)};
+    char hint[NEAREST_HINT_MAX];
 
     for (const struct command *const *c = session->commands; *c; c++)
         nearest_offer(&nearest, (*c)->name);
-    if (nearest.best)
-        fprintf(stderr, "evoke: '%s' is not a command; did you mean 'evoke %s'?\n", name,
-                nearest.best);
-    else
-        fprintf(stderr, "evoke: '%s' is not a command; see 'evoke help'\n", name);
+    fprintf(stderr, "evoke: '%s' is not a command%s\n", name,
+            nearest.best ? nearest_hint(&nearest, "evoke ", hint) : "; see 'evoke help'");
     return EXIT_USAGE;
 }
 

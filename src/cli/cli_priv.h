@@ -11,6 +11,8 @@ extern const struct command command_init, command_deploy, command_invoke, comman
 /* Among commands (NULL-terminated), or NULL. */
 const struct command *command_find(const struct command *const *commands, const char *name);
 
+/* "evoke init DIR [OPTION...]". */
+void help_usage(const struct command *command, struct buffer *out);
 /* `evoke help NAME`, and `evoke help`. */
 void help_of_command(const struct command *command, struct buffer *out);
 void help_of_all(const struct command *const *commands, struct buffer *out);

@@ -108,6 +108,31 @@ static void make_body(const json_t *fields, const char *key, struct text zip, st
     buffer_add_char(out, '}');
 }
 
+/* What Lambda says at length, in the words of this command. */
+static void explain(const struct deployment *deployment, struct error *err)
+{
+    struct text why = text_of(err->text);
+
+    if (text_find_text(why, TEXT("at 'runtime' failed")) < why.len) {
+        struct text runtime = json_text(deployment->configuration, "Runtime");
+        if (!runtime.len && deployment->package.manifest)
+            runtime = text_of(deployment->package.manifest->runtime);
+        (void)error_set(err, err->code,
+                        "'%.*s' is no runtime: use nodejs, python3.x or provided.al2023, or one "
+                        "that 'evoke runtimes' lists",
+                        TEXT_ARG(runtime));
+    } else if (text_starts(why, TEXT("Runtime and Handler are mandatory"))) {
+        (void)error_set(err, err->code,
+                        "the function needs a runtime and a handler: in its function.yaml "
+                        "('evoke init' makes one), or with --runtime and --handler");
+    } else if (text_find_text(why, TEXT("at 'functionName' failed")) < why.len) {
+        (void)error_set(err, err->code,
+                        "'%s' is no name for a function: letters, digits, '-' and '_', at most "
+                        "%d characters",
+                        deployment->name, LIMIT_FUNCTION_NAME);
+    }
+}
+
 static int send_code(const struct deployment *deployment, const char *method, const char *path,
                      struct text body, struct error *err)
 {
@@ -181,7 +206,13 @@ static int update(struct deployment *deployment, struct error *err)
         return -1;
     if (json_object_size(deployment->configuration) == 0)
         return 0;
-    return settle(deployment, err) < 0 ? -1 : update_configuration(deployment, err);
+    if (settle(deployment, err) < 0)
+        return -1;
+    if (update_configuration(deployment, err) == 0)
+        return 0;
+    explain(deployment, err);
+    return error_set(err, err->code, "the new code is in place, its settings are as before: %s",
+                     err->text);
 }
 
 /* Whether it exists is asked first: a large ZIP should not be sent twice. */
@@ -348,8 +379,10 @@ static int deploy(struct deployment *deployment, struct error *err)
         (void)error_set(err, ERROR_INVALID, "the function has no name: give it one with --name");
         return EXIT_USAGE;
     }
-    if (upload(deployment, err) < 0)
+    if (upload(deployment, err) < 0) {
+        explain(deployment, err);
         return session_exit(deployment->session);
+    }
     return finish(deployment, err);
 }
 

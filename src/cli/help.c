@@ -3,7 +3,7 @@
 
 #include "cli/arguments.h"
 #include "cli/cli_priv.h"
-#include "cli/nearest.h"
+#include "base/nearest.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "model/manifest.h"
@@ -30,7 +30,7 @@ static const struct {
     {EXIT_UNREACHABLE, "no daemon answers"},
 };
 
-static void add_usage(const struct command *command, struct buffer *out)
+void help_usage(const struct command *command, struct buffer *out)
 {
     buffer_add_format(out, "evoke %s%s%s%s", command->name, *command->usage ? " " : "",
                       command->usage, command->options ? " [OPTION...]" : "");
@@ -39,7 +39,7 @@ static void add_usage(const struct command *command, struct buffer *out)
 void help_of_command(const struct command *command, struct buffer *out)
 {
     buffer_add_format(out, "evoke %s: %s\n\nUsage: ", command->name, command->summary);
-    add_usage(command, out);
+    help_usage(command, out);
     buffer_add_char(out, '\n');
     if (command->help && *command->help)
         buffer_add_format(out, "\n%s", command->help);
@@ -111,7 +111,7 @@ static void add_command_markdown(const struct command *command, struct buffer *o
     buffer_add_format(out, "\n## evoke %s\n\n", command->name);
     buffer_add_char(out, (char)(command->summary[0] & ~0x20));
     buffer_add_format(out, "%s.\n\n```text\n", command->summary + 1);
-    add_usage(command, out);
+    help_usage(command, out);
     buffer_add_literal(out, "\n```\n");
     if (command->help && *command->help) {
         buffer_add_char(out, '\n');
@@ -149,7 +149,8 @@ static int help_one(const struct session *session, const char *name, struct buff
                     struct error *err)
 {
     const struct command *command = command_find(session->commands, name);
-    struct nearest nearest = {.typed = name};
+    struct nearest nearest = {.typed = text_of(name)};
+    char hint[NEAREST_HINT_MAX];
 
     if (command) {
         help_of_command(command, out);
@@ -157,9 +158,8 @@ static int help_one(const struct session *session, const char *name, struct buff
     }
     for (const struct command *const *c = session->commands; *c; c++)
         nearest_offer(&nearest, (*c)->name);
-    (void)error_set(err, ERROR_NOT_FOUND, "there is no command '%s'%s%s%s", name,
-                    nearest.best ? "; did you mean '" : "", nearest.best ? nearest.best : "",
-                    nearest.best ? "'?" : "");
+    (void)error_set(err, ERROR_NOT_FOUND, "there is no command '%s'%s", name,
+                    nearest_hint(&nearest, "", hint));
     return EXIT_USAGE;
 }
 

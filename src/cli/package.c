@@ -39,9 +39,13 @@ static int parse_manifest(struct local_package *package, const char *path, struc
                           struct error *err)
 {
     package->manifest = manifest_parse(source, err);
-    if (!package->manifest)
-        return error_set(err, ERROR_INVALID, "%s: %s", path, err->text);
-    return 0;
+    if (package->manifest)
+        return 0;
+    /* "function.yaml, line 2, column 1: ...": which one, is known here. */
+    struct text why = text_of(err->text);
+    bool names_it = text_starts(why, TEXT(MANIFEST_NAME));
+    return error_set(err, ERROR_INVALID, "%s%s%s", path, names_it ? "" : ": ",
+                     err->text + (names_it ? sizeof MANIFEST_NAME - 1 : 0));
 }
 
 /* The commonest mistake with a compiled function, and a deployment later to find it. */

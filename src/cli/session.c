@@ -165,9 +165,11 @@ static char *without_slash(struct session *session, const char *url)
 
 static int use_endpoint(struct session *session, const char *url, struct error *err)
 {
-    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
+    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) {
+        session->misused = true;
         return error_set(err, ERROR_INVALID,
                          "'%s' is not an endpoint; one looks like http://127.0.0.1:9000", url);
+    }
     session->api = without_slash(session, url);
     if (environment("AWS_REGION"))
         session->region = environment("AWS_REGION");

@@ -35,6 +35,7 @@ struct session {
     const char *access_key, *secret, *token; /* token: "" without */
     const char *key_origin;                  /* where the key came from, for messages */
     bool found;
+    bool misused;     /* --endpoint is no URL: the exit code is EXIT_USAGE */
     bool unreachable; /* no daemon answered: the exit code is EXIT_UNREACHABLE */
     void *curl;       /* the handle, kept for its connection */
 };
@@ -53,6 +54,8 @@ int session_find(struct session *session, struct error *err);
 /* The exit code for a call that failed. */
 static inline int session_exit(const struct session *session)
 {
+    if (session->misused)
+        return EXIT_USAGE;
     return session->unreachable ? EXIT_UNREACHABLE : EXIT_ERROR;
 }
 

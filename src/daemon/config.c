@@ -6,8 +6,20 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/path.h"
 #include "model/function.h"
+
+static int fail_unknown(struct text name, const char *argument, struct error *err)
+{
+    struct nearest nearest = {.typed = name};
+    char hint[NEAREST_HINT_MAX];
+
+    option_offer(settings_options, &nearest);
+    nearest_offer(&nearest, "config");
+    return error_set(err, ERROR_INVALID, "there is no option '%s'%s", argument,
+                     nearest_hint(&nearest, "--", hint));
+}
 
 /* The value of an option at argv[*at]: "--name=value", or the next argument. */
 static int take_option(char **argv, int *at, struct text *ret_name, struct text *ret_value,
@@ -15,12 +27,13 @@ static int take_option(char **argv, int *at, struct text *ret_name, struct text 
 {
     struct text argument = text_of(argv[*at]);
     if (!text_starts(argument, TEXT("--")))
-        return error_set(err, ERROR_INVALID, "'%s' is not an option; see 'evoke serve --help'",
-                         argv[*at]);
+        return error_set(err, ERROR_INVALID, "'%s' is one argument too many", argv[*at]);
 
     argument = text_skip(argument, 2);
     size_t equals = text_find(argument, '=');
     *ret_name = text_slice(argument, 0, equals);
+    if (!text_equal(*ret_name, TEXT("config")) && !option_find(settings_options, *ret_name))
+        return fail_unknown(*ret_name, argv[*at], err);
     if (equals < argument.len) {
         *ret_value = text_skip(argument, equals + 1);
         return 0;

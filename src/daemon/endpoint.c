@@ -66,9 +66,11 @@ int endpoint_bind(struct endpoint *endpoint, const char *setting, struct text ad
 
     bool both = text_starts(address, TEXT(LOCALHOST));
     if (bind_address(endpoint, both ? "127.0.0.1" : host, shards, &cause) < 0) {
+        bool is_taken = cause.code == ERROR_CONFLICT;
         close_all(endpoint, shards);
-        return error_set(err, cause.code, "cannot listen at %.*s ('%s'): %s", TEXT_ARG(address),
-                         setting, cause.text);
+        return error_set(err, cause.code, "'%s': %s%s%s", setting, cause.text,
+                         is_taken ? ": stop what listens there, or choose another port with --" : "",
+                         is_taken ? setting : "");
     }
     if (both)
         (void)bind_address(endpoint, "[::1]", shards, &ignored);

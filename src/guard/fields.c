@@ -61,8 +61,8 @@ int fields_number(const json_t *object, const char *at, const char *name, double
         return 0;
     if (!json_is_number(value) || !(json_number_value(value) >= min) ||
         !(json_number_value(value) <= max))
-        return error_set(err, ERROR_INVALID, "%s.%s must be a number from %g to %g", at, name, min,
-                         max);
+        return error_set(err, ERROR_INVALID, "%s.%s must be a number from %.15g to %.15g", at,
+                         name, min, max);
     *ret = json_number_value(value);
     return 0;
 }

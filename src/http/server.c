@@ -286,8 +286,12 @@ int http_check_unused(struct text address, struct error *err)
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
         (bound.ss_family == AF_INET6 &&
          setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) ||
-        bind(fd, (const struct sockaddr *)&bound, len) < 0)
-        return error_system(err, "cannot listen on '%.*s'", TEXT_ARG(address));
+        bind(fd, (const struct sockaddr *)&bound, len) < 0) {
+        if (errno == EADDRINUSE)
+            return error_set(err, ERROR_CONFLICT, "another program listens on %.*s",
+                             TEXT_ARG(address));
+        return error_system(err, "cannot listen on %.*s", TEXT_ARG(address));
+    }
     return 0;
 }
 
@@ -313,10 +317,10 @@ int http_bind(struct text address, uint16_t *ret_port, struct error *err)
                          TEXT_ARG(address));
     scoped(close) int fd = socket(bound.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0 || !listen_on(fd, &bound, len))
-        return error_system(err, "cannot listen on '%.*s'", TEXT_ARG(address));
+        return error_system(err, "cannot listen on %.*s", TEXT_ARG(address));
     len = sizeof bound;
     if (getsockname(fd, (struct sockaddr *)&bound, &len) < 0)
-        return error_system(err, "cannot listen on '%.*s'", TEXT_ARG(address));
+        return error_system(err, "cannot listen on %.*s", TEXT_ARG(address));
     *ret_port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
                                                   : ((struct sockaddr_in *)&bound)->sin_port);
     return take_fd(fd);

@@ -507,8 +507,10 @@ static int check_scope(const struct sigv4_claim *claim, const struct sigv4_scope
 
     refuse(refusal, "InvalidSignature", "%s", "");
     if (!text_equal(claim->region, scope->region))
-        add_message(refusal, "Credential should be scoped to a valid region, not '%.*s'.",
-                    TEXT_ARG(claim->region));
+        add_message(refusal,
+                    "Credential should be scoped to a valid region, not '%.*s': here it is "
+                    "'%.*s'.",
+                    TEXT_ARG(claim->region), TEXT_ARG(scope->region));
     if (!text_equal(claim->service, scope->service))
         add_message(refusal, "Credential should be scoped to correct service: '%.*s'.",
                     TEXT_ARG(scope->service));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "model/manifest_priv.h"
 
 /* --- libyaml's events --- */
@@ -273,11 +274,16 @@ static int find_key(struct manifest_reader *reader, const struct manifest_key *k
 {
     if (!manifest_is_at(reader, YAML_SCALAR_EVENT))
         return manifest_fail(reader, "a key must be a word");
-    for (int i = 0; keys[i].type != KEY_END; i++)
+    struct text name = text_slice(manifest_scalar(reader), 0, 64);
+    struct nearest nearest = {.typed = name};
+    char hint[NEAREST_HINT_MAX];
+    for (int i = 0; keys[i].type != KEY_END; i++) {
         if (text_equal(manifest_scalar(reader), text_of(keys[i].name)))
             return i;
-    struct text name = text_slice(manifest_scalar(reader), 0, 64);
-    return manifest_fail(reader, "unknown key '%.*s'", TEXT_ARG(name));
+        nearest_offer(&nearest, keys[i].name);
+    }
+    return manifest_fail(reader, "unknown key '%.*s'%s", TEXT_ARG(name),
+                         nearest_hint(&nearest, "", hint));
 }
 
 static int read_keys(struct manifest_reader *reader, const struct manifest_key *keys)

@@ -88,6 +88,25 @@ def test_flags_beat_the_file(evoke, tmp_path):
     assert json.loads(evoke("show", "flags", "--json").stdout)["Configuration"]["MemorySize"] == 512
 
 
+def test_what_a_function_lacks_is_said_plainly(evoke, tmp_path):
+    code = "def handler(e, c): return 1\n"
+    done = deploy(evoke, tmp_path / "first", "runtime: python\nhandler: app.handler\n", code, exit_code=1)
+    assert "'python' is no runtime: use nodejs, python3.x" in done.stderr
+    done = deploy(evoke, tmp_path / "second", "handler: app.handler\n", code, exit_code=1)
+    assert "needs a runtime and a handler" in done.stderr and "evoke init" in done.stderr
+    done = deploy(evoke, tmp_path / "third", "runtime: python3.x\nhandler: app.handler\n", code,
+                  "--name", "no name", exit_code=1)
+    assert "'no name' is no name for a function" in done.stderr
+    deploy(evoke, tmp_path / "fourth", "runtime: python3.x\nhandler: app.handler\n", code)
+    done = evoke("deploy", tmp_path / "fourth", "--runtime", "pyton", code=1)
+    assert "the new code is in place, its settings are as before: 'pyton' is no runtime" in done.stderr
+
+
+def test_a_wrong_region_is_told_with_the_right_one(evoke):
+    done = evoke("list", "--region", "eu-west-1", code=1)
+    assert "not 'eu-west-1': here it is 'us-east-1'" in done.stderr and "credentials" not in done.stderr
+
+
 def test_a_function_error_is_exit_code_3(evoke, tmp_path):
     deploy(evoke, tmp_path / "fails", "name: fails\nruntime: python3.x\nhandler: app.handler\n",
            "def handler(e, c): raise ValueError(e['why'])\n")

@@ -41,7 +41,7 @@ def test_a_second_daemon_on_the_same_port_is_refused(daemon, tmp_path, port):
                              *(word for pair in options.items() for word in pair)],
                             capture_output=True, text=True, timeout=30, check=False)
     assert second.returncode == 1
-    assert address in second.stderr and "Address already in use" in second.stderr, second.stderr
+    assert address in second.stderr and f"choose another port with --{port}" in second.stderr, second.stderr
 
 
 @pytest.mark.parametrize("option", [["--nonsense", "1"], ["--shards", "many"], ["--api", "nowhere"],
@@ -51,6 +51,13 @@ def test_a_wrong_option_is_refused_with_a_sentence(tmp_path, option):
                           capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode in (1, 2)
     assert option[0].lstrip("-") in done.stderr and done.stderr.count("\n") <= 2, done.stderr
+
+
+def test_an_unknown_option_is_told_with_what_may_be_meant(tmp_path):
+    done = subprocess.run([str(PROGRAM), "serve", "--data", str(tmp_path / "d"), "--concurency"],
+                          capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert "there is no option '--concurency'; did you mean '--concurrency'?" in done.stderr, done.stderr
 
 
 def test_a_configuration_file_is_read_and_errors_name_the_line(tmp_path, make_daemon):

@@ -120,7 +120,9 @@ TEST(an_unknown_name_is_not_found)
     struct error err;
     CHECK(option_set(options, &s, TEXT("nam"), TEXT("x"), &err) < 0);
     CHECK(err.code == ERROR_NOT_FOUND);
-    CHECK_TEXT(text_of(err.text), "unknown setting 'nam'");
+    CHECK_TEXT(text_of(err.text), "unknown setting 'nam'; did you mean 'name'?");
+    CHECK(option_set(options, &s, TEXT("quite-other"), TEXT("x"), &err) < 0);
+    CHECK_TEXT(text_of(err.text), "unknown setting 'quite-other'");
 }
 
 /* Reads content as a configuration file; the path stands for "FILE" in the error. */
@@ -178,7 +180,7 @@ TEST(errors_in_a_file_name_line_and_column)
         const char *content, *text;
         enum error_code code;
     } rows[] = {
-        {"count = 3\n  nope = 1\n", ":2:3: unknown setting 'nope'", ERROR_NOT_FOUND},
+        {"count = 3\n  weather = 1\n", ":2:3: unknown setting 'weather'", ERROR_NOT_FOUND},
         {"\n\ncount = 11", ":3:9: 'count' must be 1 to 10", ERROR_INVALID},
         {"count = \"11\"", ":1:9: 'count' must be 1 to 10", ERROR_INVALID},
         {"count 3", ":1:7: expected '=' after 'count'", ERROR_INVALID},

@@ -35,6 +35,7 @@ class Daemon(http.server.ThreadingHTTPServer):
         self.policies = {}
         self.zips = []
         self.load_error = None
+        self.stranger = False  # it is a gateway
         self.invocation = (b"{}", {})
         self.log_pages = []
         self.pending = 0  # how often a configuration is still not settled
@@ -87,6 +88,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         raw = self.rfile.read(length)
         path = self.path.partition("?")[0]
         self.server.requests.append((self.command, path, dict(self.headers), raw, self.path))
+        if self.server.stranger:
+            return self.fail(404, "NotFoundException", "Not Found")
         if not (self.headers.get("Authorization") or "").startswith("AWS4-HMAC-SHA256 Credential=AKTEST/"):
             return self.fail(403, "UnrecognizedClientException", "The security token is invalid.")
         parts = path.strip("/").split("/")
@@ -257,7 +260,8 @@ class Commands(unittest.TestCase):
 
     def test_deploy_finds_mistakes_before_anything_is_sent(self):
         folder = self.make_function(**{"function.yaml": "name: x\nruntim: nodejs\n"})
-        self.assertRegex(self.evoke("deploy", folder, code=1).stderr, r"function\.yaml: .*2.*runtim")
+        self.assertRegex(self.evoke("deploy", folder, code=1).stderr, 
+                         r"hello/function\.yaml, line 2, column 1: unknown key 'runtim'; did you mean 'runtime'\?")
         folder = self.make_function(**{"function.yaml": "runtime: provided.al2023\n", "Makefile": ""})
         self.assertIn("make -C", self.evoke("deploy", folder, code=1).stderr)
         text = self.folder / "text.zip"
@@ -394,8 +398,15 @@ class Commands(unittest.TestCase):
         self.assertIn("did you mean 'evoke deploy'?", self.evoke("deplyo", code=2).stderr)
         self.assertIn("did you mean '--memory'?", self.evoke("deploy", ".", "--memroy", "1", code=2).stderr)
         self.assertIn("See 'evoke help invoke'.", self.evoke("invoke", code=2).stderr)
+        self.assertIn("Usage: evoke invoke FUNCTION [PAYLOAD|@FILE|-] [OPTION...]\n", self.evoke("invoke", code=2).stderr)
         self.assertIn("Usage:", self.evoke(code=2).stderr)
         self.assertIn("did you mean 'logs'", self.evoke("help", "log", code=2).stderr)
+        self.assertIn("is not an endpoint", self.evoke("list", "--endpoint", "localhost:9000", code=2).stderr)
+
+    def test_a_server_that_is_not_the_api_is_told(self):
+        self.daemon.stranger = True
+        self.assertIn(f"what answers at {self.daemon.api} (status 404) is not Evoke's API",
+                      self.evoke("list", code=1).stderr)
 
     # help, completion, init
 

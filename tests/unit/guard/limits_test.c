@@ -44,8 +44,8 @@ TEST(a_wrong_limit_is_refused_by_its_name)
         {"[]", "limits must be an object"},
         {"{\"rat\":1}", "limits has no setting 'rat'; there are rate, burst, daily, client, key, "
                         "concurrency, body, headers, url, time"},
-        {"{\"rate\":-1}", "limits.rate must be a number from 0 to 1e+07"},
-        {"{\"rate\":\"1\"}", "limits.rate must be a number from 0 to 1e+07"},
+        {"{\"rate\":-1}", "limits.rate must be a number from 0 to 10000000"},
+        {"{\"rate\":\"1\"}", "limits.rate must be a number from 0 to 10000000"},
         {"{\"burst\":1}", "limits.burst needs limits.rate beside it"},
         {"{\"rate\":1,\"burst\":1.5}", "limits.burst must be a whole number from 0 to 1000000000"},
         {"{\"client\":{\"time\":1}}",

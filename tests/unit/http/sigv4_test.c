@@ -266,11 +266,12 @@ TEST(refusals_come_with_the_codes_and_texts_of_aws)
          "keyid/date/region/service/term, got 'a/b/c/d/e/f'"},
         {GET(AUTH "Credential=" KEY "/20150830/eu-west-1/service/aws4_request, "
                   "SignedHeaders=host, Signature=y\r\n"),
-         "InvalidSignature", "Credential should be scoped to a valid region, not 'eu-west-1'."},
+         "InvalidSignature", "Credential should be scoped to a valid region, not 'eu-west-1': here it is "
+         "'us-east-1'."},
         {GET(AUTH "Credential=" KEY "/20150831/x/y/z, SignedHeaders=host, Signature=y\r\n"),
          "InvalidSignature",
-         "Credential should be scoped to a valid region, not 'x'. Credential should be scoped to "
-         "correct service: 'service'. Credential should be scoped with a valid terminator: "
+         "Credential should be scoped to a valid region, not 'x': here it is 'us-east-1'. "
+         "Credential should be scoped to correct service: 'service'. Credential should be scoped with a valid terminator: "
          "'aws4_request', not 'z'. Date in Credential scope does not match YYYYMMDD from ISO-8601 "
          "version of date from HTTP: '20150831' != '20150830', from '20150830T123600Z'."},
         {GET("X-Amz-Security-Token: t\r\n" SIGNED), "UnrecognizedClient",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/nearest.h"
+#include "base/nearest.h"
 
 #include "base/scoped.h"
 #include "base/text.h"
@@ -17,9 +17,9 @@ TEST(a_distance_counts_letters_added_removed_changed_and_swapped)
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++)
-        CHECK_MSG(nearest_distance(cases[i].a, cases[i].b) == cases[i].want, "'%s' to '%s'",
+        CHECK_MSG(nearest_distance(text_of(cases[i].a), text_of(cases[i].b)) == cases[i].want, "'%s' to '%s'",
                   cases[i].a, cases[i].b);
-    CHECK(nearest_distance("a word that is longer than any command is", "list") == SIZE_MAX);
+    CHECK(nearest_distance(TEXT("a word that is longer than any command is"), TEXT("list")) == SIZE_MAX);
 }
 
 TEST(the_closest_word_is_offered_if_it_is_close)
@@ -36,7 +36,7 @@ TEST(the_closest_word_is_offered_if_it_is_close)
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct nearest nearest = {.typed = cases[i].typed};
+        struct nearest nearest = {.typed = text_of(cases[i].typed)};
         for (size_t j = 0; j < COUNT_OF(words); j++)
             nearest_offer(&nearest, words[j]);
         CHECK_MSG(text_equal(text_of(nearest.best), text_of(cases[i].want)) &&
