@@ -93,9 +93,11 @@ int route_find_api(const struct gateway_options *options, const struct http_requ
                    struct text host, struct arena *arena, struct route *ret);
 /* The name within a Host header: without port and the dot of the root. */
 struct text route_host(struct text host);
-/* A path to compare with routes: decoded but for the slashes, so that "%2F" separates
- * nothing. */
+/* A path to compare with routes: decoded, with NUL for a slash that was escaped, so that "%2F"
+ * separates nothing. */
 struct text route_comparable(struct text raw_path, struct arena *arena);
+/* What a parameter has, of what it matched of such a path. */
+struct text route_value(struct text matched, struct arena *arena);
 /* "." or ".." between separators. Whatever stands before this server (or the function
  * behind it) might resolve them, and mean another path than the one looked at here. */
 bool route_has_dots(struct text path);

@@ -6,6 +6,7 @@
 #define URL_ID_LEN (sizeof(((struct function_url *)0)->id) - 1)
 #define DOMAIN TEXT(".localhost") /* resolved to this machine by curl and browsers: RFC 6761 */
 #define URL_DOMAIN TEXT(".lambda-url.")
+#define ESCAPED_SLASH '\0' /* no path has one: "%00" is refused */
 
 struct text route_host(struct text host)
 {
@@ -98,15 +99,24 @@ struct text route_comparable(struct text raw_path, struct arena *arena)
     char *at = arena_alloc(arena, raw_path.len), *start = at;
     for (size_t i = 0; i < raw_path.len; i++) {
         struct text escape = text_slice(raw_path, i, i + 3), decoded;
-        if (raw_path.at[i] != '%' || text_equal_nocase(escape, TEXT("%2F")) ||
-            !uri_decode(arena, escape, false, &decoded)) {
+        if (raw_path.at[i] != '%' || !uri_decode(arena, escape, false, &decoded)) {
             *at++ = raw_path.at[i];
             continue;
         }
-        *at++ = decoded.at[0];
+        *at++ = decoded.at[0] == '/' ? ESCAPED_SLASH : decoded.at[0];
         i += 2;
     }
     return text_from(start, (size_t)(at - start));
+}
+
+struct text route_value(struct text matched, struct arena *arena)
+{
+    if (!text_contains(matched, ESCAPED_SLASH))
+        return matched;
+    char *copy = arena_alloc(arena, matched.len);
+    for (size_t i = 0; i < matched.len; i++)
+        copy[i] = matched.at[i] == ESCAPED_SLASH ? '/' : matched.at[i];
+    return text_from(copy, matched.len);
 }
 
 static int settle(struct route *route, struct text raw_path, struct arena *arena)
@@ -136,8 +146,7 @@ static void keep_claim(const struct route_claim *claim, const struct route_match
     for (size_t i = 0; i < count; i++) {
         names[i] =
             text_from(ret->key.at + (claim->names[i].at - claim->key.at), claim->names[i].len);
-        if (!uri_decode(arena, match->values[i], false, &values[i]))
-            values[i] = match->values[i];
+        values[i] = route_value(match->values[i], arena);
     }
     ret->names = names;
     ret->values = values;

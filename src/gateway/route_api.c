@@ -131,8 +131,7 @@ static void keep_parameters(struct route *route, const struct route_match *match
         return;
     route->values = arena_alloc(arena, match->count * sizeof *route->values);
     for (size_t i = 0; i < match->count; i++)
-        if (!uri_decode(arena, match->values[i], false, &route->values[i]))
-            route->values[i] = match->values[i];
+        route->values[i] = route_value(match->values[i], arena);
 }
 
 /* Of a WebSocket API: "$connect" at the root of its stage. */

@@ -61,6 +61,8 @@ TEST(an_api_is_reached_by_host_path_and_stage)
         {"GET /apis/api1/dev/pets/a%20b\nhost: h", "dev", "/dev/pets/a b", "a b"},
         {"GET /pets/a%2Fb\nhost: api1.localhost", "$default", "/pets/a/b", "a/b"},
         {"GET /pets/7%3Fx\nhost: api1.localhost", "$default", "/pets/7", "7"},
+        {"GET /pets/%252e%252E%252Fb\nhost: api1.localhost", "$default", "/pets/%2e%2E%2Fb",
+         "%2e%2E%2Fb"}, /* decoded once */
     };
     struct fixture f;
     struct http_apis *apis = start(&f, "2.0");

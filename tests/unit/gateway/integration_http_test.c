@@ -75,11 +75,11 @@ TEST(a_request_is_relayed_with_its_parameters)
                   "x-one\"}}",
                   "POST /a/{id}/{rest+}");
     run(&r, bundle,
-        "POST /a/b%2Fc/d/e%20f?q=%41\nhost: api1.localhost\ncontent-length: 2\nx-mine: yes\n"
+        "POST /a/b%2Fc/d/e%20f/%252e%252e/g?q=%41\nhost: api1.localhost\ncontent-length: 2\nx-mine: yes\n"
         "connection: x-hop\nx-hop: no\ncookie: a=1\nx-forwarded-for: 1.2.3.4",
         "hi");
     struct text asked = upstream_join(&upstream);
-    CHECK_MSG(text_starts(asked, TEXT("POST /one/b%2Fc/d/e%20f?own=1&q=%41 HTTP/1.1\r\n")), "%.*s",
+    CHECK_MSG(text_starts(asked, TEXT("POST /one/b%2Fc/d/e%20f/%252e%252e/g?own=1&q=%41 HTTP/1.1\r\n")), "%.*s",
               TEXT_ARG(asked));
     CHECK(has(asked, "x-mine: yes\r\n") && has(asked, "Cookie: a=1\r\n") &&
           has(asked, "Via: HTTP/1.1 AmazonAPIGateway\r\n") && has(asked, "X-Amzn-Trace-Id: Root="));

@@ -229,8 +229,8 @@ TEST(a_route_of_a_function_has_a_method_a_key_and_parameters)
     struct directory directory = {0};
     struct arena arena = {0};
     struct route route;
-    struct http_request get = {.method_text = TEXT("GET"), .path = TEXT("/p/a%20b/x/%2F/y")};
-    struct http_request put = {.method_text = TEXT("PUT"), .path = TEXT("/p/a%20b/x/%2F/y")};
+    struct http_request get = {.method_text = TEXT("GET"), .path = TEXT("/p/a%20b%252F/x/%2F/%252e%252e/y")};
+    struct http_request put = {.method_text = TEXT("PUT"), .path = TEXT("/p/a%20b%252F/x/%2F/%252e%252e/y")};
 
     add_routed(&directory, "f", URL_A, "GET /p/{id}/x/{rest+}", false);
     CHECK(find_by(&directory, &get, &arena, &route) == 0);
@@ -238,9 +238,9 @@ TEST(a_route_of_a_function_has_a_method_a_key_and_parameters)
     CHECK_TEXT(route.key, "GET /p/{id}/x/{rest+}");
     CHECK(route.parameter_count == 2);
     CHECK_TEXT(route.names[0], "id");
-    CHECK_TEXT(route.values[0], "a b");
+    CHECK_TEXT(route.values[0], "a b%2F");
     CHECK_TEXT(route.names[1], "rest");
-    CHECK_TEXT(route.values[1], "//y");
+    CHECK_TEXT(route.values[1], "//%2e%2e/y");
     CHECK(find_by(&directory, &put, &arena, &route) == 404);
     arena_done(&arena);
 }
