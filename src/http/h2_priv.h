@@ -54,7 +54,8 @@ struct h2_stream {
     struct http_field *fields; /* HTTP_FIELDS_MAX, in the arena */
     size_t field_count, head_bytes;
     struct text scheme, authority, host;
-    struct text cookie;
+    char *cookie; /* in the arena, as are the texts */
+    size_t cookie_len, cookie_room;
     int refusal; /* status to answer the head with */
     const char *reason;
 

@@ -94,6 +94,17 @@ def status(connection, stream):
     return int(re.search(rb"[1-5][0-9][0-9]", unhuffman_digits(got[1][:8])).group())
 
 
+def content(connection, stream):
+    """The answer's body."""
+    got = b""
+    for kind, flags, number, payload in connection.frames():
+        if (kind, number) == (DATA, stream):
+            got += payload
+            if flags & END_STREAM:
+                return got
+    raise AssertionError(f"the connection ended after {got!r}")
+
+
 def unhuffman_digits(raw):
     """Digits of a short literal, Huffman-coded or not: enough for a status."""
     if not raw[2] & 0x80 and not raw[1] & 0x80:
@@ -169,6 +180,22 @@ def test_a_client_that_takes_nothing_holds_little(site):
                 frame(WINDOW, 1, struct.pack(">I", 1 << 20)))
         more = h2.until(DATA, 1)
         assert more and len(more[1]) > 0
+
+
+@pytest.mark.skipif("EVOKE_SANITIZED" in os.environ, reason="sanitizers have memory of their own")
+def test_the_crumbs_of_a_cookie_cost_what_they_are_long(site):
+    """A byte each on the wire, of an entry of the table: 100 requests held open have 180 each."""
+    parts = urllib.parse.urlsplit(site.gateway)
+    crumb = b"\x40\x06cookie\x22" + b"x" * 34
+    before = site.cost(reset_peak=True)["rss_bytes"]
+    with Connection(parts.hostname, parts.port) as h2:
+        for n in range(100):
+            block = head(site.url, "POST") + (b"\xbe" if n else crumb) + b"\xbe" * 179
+            h2.send(frame(HEADERS, 2 * n + 1, block, END_HEADERS))
+        h2.send(frame(DATA, 199, b"", END_STREAM))
+        answer = json.loads(content(h2, 199))
+    assert answer["cookies"] == ["x" * 34] * 180
+    assert site.cost()["peak_bytes"] - before < 30 << 20
 
 
 def test_the_end_of_the_daemon_is_announced(make_daemon):
