@@ -91,7 +91,8 @@ static enum parse_result look_for_preface(struct connection *c)
     if (c->has_served || start.at[0] != 'P' ||
         !text_starts(preface, text_slice(start, 0, preface.len)))
         return PARSE_BAD;
-    c->stream.began_us = connection_now_us(c);
+    if (c->stream.began_us == 0) /* one deadline, however it trickles in */
+        c->stream.began_us = connection_now_us(c);
     return start.len < preface.len ? PARSE_MORE : PARSE_DONE;
 }
 

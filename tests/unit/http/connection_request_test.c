@@ -211,3 +211,36 @@ TEST(a_head_that_trickles_in_still_has_one_deadline)
     close(fd);
     stop(&fixture, 0, 0);
 }
+
+/* What is answered to a connection that begins as HTTP/2 does, a byte every 20 ms: its first byte. */
+static char trickle_preface(struct fixture *fixture)
+{
+    static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    const struct timeval moment = {.tv_usec = 20000};
+    int fd = dial(fixture);
+    char c = 0;
+
+    CHECK(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &moment, sizeof moment) == 0);
+    for (size_t i = 0; i < sizeof preface - 1; i++) {
+        if (send(fd, preface + i, 1, MSG_NOSIGNAL) < 0 || recv(fd, &c, 1, 0) >= 0 ||
+            errno != EAGAIN)
+            break;
+    }
+    close(fd);
+    return c;
+}
+
+/* The deadline is met long before the last byte, but by a loop that has no processor until then:
+ * it would see all at once. */
+TEST(the_beginning_of_http_2_has_the_same_deadline)
+{
+    static const struct http_limits limits = {.head_ms = 30, .body_max = 1, .connections_max = 10};
+    struct fixture fixture;
+    char answer = 0;
+
+    start(&fixture, &limits);
+    for (int tries = 0; tries < 5 && answer != 'H'; tries++)
+        answer = trickle_preface(&fixture);
+    CHECK_MSG(answer == 'H', "%d", answer); /* "HTTP/1.1 408" */
+    stop(&fixture, 0, 0);
+}
