@@ -79,7 +79,8 @@ bool header_returns(struct text name, bool has_cors)
         return false;
     switch (name.at[0] | 0x20) {
     case 'a':
-        return !has_cors || !starts_nocase(name, TEXT("access-control-"));
+        return !text_equal_nocase(name, TEXT("apigw-requestid")) &&
+               (!has_cors || !starts_nocase(name, TEXT("access-control-")));
     case 'x':
         return !text_equal_nocase(name, TEXT("x-amzn-requestid")) &&
                !text_equal_nocase(name, TEXT("x-amzn-trace-id")) &&

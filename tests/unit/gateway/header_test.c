@@ -56,6 +56,7 @@ TEST(headers_of_the_platform_cannot_be_set_by_a_function)
     CHECK(!header_returns(TEXT("X-Amzn-RequestId"), false));
     CHECK(!header_returns(TEXT("x-amzn-trace-id"), false));
     CHECK(!header_returns(TEXT("x-amzn-ErrorType"), false));
+    CHECK(!header_returns(TEXT("Apigw-RequestId"), false));
     CHECK(header_returns(TEXT("X-Amz-Meta"), false));
     CHECK(header_returns(TEXT("Access-Control-Allow-Origin"), false));
     CHECK(!header_returns(TEXT("Access-Control-Allow-Origin"), true));
