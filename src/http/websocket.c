@@ -120,7 +120,7 @@ static int check_head(const struct websocket_reader *reader, uint64_t length)
 {
     enum websocket_opcode opcode = frame_opcode(reader);
 
-    if ((reader->head[0] & RESERVED) || !(reader->head[1] & MASKED) || !is_shortest(reader, length))
+    if ((reader->head[0] & RESERVED) || !is_shortest(reader, length))
         return WEBSOCKET_PROTOCOL_ERROR;
     if (is_control(reader)) {
         bool known = opcode <= WEBSOCKET_PONG;
@@ -230,6 +230,8 @@ static enum websocket_result begin_frame(struct websocket_reader *reader, struct
                                          struct websocket_message *ret)
 {
     take_head(reader, input);
+    if (reader->head_len >= 2 && !(reader->head[1] & MASKED)) /* a mask may never come */
+        return fail(reader, ret, WEBSOCKET_PROTOCOL_ERROR);
     if (reader->head_len < head_size(reader))
         return WEBSOCKET_MORE;
     uint64_t length = payload_length(reader);

@@ -132,6 +132,7 @@ TEST(what_is_too_big_is_refused_before_it_is_read)
 TEST(breaches_of_the_protocol_are_told)
 {
     check_bytes(TEXT("\x81\x05Hello??"), "BAD 1002|");          /* not masked */
+    check_bytes(TEXT("\x81\x00"), "BAD 1002|");                 /* nor will it be */
     check_bytes(TEXT("\xc1\x80mask"), "BAD 1002|");             /* a reserved bit */
     check_bytes(TEXT("\x83\x80mask"), "BAD 1002|");             /* an unknown opcode */
     check_bytes(TEXT("\x8b\x80mask"), "BAD 1002|");             /* an unknown control frame */
