@@ -82,7 +82,7 @@ void event_add_headers_1(struct buffer *out, const struct request_event *event, 
                          struct arena *arena)
 {
     const struct http_request *request = event->request;
-    struct text connection = http_header(request, TEXT("connection"));
+    struct text connection = header_connection(request->fields, request->field_count, arena);
     struct http_field own[OWN_HEADERS];
     size_t count = own_headers(event, arena, own);
     bool is_first = true;

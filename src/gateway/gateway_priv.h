@@ -220,8 +220,9 @@ struct text event_inner_authorizer(struct text authorizer);
 /* Whether a header of the client is the function's to see under its own name. Not those
  * about the connection, those the platform itself sets, nor a checked signature. */
 bool header_passes(struct text name, bool is_signed);
-/* Whether a Connection header lists the name: it is for the next hop, which is us
- * (RFC 9110 7.6.1). */
+/* What all headers of that name say. */
+struct text header_connection(const struct http_field *fields, size_t count, struct arena *arena);
+/* Whether it lists the name: then that is for the next hop, which is us (RFC 9110 7.6.1). */
 bool header_is_listed(struct text connection, struct text name);
 /* Whether a header of a function's answer is the client's to see. */
 bool header_returns(struct text name, bool has_cors);
@@ -255,7 +256,7 @@ struct answer {
     bool has_content_type;
     bool is_inferred; /* the function said no statusCode: the body is JSON, unless said otherwise */
     struct text body;
-    int64_t head_length; /* to HEAD: of the body that GET would get; 0: the body's own */
+    int64_t head_length; /* to HEAD: of the body that GET would get; 0: the body's own; -1: not known */
 };
 /*
  * What a function meant by the JSON it returned. An object with a statusCode says all of

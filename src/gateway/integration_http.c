@@ -137,8 +137,10 @@ static void add_trace(const struct exchange *exchange, struct client_call *call)
 void relay_add_fields(const struct exchange *exchange, const struct http_request *request,
                       struct client_call *call)
 {
-    struct text connection = http_header(&exchange->stream->request, TEXT("connection"));
-    struct text cookies = event_cookies(request, &exchange->stream->arena);
+    const struct http_request *asked = &exchange->stream->request;
+    struct arena *arena = &exchange->stream->arena;
+    struct text connection = header_connection(asked->fields, asked->field_count, arena);
+    struct text cookies = event_cookies(request, arena);
 
     for (size_t i = 0; i < request->field_count; i++) {
         const struct http_field *field = &request->fields[i];
@@ -167,25 +169,18 @@ static bool is_of_connection(struct text name, struct text connection)
     return header_is_listed(connection, name);
 }
 
-static struct text find_connection(const struct http_field *fields, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (text_equal_nocase(fields[i].name, TEXT("connection")))
-            return fields[i].value;
-    return TEXT_NONE;
-}
-
 bool relay_read_answer(const struct client_call *call, struct gateway *gateway, struct arena *arena,
                        struct answer *answer)
 {
     size_t count;
     struct http_field *fields = client_read_fields(call, arena, &count);
-    struct text connection = find_connection(fields, count);
+    struct text connection = header_connection(fields, count, arena);
 
     *answer = (struct answer){
         .status = call->status,
         .fields = gateway->fields,
         .body = buffer_text(&call->answer),
+        .head_length = -1,
     };
     for (size_t i = 0; i < count; i++) {
         if (text_equal_nocase(fields[i].name, TEXT("content-length")))

@@ -131,7 +131,7 @@ void reply_complete(struct exchange *exchange, struct answer *answer, struct tex
         return;
     }
     delivery_settle(exchange, answer->status);
-    if (answer->head_length > 0 && exchange->stream->request.method == METHOD_HEAD) {
+    if (answer->head_length != 0 && exchange->stream->request.method == METHOD_HEAD) {
         http_begin(exchange->stream, answer->status, answer->fields, answer->count,
                    answer->head_length);
         http_end(exchange->stream, NULL, 0);

@@ -32,6 +32,12 @@ class Upstream(http.server.BaseHTTPRequestHandler):
         elif self.path == "/leak":
             self.send(200, b"You have an error in your SQL syntax; check the manual that corresponds "
                            b"to your MySQL server version", ("Content-Type", "text/html"))
+        elif self.path == "/unsaid":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(b"2\r\nhi\r\n0\r\n\r\n")
         elif self.path == "/split":
             self.send(200, b"", ("X-Good", "1"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"),
                       ("Keep-Alive", "timeout=5"), ("Connection", "X-Hop"), ("X-Hop", "1"))
@@ -157,6 +163,9 @@ def test_the_length_of_what_head_asks_about_is_passed_on(daemon, upstream):
     assert (response.headers["content-length"], body) == ("10485760", b"")
     response, body = call(daemon, f"/apis/{made}/split", method="HEAD")
     assert (response.headers["content-length"], body) == ("0", b"")
+    response, body = call(daemon, f"/apis/{made}/unsaid", method="HEAD")
+    assert (response.headers["content-length"], body) == (None, b"")
+    assert call(daemon, f"/apis/{made}/unsaid")[1] == b"hi"
 
 
 def test_answers_are_held_against_the_firewall(daemon, upstream):

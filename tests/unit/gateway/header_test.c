@@ -70,4 +70,13 @@ TEST(what_connection_lists_is_for_this_hop)
     CHECK(header_is_listed(TEXT("x-hop"), TEXT("x-hop")));
     CHECK(!header_is_listed(TEXT("x-hops, x"), TEXT("x-hop")));
     CHECK(!header_is_listed(TEXT_NONE, TEXT("x-hop")));
+
+    static const struct http_field fields[] = {{TEXT("Connection"), TEXT("close")},
+                                               {TEXT("x-hop"), TEXT("1")},
+                                               {TEXT("connection"), TEXT("x-hop")}};
+    struct arena arena = {0};
+    CHECK_TEXT(header_connection(fields, 3, &arena), "close,x-hop");
+    CHECK_TEXT(header_connection(fields, 1, &arena), "close");
+    CHECK(!text_is_set(header_connection(fields + 1, 1, &arena)));
+    arena_done(&arena);
 }

@@ -67,7 +67,7 @@ TEST(a_request_is_relayed_with_its_parameters)
     struct running r;
     struct upstream upstream;
 
-    upstream_start(&upstream, "HTTP/1.1 201 Made\r\nX-One: 1\r\nConnection: X-Two\r\nX-Two: 2\r\n"
+    upstream_start(&upstream, "HTTP/1.1 201 Made\r\nX-One: 1\r\nConnection: close\r\nConnection: X-Two\r\nX-Two: 2\r\n"
                               "Content-Length: 4\r\n\r\nmade");
     scoped(free) char *bundle =
         bundle_of(upstream.port, "/${stageVariables.v}/{id}/{rest}?own=1",
@@ -76,7 +76,7 @@ TEST(a_request_is_relayed_with_its_parameters)
                   "POST /a/{id}/{rest+}");
     run(&r, bundle,
         "POST /a/b%2Fc/d/e%20f/%252e%252e/g?q=%41\nhost: api1.localhost\ncontent-length: 2\nx-mine: yes\n"
-        "connection: x-hop\nx-hop: no\ncookie: a=1\nx-forwarded-for: 1.2.3.4",
+        "connection: close\nconnection: x-hop\nx-hop: no\ncookie: a=1\nx-forwarded-for: 1.2.3.4",
         "hi");
     struct text asked = upstream_join(&upstream);
     CHECK_MSG(text_starts(asked, TEXT("POST /one/b%2Fc/d/e%20f/%252e%252e/g?own=1&q=%41 HTTP/1.1\r\n")), "%.*s",
