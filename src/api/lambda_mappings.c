@@ -117,7 +117,6 @@ static bool check_unserved(struct call *call)
                                         "AmazonManagedKafkaEventSourceConfig",
                                         "SelfManagedKafkaEventSourceConfig",
                                         "DocumentDBEventSourceConfig",
-                                        "StartingPosition",
                                         "ParallelizationFactor",
                                         "BisectBatchOnFunctionError",
                                         "MaximumRecordAgeInSeconds",
@@ -127,9 +126,11 @@ static bool check_unserved(struct call *call)
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (given(call, names[i])) {
             call_fail(call, "InvalidParameterValueException",
-                      "%s is not a parameter of event sources that are queues.", names[i]);
+                      "Unsupported %s parameter for given event source mapping type.", names[i]);
             return false;
         }
+    if (given(call, "StartingPosition") || given(call, "StartingPositionTimestamp"))
+        return fail(call, "StartingPosition is not valid for SQS event sources.");
     if (!given(call, "ProvisionedPollerConfig"))
         return true;
     return fail(call, "ProvisionedPollerConfig is not served by Evoke yet.");
@@ -500,6 +501,8 @@ static const struct param create_params[] = {
     {PARAM_BODY, PARAM_STRING, "EventSourceArn", "eventSourceArn", .pattern = SOURCE_PATTERN,
      .matches = name_is_arn},
     ROW_FUNCTION(PARAM_BODY),
+    {PARAM_BODY, PARAM_STRING, "StartingPosition", "startingPosition",
+     .values = "LATEST, AT_TIMESTAMP, TRIM_HORIZON"},
     {PARAM_ALSO, .members = setting_params},
     {PARAM_ALSO, .members = lambda_tags_params},
     {0},

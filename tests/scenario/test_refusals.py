@@ -143,6 +143,23 @@ def test_a_stream_needs_a_starting_position(client):
         INVALID, f"Stream not found: {stream}")
 
 
+@pytest.mark.parametrize("given, wanted", [
+    ({"StartingPosition": "0"},
+     ("ValidationException", "1 validation error detected: Value '0' at 'startingPosition' failed to "
+      "satisfy constraint: Member must satisfy enum value set: [LATEST, AT_TIMESTAMP, TRIM_HORIZON]")),
+    ({"StartingPosition": "LATEST", "StartingPositionTimestamp": "1741010802"},
+     (INVALID, "StartingPosition is not valid for SQS event sources.")),
+    ({"StartingPositionTimestamp": "1741010802"},
+     (INVALID, "StartingPosition is not valid for SQS event sources.")),
+    ({"BisectBatchOnFunctionError": True},
+     (INVALID, "Unsupported BisectBatchOnFunctionError parameter for given event source mapping type.")),
+])
+def test_what_belongs_to_streams_is_refused_for_a_queue(client, daemon, given, wanted):
+    daemon.boto("sqs").create_queue(QueueName="q")
+    assert refused(client.create_event_source_mapping, FunctionName="f",
+                   EventSourceArn="arn:aws:sqs:us-east-1:000000000000:q", **given) == wanted
+
+
 def test_a_version_published_by_an_update_is_pending_until_that_ends(client):
     code = evoke_daemon.make_zip({"handler.py": "import time\ntime.sleep(1)\n"
                                                 "def handler(event, context):\n    return 2\n"})
