@@ -108,6 +108,7 @@ extern const struct action events_bus_actions[], events_rule_actions[], events_t
 extern const struct action events_put_actions[], events_permission_actions[], events_tag_actions[];
 extern const struct action events_archive_actions[], events_replay_actions[];
 extern const struct action events_connection_actions[], events_destination_actions[];
+extern const struct action events_unserved_actions[], logs_unserved_actions[];
 extern const struct action scheduler_schedule_actions[], scheduler_group_actions[];
 extern const struct action scheduler_tag_actions[];
 extern const struct action apigateway_api_actions[], apigateway_route_actions[];

@@ -260,6 +260,20 @@ static bool add_item(void *arg, struct text key, const json_t *document)
     return true;
 }
 
+bool events_check_one_filter(struct call *call, const char *action)
+{
+    int given = text_is_set(call_input(call, "State")) +
+                text_is_set(call_input(call, "EventSourceArn")) +
+                text_is_set(call_input(call, "NamePrefix"));
+
+    if (given > 1)
+        events_fail_invalid(call,
+                            "At most one filter is allowed for %s. Use either : State, "
+                            "EventSourceArn, or NamePrefix.",
+                            action);
+    return given <= 1;
+}
+
 void events_reply_list(struct call *call, const struct events_list *list)
 {
     struct text prefix = call_input(call, "NamePrefix"), token, after = TEXT_NONE;

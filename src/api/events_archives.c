@@ -123,6 +123,8 @@ static void list_archives(struct call *call)
     const struct events_list list = {BUSES_ARCHIVE, "Archives", events_key(call, TEXT("")), matches,
                                      write_item};
 
+    if (!events_check_one_filter(call, "ListArchives"))
+        return;
     if (!text_is_set(call_input(call, "EventSourceArn")) || check_source(call))
         events_reply_list(call, &list);
 }
@@ -132,7 +134,10 @@ static void list_archives(struct call *call)
 static void update_archive(struct call *call)
 {
     struct text name = call_input(call, "ArchiveName");
+    const json_t *archive = find_archive(call, name);
 
+    if (!archive)
+        return;
     if (!json_object_get(call->input, "EventPattern") &&
         !json_object_get(call->input, "RetentionDays") &&
         !json_object_get(call->input, "Description")) {
@@ -140,8 +145,7 @@ static void update_archive(struct call *call)
                                   "must be provided.");
         return;
     }
-    const json_t *archive = find_archive(call, name);
-    if (!archive || !events_check_pattern(call, call_input(call, "EventPattern")))
+    if (!events_check_pattern(call, call_input(call, "EventPattern")))
         return;
     json_t *changed = json_copy((json_t *)(uintptr_t)archive);
     events_take_members(changed, call->input, told);
@@ -160,14 +164,13 @@ static void delete_archive(struct call *call)
 
 #define ROW_ARCHIVE ROW_NAME("ArchiveName", "archiveName", 48)
 #define ROWS_OF_ARCHIVE                                                                        \
-    ROW_TEXT("Description", "description", 0, 512),                                            \
-        ROW_TEXT("EventPattern", "eventPattern", 0, 4096),                                     \
+    ROW_ONE_LINE, ROW_TEXT("EventPattern", "eventPattern", 0, 4096),                           \
         {PARAM_BODY, PARAM_INT, "RetentionDays", "retentionDays", .min = 0, .max = INT32_MAX}, \
-        ROW_TEXT("KmsKeyIdentifier", "kmsKeyIdentifier", 0, 2048)
+        ROW_KMS_KEY
 
 static const struct param create_rows[] = {
     ROW_ARCHIVE,
-    ROW_TEXT_NEEDED("EventSourceArn", "eventSourceArn", 1, 1600),
+    ROW_SOURCE_ARN(true),
     ROWS_OF_ARCHIVE,
     {0},
 };
@@ -175,7 +178,7 @@ static const struct param update_rows[] = {ROW_ARCHIVE, ROWS_OF_ARCHIVE, {0}};
 static const struct param name_rows[] = {ROW_ARCHIVE, {0}};
 static const struct param list_rows[] = {
     ROW_PREFIX(48),
-    ROW_TEXT("EventSourceArn", "eventSourceArn", 1, 1600),
+    ROW_SOURCE_ARN(false),
     {PARAM_BODY, PARAM_STRING, "State", "state",
      .values = "DISABLED, ENABLED, CREATE_FAILED, UPDATE_FAILED, UPDATING, CREATING"},
     ROW_PAGE,

@@ -180,9 +180,9 @@ static void delete_event_bus(struct call *call)
 
 /* --- the table --- */
 
-#define ROW_BUS_NAME                                                                              \
+#define ROW_BUS_NAME(needed)                                                                      \
     {                                                                                             \
-        PARAM_BODY, PARAM_STRING, "Name", "name", .required = true, .min = 1, .max = 256,         \
+        PARAM_BODY, PARAM_STRING, "Name", "name", .required = needed, .min = 1, .max = 256,       \
                                                   .pattern = PATTERN_BUS, .matches = name_is_bus, \
                                                   .pattern_first = true                           \
     }
@@ -193,10 +193,16 @@ static void delete_event_bus(struct call *call)
             .matches = name_is_bus_or_arn, .pattern_first = true                   \
     }
 
+#define ROW_PARTNER_SOURCE                                                              \
+    {                                                                                   \
+        PARAM_BODY, PARAM_STRING, "EventSourceName", "eventSourceName",                 \
+            .min = 1, .max = 256, .pattern = "aws\\.partner(/[\\.\\-_A-Za-z0-9]+){2,}", \
+            .matches = name_is_partner_source, .pattern_first = true                    \
+    }
+
 static const struct param dead_letter_rows[] = {ROW_TEXT("Arn", "arn", 1, 1600), {0}};
 #define ROWS_OF_BUS                                                             \
-    ROW_TEXT("Description", "description", 0, 512),                             \
-        ROW_TEXT("KmsKeyIdentifier", "kmsKeyIdentifier", 0, 2048),              \
+    ROW_TEXT("Description", "description", 0, 512), ROW_KMS_KEY,                \
         {PARAM_BODY, PARAM_OBJECT, "DeadLetterConfig", "deadLetterConfig",      \
          .members = dead_letter_rows},                                          \
     {                                                                           \
@@ -209,12 +215,11 @@ static const struct param log_rows[] = {
     {0},
 };
 static const struct param create_rows[] = {
-    ROW_BUS_NAME, ROW_TEXT("EventSourceName", "eventSourceName", 1, 256), ROWS_OF_BUS, ROW_TAGS,
-    {0},
+    ROW_BUS_NAME(true), ROW_PARTNER_SOURCE, ROWS_OF_BUS, ROW_TAGS, {0},
 };
-static const struct param update_rows[] = {ROW_BUS_OR_ARN_AS_NAME(false), ROWS_OF_BUS, {0}};
+static const struct param update_rows[] = {ROW_BUS_NAME(false), ROWS_OF_BUS, {0}};
 static const struct param describe_rows[] = {ROW_BUS_OR_ARN_AS_NAME(false), {0}};
-static const struct param delete_rows[] = {ROW_BUS_NAME, {0}};
+static const struct param delete_rows[] = {ROW_BUS_NAME(true), {0}};
 static const struct param list_rows[] = {
     {PARAM_BODY, PARAM_STRING, "NamePrefix", "namePrefix", .min = 1, .max = 256,
      .pattern = PATTERN_BUS, .matches = name_is_bus, .pattern_first = true},

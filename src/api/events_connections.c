@@ -62,6 +62,13 @@ static bool check_parameters(struct call *call, struct text type, const json_t *
     static const char *const all[] = {"BasicAuthParameters", "ApiKeyAuthParameters",
                                       "OAuthParameters"};
 
+    if (json_object_get(call->input, "InvocationConnectivityParameters") ||
+        json_object_get(parameters, "ConnectivityParameters")) {
+        events_fail_invalid(call, "Connections to private APIs are not served by Evoke: leave "
+                                  "InvocationConnectivityParameters and ConnectivityParameters "
+                                  "away.");
+        return false;
+    }
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         bool wanted = strcmp(all[i], parameters_of(type)) == 0;
         if (wanted == json_is_object(json_object_get(parameters, all[i])))
@@ -108,8 +115,8 @@ static void set_arns(struct call *call, json_t *connection, struct text name)
 
 static void create_connection(struct call *call)
 {
-    static const char *const given[] = {"Name", "Description", "AuthorizationType",
-                                        "AuthParameters", NULL};
+    static const char *const given[] = {"Name",           "Description",      "AuthorizationType",
+                                        "AuthParameters", "KmsKeyIdentifier", NULL};
     struct text name = call_input(call, "Name"), key = events_key(call, name);
 
     if (!check_parameters(call, call_input(call, "AuthorizationType"),
@@ -130,7 +137,8 @@ static void create_connection(struct call *call)
 
 static void update_connection(struct call *call)
 {
-    static const char *const given[] = {"Description", "AuthorizationType", NULL};
+    static const char *const given[] = {"Description", "AuthorizationType", "KmsKeyIdentifier",
+                                        NULL};
     struct text name = call_input(call, "Name");
     const json_t *connection = find_connection(call, name),
                  *parameters = json_object_get(call->input, "AuthParameters");
@@ -187,17 +195,12 @@ static json_t *without_secrets(const json_t *parameters)
 
 static void describe_connection(struct call *call)
 {
-    static const char *const members[] = {"ConnectionArn",
-                                          "Name",
-                                          "Description",
-                                          "ConnectionState",
-                                          "StateReason",
-                                          "AuthorizationType",
-                                          "SecretArn",
-                                          "CreationTime",
-                                          "LastModifiedTime",
-                                          "LastAuthorizedTime",
-                                          NULL};
+    static const char *const members[] = {"ConnectionArn",      "Name",
+                                          "Description",        "ConnectionState",
+                                          "StateReason",        "AuthorizationType",
+                                          "SecretArn",          "KmsKeyIdentifier",
+                                          "CreationTime",       "LastModifiedTime",
+                                          "LastAuthorizedTime", NULL};
     const json_t *connection = find_connection(call, call_input(call, "Name"));
     struct writer writer = call_writer(call);
 
@@ -309,21 +312,27 @@ static void delete_connection(struct call *call)
         0                                                                                  \
     }
 
-static const struct param parameter_rows[] = {
-    ROW_TEXT("Key", "key", 0, 512),
-    {PARAM_BODY, PARAM_STRING, "Value", "value", .max = 512, .sensitive = true},
-    {PARAM_BODY, PARAM_BOOL, "IsValueSecret", "isValueSecret"},
-    {0},
-};
-static const struct param parameter_row = {PARAM_BODY, PARAM_OBJECT, "", "",
-                                           .members = parameter_rows};
+#define DEFINE_PARAMETER_ROW(kind, key_rules, value_rules)                                        \
+    static const struct param kind##_rows[] = {                                                   \
+        {PARAM_BODY, PARAM_STRING, "Key", "key", .max = 512, key_rules},                          \
+        {PARAM_BODY, PARAM_STRING, "Value", "value", .max = 512, .sensitive = true, value_rules}, \
+        {PARAM_BODY, PARAM_BOOL, "IsValueSecret", "isValueSecret"},                               \
+        {0},                                                                                      \
+    };                                                                                            \
+    static const struct param kind##_row = {PARAM_BODY, PARAM_OBJECT, "", "",                     \
+                                            .members = kind##_rows}
+#define MATCHES(regex, function) .pattern = regex, .matches = function, .pattern_first = true
+DEFINE_PARAMETER_ROW(header, MATCHES(PATTERN_HEADER_KEY, name_is_header_key),
+                     MATCHES(PATTERN_HEADER_VALUE, name_is_header_value));
+DEFINE_PARAMETER_ROW(query, MATCHES(PATTERN_QUERY_KEY, name_is_query_key),
+                     MATCHES(PATTERN_QUERY_VALUE, name_is_query_value));
+DEFINE_PARAMETER_ROW(body, .min = 0, .min = 0);
 static const struct param http_rows[] = {
     {PARAM_BODY, PARAM_LIST, "HeaderParameters", "headerParameters", .max = 100,
-     .members = &parameter_row},
+     .members = &header_row},
     {PARAM_BODY, PARAM_LIST, "QueryStringParameters", "queryStringParameters", .max = 100,
-     .members = &parameter_row},
-    {PARAM_BODY, PARAM_LIST, "BodyParameters", "bodyParameters", .max = 100,
-     .members = &parameter_row},
+     .members = &query_row},
+    {PARAM_BODY, PARAM_LIST, "BodyParameters", "bodyParameters", .max = 100, .members = &body_row},
     {0},
 };
 /* CreateConnection needs all of a kind's members, UpdateConnection none. */
@@ -368,17 +377,19 @@ DEFINE_AUTH_ROWS(update, false);
 
 static const struct param create_rows[] = {
     ROW_CONNECTION,
-    ROW_TEXT("Description", "description", 0, 512),
+    ROW_ONE_LINE,
     ROW_TYPE(true),
     {PARAM_BODY, PARAM_OBJECT, "AuthParameters", "authParameters", .required = true,
      .members = auth_rows_create},
+    ROW_KMS_KEY,
     {0},
 };
 static const struct param update_rows[] = {
     ROW_CONNECTION,
-    ROW_TEXT("Description", "description", 0, 512),
+    ROW_ONE_LINE,
     ROW_TYPE(false),
     {PARAM_BODY, PARAM_OBJECT, "AuthParameters", "authParameters", .members = auth_rows_update},
+    ROW_KMS_KEY,
     {0},
 };
 static const struct param name_rows[] = {ROW_CONNECTION, {0}};

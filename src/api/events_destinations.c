@@ -199,29 +199,28 @@ static void delete_api_destination(struct call *call)
             .required = needed, .min = 1, .max = 1600, .pattern = PATTERN_CONNECTION_ARN, \
             .matches = name_is_connection_arn, .pattern_first = true                      \
     }
-#define ROWS_OF_DESTINATION(needed)                                               \
-    ROW_NAME("Name", "name", 64), ROW_TEXT("Description", "description", 0, 512), \
-        ROW_CONNECTION_ARN(needed),                                               \
-        {PARAM_BODY,                                                              \
-         PARAM_STRING,                                                            \
-         "InvocationEndpoint",                                                    \
-         "invocationEndpoint",                                                    \
-         .required = needed,                                                      \
-         .min = 1,                                                                \
-         .max = 2048,                                                             \
-         .pattern = EVENTS_PATTERN_ENDPOINT,                                      \
-         .matches = name_is_endpoint,                                             \
-         .pattern_first = true},                                                  \
-        {PARAM_BODY,   PARAM_STRING,       "HttpMethod",                          \
-         "httpMethod", .required = needed, .values = METHODS},                    \
-        {PARAM_BODY,                                                              \
-         PARAM_INT,                                                               \
-         "InvocationRateLimitPerSecond",                                          \
-         "invocationRateLimitPerSecond",                                          \
-         .min = 1,                                                                \
-         .max = INT32_MAX},                                                       \
-    {                                                                             \
-        0                                                                         \
+#define ROWS_OF_DESTINATION(needed)                                         \
+    ROW_NAME("Name", "name", 64), ROW_ONE_LINE, ROW_CONNECTION_ARN(needed), \
+        {PARAM_BODY,                                                        \
+         PARAM_STRING,                                                      \
+         "InvocationEndpoint",                                              \
+         "invocationEndpoint",                                              \
+         .required = needed,                                                \
+         .min = 1,                                                          \
+         .max = 2048,                                                       \
+         .pattern = EVENTS_PATTERN_ENDPOINT,                                \
+         .matches = name_is_endpoint,                                       \
+         .pattern_first = true},                                            \
+        {PARAM_BODY,   PARAM_STRING,       "HttpMethod",                    \
+         "httpMethod", .required = needed, .values = METHODS},              \
+        {PARAM_BODY,                                                        \
+         PARAM_INT,                                                         \
+         "InvocationRateLimitPerSecond",                                    \
+         "invocationRateLimitPerSecond",                                    \
+         .min = 1,                                                          \
+         .max = INT32_MAX},                                                 \
+    {                                                                       \
+        0                                                                   \
     }
 
 static const struct param create_rows[] = {ROWS_OF_DESTINATION(true)};

@@ -57,6 +57,84 @@ bool name_is_bus_or_arn(struct text text)
            name_is_bus(text_skip(rest, sizeof "event-bus/" - 1));
 }
 
+/* "arn:aws...:events:REGION:ACCOUNT:KIND/NAME", whatever the kind. */
+bool name_is_source_arn(struct text text)
+{
+    if (!skip_arn_head(&text) || text_contains(text, '\n'))
+        return false;
+    size_t slash = text_find(text, '/');
+    return slash > 0 && slash + 1 < text.len;
+}
+
+/* What a '.' of Java matches, any number of times: no end of a line, in none of its forms. */
+bool name_is_one_line(struct text text)
+{
+    static const char *const ends[] = {"\n", "\r", "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"};
+
+    for (size_t i = 0; i < COUNT_OF(ends); i++)
+        if (text_find_text(text, text_of(ends[i])) < text.len)
+            return false;
+    return true;
+}
+
+bool name_is_kms_key(struct text text)
+{
+    return text.len == 0 || consists_of(text, "_-/:");
+}
+
+bool name_is_partner_source(struct text text)
+{
+    return text_starts(text, TEXT("aws.partner/")) && consists_of(text, "/.-_") &&
+           !text_ends(text, TEXT("/")) && text_find_text(text, TEXT("//")) == text.len &&
+           text_contains(text_skip(text, sizeof "aws.partner/" - 1), '/');
+}
+
+/* --- of HTTP requests --- */
+
+bool name_is_header_key(struct text text)
+{
+    return consists_of(text, "!#$%&'*+,-.^_`|~");
+}
+
+/* Printable characters and tabs, something besides tabs. */
+bool name_is_header_value(struct text text)
+{
+    bool printable = false;
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] != '\t' && (text.at[i] < ' ' || text.at[i] > '~'))
+            return false;
+        printable = printable || text.at[i] != '\t';
+    }
+    return printable;
+}
+
+static bool has_control_but(struct text text, const char *allowed)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+        if ((c < ' ' || c == 0x7f) && (!c || !strchr(allowed, c)))
+            return true;
+    }
+    return false;
+}
+
+bool name_is_query_key(struct text text)
+{
+    return text.len > 0 && !has_control_but(text, "");
+}
+
+bool name_is_query_value(struct text text)
+{
+    return text.len > 0 && !has_control_but(text, "\n\r");
+}
+
+/* Not blanks alone, and one line. */
+bool name_is_path_value(struct text text)
+{
+    return text_trim(text).len > 0 && name_is_one_line(text);
+}
+
 bool name_is_path_key(struct text text)
 {
     return consists_of(text, "_-");

@@ -19,6 +19,13 @@
 #define PATTERN_BUS_ARN \
     "(arn:aws[\\w-]*:events:[a-z]{2}-[a-z]+-[\\w-]+:[0-9]{12}:event-bus\\/)?" PATTERN_BUS
 
+#define PATTERN_SOURCE_ARN \
+    "^arn:aws([a-z]|\\-)*:events:([a-z]|\\d|\\-)*:([0-9]{12})?:.+\\/.+$"
+#define PATTERN_HEADER_KEY "^[!#$%&'*+-.^_`|~0-9a-zA-Z]+$"
+#define PATTERN_HEADER_VALUE "^[ \\t]*[\\x20-\\x7E]+([ \\t]+[\\x20-\\x7E]+)*[ \\t]*$"
+#define PATTERN_QUERY_KEY "[^\\x00-\\x1F\\x7F]+"
+#define PATTERN_QUERY_VALUE "[^\\x00-\\x09\\x0B\\x0C\\x0E-\\x1F\\x7F]+"
+
 /* Rows many actions have. */
 /* clang-format off */
 #define ROW_TEXT(name, at, least, most)                                                            \
@@ -37,11 +44,22 @@
 #define ROW_PAGE                                                                                   \
     ROW_TEXT("NextToken", "nextToken", 1, 2048),                                                   \
     {PARAM_BODY, PARAM_INT, "Limit", "limit", .min = 1, .max = EVENTS_PAGE}
+#define ROW_ONE_LINE                                                                               \
+    {PARAM_BODY, PARAM_STRING, "Description", "description", .max = 512,                           \
+     .pattern = ".*", .matches = name_is_one_line, .pattern_first = true}
+#define ROW_KMS_KEY                                                                                \
+    {PARAM_BODY, PARAM_STRING, "KmsKeyIdentifier", "kmsKeyIdentifier", .max = 2048,                \
+     .pattern = "^[a-zA-Z0-9_\\-/:]*$", .matches = name_is_kms_key, .pattern_first = true}
+#define ROW_SOURCE_ARN(needed)                                                                     \
+    {PARAM_BODY, PARAM_STRING, "EventSourceArn", "eventSourceArn", .required = needed, .min = 1,   \
+     .max = 1600, .pattern = PATTERN_SOURCE_ARN, .matches = name_is_source_arn,                    \
+     .pattern_first = true}
 #define ROW_TAGS                                                                                   \
     {PARAM_BODY, PARAM_LIST, "Tags", "tags", .members = &events_tag_row}
 /* clang-format on */
 
 extern const struct param events_tag_row;
+extern const struct param events_target_row; /* of PutTargets: events_target_rows.c */
 
 /* --- what matches names: events_names.c --- */
 
@@ -54,6 +72,15 @@ bool name_is_account_or_all(struct text text);
 bool name_is_credential(struct text text);
 bool name_is_endpoint(struct text text);
 bool name_is_connection_arn(struct text text);
+bool name_is_source_arn(struct text text);
+bool name_is_one_line(struct text text);
+bool name_is_kms_key(struct text text);
+bool name_is_partner_source(struct text text);
+bool name_is_header_key(struct text text);
+bool name_is_header_value(struct text text);
+bool name_is_query_key(struct text text);
+bool name_is_query_value(struct text text);
+bool name_is_path_value(struct text text);
 
 /* --- names: events.c --- */
 
@@ -114,6 +141,10 @@ struct events_list {
                        const json_t *document);
 };
 void events_reply_list(struct call *call, const struct events_list *list);
+
+/* AWS lists archives and replays by one of State, EventSourceArn and NamePrefix. False: the
+ * request has several, and that was answered. */
+bool events_check_one_filter(struct call *call, const char *action);
 
 /* The same for members of a document, counted from 0: where NextToken says to begin.
  * False: answered. */

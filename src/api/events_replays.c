@@ -181,7 +181,8 @@ static void list_replays(struct call *call)
     const struct events_list list = {BUSES_REPLAY, "Replays", events_key(call, TEXT("")), matches,
                                      write_item};
 
-    events_reply_list(call, &list);
+    if (events_check_one_filter(call, "ListReplays"))
+        events_reply_list(call, &list);
 }
 
 /* --- CancelReplay --- */
@@ -229,8 +230,8 @@ static const struct param destination_rows[] = {
 };
 static const struct param start_rows[] = {
     ROW_REPLAY,
-    ROW_TEXT("Description", "description", 0, 512),
-    ROW_TEXT_NEEDED("EventSourceArn", "eventSourceArn", 1, 1600),
+    ROW_ONE_LINE,
+    ROW_SOURCE_ARN(true),
     {PARAM_BODY, PARAM_NUMBER, "EventStartTime", "eventStartTime", .required = true},
     {PARAM_BODY, PARAM_NUMBER, "EventEndTime", "eventEndTime", .required = true},
     {PARAM_BODY, PARAM_OBJECT, "Destination", "destination", .required = true,
@@ -242,7 +243,7 @@ static const struct param list_rows[] = {
     ROW_PREFIX(64),
     {PARAM_BODY, PARAM_STRING, "State", "state",
      .values = "CANCELLED, STARTING, COMPLETED, FAILED, RUNNING, CANCELLING"},
-    ROW_TEXT("EventSourceArn", "eventSourceArn", 1, 1600),
+    ROW_SOURCE_ARN(false),
     ROW_PAGE,
     {0},
 };

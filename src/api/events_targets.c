@@ -203,49 +203,11 @@ static void list_targets_by_rule(struct call *call)
 
 #define ROW_RULE ROW_NAME("Rule", "rule", 64)
 
-static const struct param path_value = {PARAM_BODY, PARAM_STRING, "", ""};
-static const struct param any_value = {PARAM_BODY, PARAM_STRING, "", "", .max = 512};
-static const struct param transformer_rows[] = {
-    {PARAM_BODY, PARAM_MAP, "InputPathsMap", "inputPathsMap", .members = &path_value,
-     .key_matches = name_is_path_key, .key_pattern = "[A-Za-z0-9\\_\\-]+"},
-    ROW_TEXT_NEEDED("InputTemplate", "inputTemplate", 1, 8192),
-    {0},
-};
-static const struct param sqs_rows[] = {ROW_TEXT("MessageGroupId", "messageGroupId", 0, 100), {0}};
-static const struct param http_rows[] = {
-    {PARAM_BODY, PARAM_LIST, "PathParameterValues", "pathParameterValues", .members = &path_value},
-    {PARAM_BODY, PARAM_MAP, "HeaderParameters", "headerParameters", .members = &any_value},
-    {PARAM_BODY, PARAM_MAP, "QueryStringParameters", "queryStringParameters",
-     .members = &any_value},
-    {0},
-};
-static const struct param dead_letter_rows[] = {ROW_TEXT("Arn", "arn", 1, 1600), {0}};
-static const struct param retry_rows[] = {
-    {PARAM_BODY, PARAM_INT, "MaximumRetryAttempts", "maximumRetryAttempts", .min = 0, .max = 185},
-    {PARAM_BODY, PARAM_INT, "MaximumEventAgeInSeconds", "maximumEventAgeInSeconds", .min = 60,
-     .max = 86400},
-    {0},
-};
-static const struct param target_rows[] = {
-    ROW_NAME("Id", "id", 64),
-    ROW_TEXT_NEEDED("Arn", "arn", 1, 1600),
-    ROW_TEXT("RoleArn", "roleArn", 1, 1600),
-    ROW_TEXT("Input", "input", 0, 8192),
-    ROW_TEXT("InputPath", "inputPath", 0, 256),
-    {PARAM_BODY, PARAM_OBJECT, "InputTransformer", "inputTransformer", .members = transformer_rows},
-    {PARAM_BODY, PARAM_OBJECT, "SqsParameters", "sqsParameters", .members = sqs_rows},
-    {PARAM_BODY, PARAM_OBJECT, "HttpParameters", "httpParameters", .members = http_rows},
-    {PARAM_BODY, PARAM_OBJECT, "DeadLetterConfig", "deadLetterConfig", .members = dead_letter_rows},
-    {PARAM_BODY, PARAM_OBJECT, "RetryPolicy", "retryPolicy", .members = retry_rows},
-    {0},
-};
-static const struct param target_row = {PARAM_BODY, PARAM_OBJECT,           "",
-                                        "",         .members = target_rows, .java_name = "Target"};
 static const struct param put_rows[] = {
     ROW_RULE,
     ROW_BUS_OR_ARN,
     {PARAM_BODY, PARAM_LIST, "Targets", "targets", .required = true, .min = 1, .max = 100,
-     .members = &target_row},
+     .members = &events_target_row},
     {0},
 };
 static const struct param id_row = {PARAM_BODY,

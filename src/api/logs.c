@@ -95,33 +95,11 @@ static const struct param filter_params[] = {
 };
 static const struct param delete_params[] = {ROW_GROUP(true), {0}};
 
-#define LOGS PROTOCOL_JSON, "logs", METHOD_POST, NULL, BODY_JSON, API_JSON_MAX, ACCESS_SIGNED
-#define NOT_YET LOGS, PLACE_SHARD, NULL, NULL, NULL
-
 const struct action logs_actions[] = {
     {"FilterLogEvents", LOGS, PLACE_SHARD, filter_params, logs_filter_events, NULL},
     {"GetLogEvents", LOGS, PLACE_SHARD, event_params, logs_get_events, NULL},
     {"DescribeLogStreams", LOGS, PLACE_SHARD, stream_params, logs_describe_streams, NULL},
     {"DescribeLogGroups", LOGS, PLACE_SHARD, group_params, logs_describe_groups, NULL},
     {"DeleteLogGroup", LOGS, PLACE_SHARD, delete_params, delete_log_group, NULL},
-    {"CreateLogGroup", NOT_YET},
-    {"CreateLogStream", NOT_YET},
-    {"DeleteLogStream", NOT_YET},
-    {"PutLogEvents", NOT_YET},
-    {"PutRetentionPolicy", NOT_YET},
-    {"DeleteRetentionPolicy", NOT_YET},
-    {"ListTagsForResource", NOT_YET},
-    {"ListTagsLogGroup", NOT_YET},
-    {"TagLogGroup", NOT_YET},
-    {"TagResource", NOT_YET},
-    {"UntagLogGroup", NOT_YET},
-    {"UntagResource", NOT_YET},
-    {"StartQuery", NOT_YET},
-    {"GetQueryResults", NOT_YET},
-    {"StartLiveTail", NOT_YET},
-    {"PutSubscriptionFilter", NOT_YET},
-    {"DescribeSubscriptionFilters", NOT_YET},
-    {"PutMetricFilter", NOT_YET},
-    {"DescribeMetricFilters", NOT_YET},
     {0},
 };

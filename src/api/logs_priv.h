@@ -5,6 +5,7 @@
 
 /* What the actions of CloudWatch Logs share. */
 
+#define LOGS PROTOCOL_JSON, "logs", METHOD_POST, NULL, BODY_JSON, API_JSON_MAX, ACCESS_SIGNED
 #define LOGS_DESCRIBE_MAX 50        /* groups or streams in one answer: AWS's */
 #define LOGS_EVENTS_MAX 10000       /* events in one answer: AWS's */
 #define LOGS_EVENTS_BYTES (1 << 20) /* of messages in one answer: AWS's */

@@ -52,6 +52,8 @@ static const struct action *const tables[] = {
     apigateway_usage_actions,
     apigateway_unserved_actions,
     lambda_unserved_actions,
+    events_unserved_actions,
+    logs_unserved_actions,
 };
 
 const struct action *routes_next(const struct action *action)
@@ -135,7 +137,9 @@ const struct action *routes_find_target(struct text target)
         {"AWSEvents.", events_replay_actions},
         {"AWSEvents.", events_connection_actions},
         {"AWSEvents.", events_destination_actions},
+        {"AWSEvents.", events_unserved_actions},
         {"Logs_20140328.", logs_actions},
+        {"Logs_20140328.", logs_unserved_actions},
     };
 
     for (size_t i = 0; i < COUNT_OF(services); i++) {
@@ -160,8 +164,7 @@ static bool is_signed_for(struct call *call, const struct http_request *request,
                           struct text service)
 {
     struct text header = http_header(request, TEXT("authorization"));
-    struct text credential =
-        text_is_set(header) ? header : call_query(call, "X-Amz-Credential");
+    struct text credential = text_is_set(header) ? header : call_query(call, "X-Amz-Credential");
 
     return text_find_text(credential, service) < credential.len;
 }
@@ -177,8 +180,7 @@ const struct action *routes_find_form(struct call *call, const struct http_reque
         .access = ACCESS_FUNCTIONS,
     };
 
-    return sqs_is_queue_path(call->path) ||
-                   is_signed_for(call, request, TEXT("/sqs/aws4_request"))
+    return sqs_is_queue_path(call->path) || is_signed_for(call, request, TEXT("/sqs/aws4_request"))
                ? &sqs_form
                : sts_actions;
 }

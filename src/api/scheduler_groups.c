@@ -112,6 +112,7 @@ static void list_groups(struct call *call)
 
 static const struct param create_params[] = {
     ROW_NAME,
+    {PARAM_BODY, PARAM_LIST, "Tags", "tags", false, 0, SCHEDULER_TAGS_MAX, .members = &scheduler_tag_row},
     {PARAM_BODY, PARAM_STRING, "ClientToken", "clientToken", false, 1, 64, TOKEN_PATTERN},
     {0},
 };

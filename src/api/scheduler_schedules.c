@@ -370,27 +370,6 @@ static void list_schedules(struct call *call)
 
 /* --- the table --- */
 
-/* "arn:aws:iam::123456789012:role/name" */
-static bool is_role(struct text text)
-{
-    size_t iam = text_find_text(text, TEXT(":iam::")), role = text_find_text(text, TEXT(":role/"));
-
-    return text_starts(text, TEXT("arn:aws")) && iam < text.len && role == iam + 18 &&
-           text.len > role + 6;
-}
-
-/* A standard queue's: no ".fifo" at the end. */
-static bool is_dead_letter(struct text text)
-{
-    struct text rest = text, name = TEXT_NONE, part;
-    size_t count = 0;
-
-    for (; text_split(&rest, ':', &part); count++)
-        name = part;
-    return count == 6 && text_starts(text, TEXT("arn:aws")) &&
-           text_find_text(text, TEXT(":sqs:")) < text.len && scheduler_is_token(name);
-}
-
 /* clang-format off */
 #define NAME_PATTERN .pattern = "^[0-9a-zA-Z-_.]+$", .matches = scheduler_is_name
 #define TOKEN_PATTERN .pattern = "^[a-zA-Z0-9-_]+$", .matches = scheduler_is_token
@@ -410,7 +389,7 @@ static const struct param retry_params[] = {
 };
 static const struct param dead_letter_params[] = {
     {PARAM_BODY, PARAM_STRING, "Arn", "arn", false, 1, 1600,
-     .pattern = "^arn:aws[a-z-]*:sqs:[a-z0-9\\-]+:\\d{12}:[a-zA-Z0-9\\-_]+$", .matches = is_dead_letter},
+     .pattern = "^arn:aws(-[a-z]+)?:sqs:[a-z0-9\\-]+:\\d{12}:[a-zA-Z0-9\\-_]+$", .matches = scheduler_is_dead_letter},
     {0},
 };
 static const struct param sqs_params[] = {
@@ -419,13 +398,14 @@ static const struct param sqs_params[] = {
 };
 static const struct param event_params[] = {
     {PARAM_BODY, PARAM_STRING, "DetailType", "detailType", true, 1, 128},
-    {PARAM_BODY, PARAM_STRING, "Source", "source", true, 1, 256},
+    {PARAM_BODY, PARAM_STRING, "Source", "source", true, 1, 256,
+     .pattern = "^(?=[/\\.\\-_A-Za-z0-9]+)((?!aws\\.).*)|(\\$(\\.[\\w_-]+(\\[(\\d+|\\*)\\])*)*)$", .matches = scheduler_is_event_source},
     {0},
 };
 static const struct param target_params[] = {
     {PARAM_BODY, PARAM_STRING, "Arn", "arn", true, 1, 1600},
     {PARAM_BODY, PARAM_STRING, "RoleArn", "roleArn", true, 1, 1600,
-     .pattern = "^arn:aws[a-z-]*:iam::\\d{12}:role\\/[\\w+=,.@\\/-]+$", .matches = is_role},
+     .pattern = "^arn:aws(-[a-z]+)?:iam::\\d{12}:role\\/[\\w+=,.@\\/-]+$", .matches = scheduler_is_role},
     {PARAM_BODY, PARAM_OBJECT, "DeadLetterConfig", "deadLetterConfig", .members = dead_letter_params},
     {PARAM_BODY, PARAM_OBJECT, "RetryPolicy", "retryPolicy", .members = retry_params},
     {PARAM_BODY, PARAM_STRING, "Input", "input", false, 1, LIMIT_PAYLOAD_ASYNC},
@@ -443,7 +423,8 @@ static const struct param schedule_params[] = {
     {PARAM_BODY, PARAM_STRING, "ScheduleExpressionTimezone", "scheduleExpressionTimezone", false, 1,
      ZONE_NAME_MAX},
     {PARAM_BODY, PARAM_STRING, "State", "state", .values = "DISABLED, ENABLED"},
-    {PARAM_BODY, PARAM_STRING, "KmsKeyArn", "kmsKeyArn", false, 1, 2048},
+    {PARAM_BODY, PARAM_STRING, "KmsKeyArn", "kmsKeyArn", false, 1, 2048,
+     .pattern = "^arn:aws(-[a-z]+)?:kms:[a-z0-9\\-]+:\\d{12}:(key|alias)\\/[0-9a-zA-Z-_]*$", .matches = scheduler_is_kms_key},
     {PARAM_BODY, PARAM_OBJECT, "Target", "target", true, .members = target_params},
     {PARAM_BODY, PARAM_OBJECT, "FlexibleTimeWindow", "flexibleTimeWindow", true,
      .members = window_params},

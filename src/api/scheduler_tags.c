@@ -7,19 +7,12 @@
 
 /* TagResource, UntagResource, ListTagsForResource: groups have tags, schedules have none. */
 
-#define TAGS_MAX 200 /* AWS: of a request; a group has LIMIT_TAGS */
-#define TAG_KEY_MAX 128
-#define TAG_VALUE_MAX 256
-
 static bool read_tag(struct call *call, const json_t *tag, json_t *tags)
 {
     struct text key = json_text(tag, "Key"), value = json_text(tag, "Value");
 
-    if (!text_is_set(key) || !text_is_set(value) || key.len == 0 || key.len > TAG_KEY_MAX ||
-        value.len == 0 || value.len > TAG_VALUE_MAX || text_contains(key, '\0')) {
-        call_fail(call, "ValidationException",
-                  "A tag has a Key of 1 to %d and a Value of 1 to %d characters.", TAG_KEY_MAX,
-                  TAG_VALUE_MAX);
+    if (text_contains(key, '\0')) {
+        call_fail(call, "ValidationException", "A tag's Key has no NUL character.");
         return false;
     }
     json_object_setn_new(tags, key.at, key.len, json_from_text(value));
@@ -32,10 +25,6 @@ bool scheduler_read_tags(struct call *call, json_t *tags)
     size_t index;
     json_t *tag;
 
-    if (list && !json_is_array(list)) {
-        call_fail(call, "SerializationException", "Unexpected field type");
-        return false;
-    }
     json_array_foreach(list, index, tag)
     {
         if (!read_tag(call, tag, tags))
@@ -128,13 +117,35 @@ static void list_tags(struct call *call)
     call_reply(call, 200);
 }
 
+static bool is_group_arn(struct text text)
+{
+    struct text rest = text, part = TEXT_NONE;
+    size_t count = 0;
+
+    for (; text_split(&rest, ':', &part); count++)
+        if (count == 2 && !text_equal(part, TEXT("scheduler")))
+            return false;
+    return count == 6 && text_starts(text, TEXT("arn:aws")) &&
+           text_starts(part, TEXT("schedule-group/")) &&
+           scheduler_is_name(text_skip(part, sizeof "schedule-group/" - 1));
+}
+
 /* clang-format off */
-#define ROW_ARN {PARAM_PATH, PARAM_STRING, "ResourceArn", "resourceArn", true, 1, 1011}
+#define ROW_ARN {PARAM_PATH, PARAM_STRING, "ResourceArn", "resourceArn", true, 1, 1011, \
+                 .pattern = "^arn:aws(-[a-z]+)?:scheduler:[a-z0-9\\-]+:\\d{12}:schedule-group\\/[0-9a-zA-Z-_.]+$", \
+                 .matches = is_group_arn}
+
+static const struct param tag_members[] = {
+    {PARAM_BODY, PARAM_STRING, "Key", "key", true, 1, 128},
+    {PARAM_BODY, PARAM_STRING, "Value", "value", true, 1, 256},
+    {0},
+};
+const struct param scheduler_tag_row = {PARAM_BODY, PARAM_OBJECT, "", "", .members = tag_members, .java_name = "Tag"};
 
 static const struct param list_params[] = {ROW_ARN, {0}};
 static const struct param tag_params[] = {
     ROW_ARN,
-    {PARAM_BODY, PARAM_LIST, "Tags", "tags", true, 0, TAGS_MAX},
+    {PARAM_BODY, PARAM_LIST, "Tags", "tags", true, 0, SCHEDULER_TAGS_MAX, .members = &scheduler_tag_row},
     {0},
 };
 static const struct param untag_params[] = {

@@ -27,9 +27,19 @@ static void get_caller_identity(struct call *call)
     call_reply(call, 200);
 }
 
+#define STS PROTOCOL_QUERY, "sts", METHOD_POST, NULL, BODY_FORM, API_JSON_MAX
+#define NOT_YET STS, ACCESS_SIGNED, PLACE_SHARD, NULL, NULL, NULL
+
 /* The first row also stands for a form whose action is not known yet. */
 const struct action sts_actions[] = {
-    {"GetCallerIdentity", PROTOCOL_QUERY, "sts", METHOD_POST, NULL, BODY_FORM, API_JSON_MAX,
-     ACCESS_FUNCTIONS, PLACE_SHARD, NULL, get_caller_identity, NULL},
+    {"GetCallerIdentity", STS, ACCESS_FUNCTIONS, PLACE_SHARD, NULL, get_caller_identity, NULL},
+    {"AssumeRole", NOT_YET},
+    {"AssumeRoleWithSAML", NOT_YET},
+    {"AssumeRoleWithWebIdentity", NOT_YET},
+    {"AssumeRoot", NOT_YET},
+    {"DecodeAuthorizationMessage", NOT_YET},
+    {"GetAccessKeyInfo", NOT_YET},
+    {"GetFederationToken", NOT_YET},
+    {"GetSessionToken", NOT_YET},
     {0},
 };

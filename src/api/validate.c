@@ -285,6 +285,23 @@ static void check_list(struct report *report, const struct param *param, const c
     add_element_constraint(&report->errors, param->members);
 }
 
+static bool key_is_valid(const struct param *map, struct text key)
+{
+    return (map->key_max == 0 || java_length(key) <= map->key_max) &&
+           (!map->key_matches || map->key_matches(key));
+}
+
+static void add_key_constraint(struct buffer *out, const struct param *map)
+{
+    buffer_add_literal(out, "Map keys must satisfy constraint: [");
+    if (map->key_max > 0)
+        buffer_add_format(out,
+                          "Member must have length less than or equal to %lld, Member must have "
+                          "length greater than or equal to 0, ",
+                          (long long)map->key_max);
+    buffer_add_format(out, "Member must satisfy regular expression pattern: %s]", map->key_pattern);
+}
+
 static void check_map(struct report *report, const struct param *param, const char *place,
                       json_t *map)
 {
@@ -301,18 +318,16 @@ static void check_map(struct report *report, const struct param *param, const ch
         if (!json_is_string(value) && param->members && !report->wrong_type)
             report->wrong_type = type_error(param->members, value);
         buffer_add_format(&shown, "%s%s=%.*s", shown.len > 1 ? ", " : "", key, TEXT_ARG(text));
-        keys_valid =
-            keys_valid && (!param->key_matches || param->key_matches(text_from(key, key_len)));
+        keys_valid = keys_valid && key_is_valid(param, text_from(key, key_len));
         values_valid = values_valid && (!param->members || element_is_valid(param->members, text));
     }
     buffer_add_char(&shown, '}');
     struct text all = buffer_text(&shown);
+    check_limits(report, param, place, param->sensitive ? NULL : &all,
+                 (int64_t)json_object_size(map));
     if (!keys_valid) {
         begin_error(report, place, param->sensitive ? NULL : &all);
-        buffer_add_format(&report->errors,
-                          "Map keys must satisfy constraint: [Member must satisfy regular "
-                          "expression pattern: %s]",
-                          param->key_pattern);
+        add_key_constraint(&report->errors, param);
     }
     if (!values_valid) {
         begin_error(report, place, param->sensitive ? NULL : &all);

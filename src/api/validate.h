@@ -47,6 +47,7 @@ struct param {
     const struct param *members;          /* of an object's members; of a list's or map's one value:
                                              a row whose name does not count */
     bool (*key_matches)(struct text key); /* of a map, with key_pattern */
+    int64_t key_max;                      /* its keys' length; 0: no limits */
     const char *key_pattern;
     bool sensitive;        /* its value is not repeated in messages */
     bool pattern_first;    /* told before the limits: each service of AWS has its order */
