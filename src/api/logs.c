@@ -20,16 +20,32 @@ static void delete_log_group(struct call *call)
 
 /* --- the table --- */
 
+static bool is_name_part(struct text text)
+{
+    return text.len == 0 || name_is_log_group(text);
+}
+
+/* Of a name or an ARN. */
+static bool is_identifier(struct text text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        struct text c = text_slice(text, i, i + 1);
+        if (!name_is_log_group(c) && !text_contains(TEXT("+=:,@"), text.at[i]))
+            return false;
+    }
+    return true;
+}
+
 #define ROW_GROUP(needed)                                                                 \
     {                                                                                     \
         PARAM_BODY, PARAM_STRING, "logGroupName", "logGroupName",                         \
             .required = needed, .min = 1, .max = 512, .pattern = "[\\.\\-_/#A-Za-z0-9]+", \
             .matches = name_is_log_group                                                  \
     }
-#define ROW_IDENTIFIER                                                                    \
-    {                                                                                     \
-        PARAM_BODY, PARAM_STRING, "logGroupIdentifier", "logGroupIdentifier", .min = 1,   \
-                                                                              .max = 2048 \
+#define IDENTIFIER .min = 1, .max = 2048, .pattern = "[\\w#+=/:,.@-]*", .matches = is_identifier
+#define ROW_IDENTIFIER                                                                   \
+    {                                                                                    \
+        PARAM_BODY, PARAM_STRING, "logGroupIdentifier", "logGroupIdentifier", IDENTIFIER \
     }
 #define ROW_STREAM(name, needed)                                                                 \
     {                                                                                            \
@@ -49,10 +65,16 @@ static void delete_log_group(struct call *call)
         PARAM_BODY, PARAM_INT, name, name, .min = 0, .max = INT64_MAX \
     }
 
+static const struct param identifier = {PARAM_BODY, PARAM_STRING, "", "", IDENTIFIER};
 static const struct param group_params[] = {
     {PARAM_BODY, PARAM_STRING, "logGroupNamePrefix", "logGroupNamePrefix", .min = 1, .max = 512,
      .pattern = "[\\.\\-_/#A-Za-z0-9]+", .matches = name_is_log_group},
-    {PARAM_BODY, PARAM_STRING, "logGroupNamePattern", "logGroupNamePattern", .max = 512},
+    {PARAM_BODY, PARAM_STRING, "logGroupNamePattern", "logGroupNamePattern", .max = 512,
+     .pattern = "[\\.\\-_/#A-Za-z0-9]*", .matches = is_name_part},
+    {PARAM_BODY, PARAM_STRING, "logGroupClass", "logGroupClass",
+     .values = "INFREQUENT_ACCESS, STANDARD, DELIVERY"},
+    {PARAM_BODY, PARAM_LIST, "logGroupIdentifiers", "logGroupIdentifiers", .min = 1, .max = 50,
+     .members = &identifier},
     ROW_TOKEN,
     ROW_LIMIT(LOGS_DESCRIBE_MAX),
     {0},

@@ -8,6 +8,7 @@
 /* --- DescribeLogGroups --- */
 
 struct group_list {
+    const struct call *call;
     const struct api *api;
     struct writer writer;
     struct text part;  /* a name must contain */
@@ -17,6 +18,21 @@ struct group_list {
     bool more;
 };
 
+/* Whether one of the given names or ARNs is the group's; none given: all are. */
+static bool is_identified(const struct call *call, struct text name)
+{
+    const json_t *identifiers = json_object_get(call->input, "logGroupIdentifiers"), *one;
+    size_t index;
+
+    json_array_foreach(identifiers, index, one)
+    {
+        struct text text = text_from(json_string_value(one), json_string_length(one));
+        if (text_equal(logs_group_of(text), name))
+            return true;
+    }
+    return json_array_size(identifiers) == 0;
+}
+
 static int add_group(void *arg, struct text name, int64_t created_ms, int64_t bytes)
 {
     struct group_list *list = arg;
@@ -24,7 +40,9 @@ static int add_group(void *arg, struct text name, int64_t created_ms, int64_t by
 
     if (text_compare(name, list->after) <= 0 && list->after.len > 0)
         return 0;
-    if (list->part.len > 0 && text_find_text(name, list->part) == name.len)
+    bool by_part = list->part.len > 0;
+    if ((by_part && text_find_text(name, list->part) == name.len) ||
+        !is_identified(list->call, name))
         return 0;
     if (list->left-- == 0) {
         list->more = true;
@@ -41,25 +59,38 @@ static int add_group(void *arg, struct text name, int64_t created_ms, int64_t by
     write_int(writer, "creationTime", created_ms);
     write_int(writer, "metricFilterCount", 0);
     write_string(writer, "arn", all);
-    write_int(writer, "storedBytes", bytes);
+    if (!by_part)
+        write_int(writer, "storedBytes", bytes);
     write_string(writer, "logGroupClass", "STANDARD");
     write_string(writer, "logGroupArn", arn);
+    if (!by_part)
+        write_bool(writer, "deletionProtectionEnabled", false);
     write_close(writer, '}');
     return 0;
 }
 
 static int read_groups(struct call *call, struct error *err)
 {
-    struct group_list list = {.api = call->api,
+    struct group_list list = {.call = call,
+                              .api = call->api,
                               .writer = call_writer(call),
                               .part = call_input(call, "logGroupNamePattern"),
                               .after = call_input(call, "nextToken"),
                               .left = logs_limit(call, LOGS_DESCRIBE_MAX)};
 
+    struct text prefix = call_input(call, "logGroupNamePrefix"),
+                class = call_input(call, "logGroupClass");
+    int result = 0;
+
+    if (text_is_set(prefix) && text_is_set(list.part))
+        return error_set(err, ERROR_INVALID,
+                         "LogGroup name prefix and LogGroup name pattern are "
+                         "mutually exclusive parameters.");
     write_open(&list.writer, NULL, '{');
     write_open(&list.writer, "logGroups", '[');
-    int result = log_store_groups(call->api->options->logs, call->api->account, call->api->region,
-                                  call_input(call, "logGroupNamePrefix"), add_group, &list, err);
+    if (!text_is_set(class) || text_equal(class, TEXT("STANDARD")))
+        result = log_store_groups(call->api->options->logs, call->api->account, call->api->region,
+                                  prefix, add_group, &list, err);
     write_close(&list.writer, ']');
     if (list.more)
         write_string(&list.writer, "nextToken", list.last);
@@ -164,5 +195,6 @@ static int read_streams(struct call *call, struct error *err)
 
 void logs_describe_streams(struct call *call)
 {
-    logs_read(call, read_streams, LOGS_NO_GROUP);
+    if (logs_check_group(call))
+        logs_read(call, read_streams, LOGS_NO_GROUP);
 }

@@ -166,7 +166,23 @@ static int read_events(struct call *call, struct error *err)
     return 0;
 }
 
+/* Whether the group is missing, or only the stream. */
+static int read_or_tell(struct call *call, struct error *err)
+{
+    scoped(logs_streams_done) struct logs_streams streams = {0};
+    struct error group_err;
+
+    if (read_events(call, err) == 0)
+        return 0;
+    if (err->code == ERROR_NOT_FOUND)
+        return error_set(err, ERROR_NOT_FOUND, "%s",
+                         logs_streams_list(call, &streams, &group_err) < 0 ? LOGS_NO_GROUP
+                                                                           : LOGS_NO_STREAM);
+    return -1;
+}
+
 void logs_get_events(struct call *call)
 {
-    logs_read(call, read_events, LOGS_NO_STREAM);
+    if (logs_check_group(call))
+        logs_read(call, read_or_tell, NULL);
 }

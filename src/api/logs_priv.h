@@ -13,11 +13,15 @@
 #define LOGS_NO_STREAM "The specified log stream does not exist."
 
 /* Flushes what was logged, calls read() in the pool, which writes the answer, and answers;
- * missing is what AWS says of a thing that is not there (ERROR_NOT_FOUND). */
+ * missing is what AWS says of a thing that is not there (ERROR_NOT_FOUND); NULL: read() says
+ * it itself. */
 void logs_read(struct call *call, int (*read)(struct call *call, struct error *err),
                const char *missing);
 /* The group by its name, or by its name or ARN ("...:log-group:NAME:*"). */
 struct log_place logs_place(const struct call *call);
+struct text logs_group_of(struct text identifier); /* the name, of a name or an ARN */
+/* False: the request has both, and that was answered. */
+bool logs_check_group(struct call *call);
 int64_t logs_limit(const struct call *call, int64_t most);
 
 /* --- streams of the group --- */

@@ -77,7 +77,8 @@ static void after_reading(struct call *call)
     if (!reading->failed)
         call_reply(call, 200);
     else if (reading->err.code == ERROR_NOT_FOUND)
-        call_fail(call, "ResourceNotFoundException", "%s", reading->missing);
+        call_fail(call, "ResourceNotFoundException", "%s",
+                  reading->missing ? reading->missing : reading->err.text);
     else if (reading->err.code == ERROR_INVALID)
         call_fail(call, "InvalidParameterException", "%s", reading->err.text);
     else
@@ -100,18 +101,33 @@ void logs_read(struct call *call, int (*read)(struct call *call, struct error *e
     flush_all(call, start_reading);
 }
 
+struct text logs_group_of(struct text identifier)
+{
+    size_t at = text_find_text(identifier, TEXT(":log-group:"));
+
+    if (at < identifier.len)
+        identifier = text_skip(identifier, at + sizeof ":log-group:" - 1);
+    if (text_ends(identifier, TEXT(":*")))
+        identifier.len -= 2;
+    return identifier;
+}
+
+bool logs_check_group(struct call *call)
+{
+    if (!text_is_set(call_input(call, "logGroupName")) ||
+        !text_is_set(call_input(call, "logGroupIdentifier")))
+        return true;
+    call_fail(call, "ValidationException",
+              "LogGroup name and LogGroup ARN are mutually exclusive parameters.");
+    return false;
+}
+
 struct log_place logs_place(const struct call *call)
 {
     struct text group = call_input(call, "logGroupName");
 
-    if (!text_is_set(group)) {
-        group = call_input(call, "logGroupIdentifier");
-        size_t at = text_find_text(group, TEXT(":log-group:"));
-        if (at < group.len)
-            group = text_skip(group, at + sizeof ":log-group:" - 1);
-        if (text_ends(group, TEXT(":*")))
-            group.len -= 2;
-    }
+    if (!text_is_set(group))
+        group = logs_group_of(call_input(call, "logGroupIdentifier"));
     return (struct log_place){call->api->account, call->api->region, group};
 }
 

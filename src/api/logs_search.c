@@ -187,5 +187,6 @@ static int read_search(struct call *call, struct error *err)
 
 void logs_filter_events(struct call *call)
 {
-    logs_read(call, read_search, LOGS_NO_GROUP);
+    if (logs_check_group(call))
+        logs_read(call, read_search, LOGS_NO_GROUP);
 }

@@ -617,6 +617,8 @@ def test_log_errors_are_those_of_aws(client):
             ("describe_log_streams", missing, "The specified log group does not exist."),
             ("filter_log_events", missing, "The specified log group does not exist."),
             ("delete_log_group", missing, "The specified log group does not exist."),
+            ("get_log_events", {**missing, "logStreamName": "none"},
+             "The specified log group does not exist."),
             ("get_log_events", {"logGroupName": "/aws/lambda/logged", "logStreamName": "none"},
              "The specified log stream does not exist.")):
         answer = client.call(op, params)
@@ -625,6 +627,46 @@ def test_log_errors_are_those_of_aws(client):
     wrong = client.call("filter_log_events", {"logGroupName": "/aws/lambda/logged",
                                               "filterPattern": "{ $.a }"})
     assert wrong["Error"]["Code"] == "InvalidParameterException"
+    both = {"logGroupName": "/aws/lambda/logged", "logGroupIdentifier": "/aws/lambda/logged"}
+    for op, params in (("describe_log_streams", both), ("filter_log_events", both),
+                       ("get_log_events", {**both, "logStreamName": "none"})):
+        assert client.call(op, params)["Error"] == {
+            "Code": "ValidationException",
+            "Message": "LogGroup name and LogGroup ARN are mutually exclusive parameters."}
+    for op, params in (("filter_log_events", {}), ("get_log_events", {"logStreamName": "none"})):
+        params = {"logGroupName": "/aws/lambda/logged", **params}
+        assert client.call(op, {**params, "nextToken": "invalid-token"})["Error"] == {
+            "Code": "InvalidParameterException", "Message": "The specified nextToken is invalid."}
+        assert client.call(op, {**params, "limit": 10001})["Error"] == {
+            "Code": "InvalidParameterException",
+            "Message": "1 validation error detected: Value '10001' at 'limit' failed to satisfy "
+                       "constraint: Member must have value less than or equal to 10000"}
+
+
+def test_groups_are_chosen_by_what_they_are(client):
+    def names(**params):
+        return [one["logGroupName"] for one in client.call("describe_log_groups", params)["logGroups"]]
+
+    group = "/aws/lambda/logged"
+    assert group in names(logGroupClass="STANDARD") and names(logGroupClass="DELIVERY") == []
+    arn = f"arn:aws:logs:us-east-1:000000000000:log-group:{group}"
+    assert names(logGroupIdentifiers=[arn]) == names(logGroupIdentifiers=[group, "none"]) == [group]
+    shown = client.call("describe_log_groups", {"logGroupNamePrefix": group})["logGroups"][0]
+    assert shown["deletionProtectionEnabled"] is False and shown["storedBytes"] > 0
+    found = client.call("describe_log_groups", {"logGroupNamePattern": "logge"})["logGroups"][0]
+    assert found["logGroupName"] == group
+    assert not {"storedBytes", "deletionProtectionEnabled"} & set(found)
+    for params, message in (
+            ({"logGroupNamePattern": "a", "logGroupNamePrefix": "a"},
+             "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."),
+            ({"logGroupClass": "NONE"}, "1 validation error detected: Value 'NONE' at 'logGroupClass' "
+             "failed to satisfy constraint: Member must satisfy enum value set: "
+             "[INFREQUENT_ACCESS, STANDARD, DELIVERY]"),
+            ({"logGroupNamePattern": "a b"}, "1 validation error detected: Value 'a b' at "
+             "'logGroupNamePattern' failed to satisfy constraint: Member must satisfy regular "
+             r"expression pattern: [\.\-_/#A-Za-z0-9]*")):
+        assert client.call("describe_log_groups", params)["Error"] == {
+            "Code": "InvalidParameterException", "Message": message}
 
 
 def test_groups_are_listed_and_deleted(client):
