@@ -259,6 +259,10 @@ static void create_api(struct call *call)
     struct text target = call_input(call, "target"), key = call_input(call, "routeKey");
     struct text protocol = call_input(call, "protocolType");
 
+    if (!text_equal(protocol, TEXT("HTTP")) && !text_equal(protocol, TEXT("WEBSOCKET"))) {
+        apigateway_fail(call, "Invalid protocol specified. Must be one of [HTTP, WEBSOCKET]");
+        return;
+    }
     if (!apigateway_has_room(call))
         return;
     json_t *api = apigateway_new_api(call, protocol);
@@ -357,7 +361,7 @@ static const struct param cors_params[] = {
     ROW_TEXT("target", 2048), ROW_TEXT("version", 64)
 static const struct param create_params[] = {
     ROW_NEEDED("name", 128),
-    {PARAM_BODY, PARAM_STRING, "protocolType", "protocolType", true, .values = "WEBSOCKET, HTTP"},
+    ROW_NEEDED("protocolType", 64),
     ROWS, ROW_TEXTS("tags"), {0}};
 static const struct param update_params[] = {ROW_TEXT("name", 128), ROWS, {0}};
 

@@ -16,7 +16,8 @@ static const char *const members[] = {
 
 /* --- what maps parameters --- */
 
-/* Members are merged; an empty value takes one away. */
+/* Members are merged; an empty value takes one away. What removes a parameter of the request is
+ * new with an empty value, too. */
 static bool merge_texts(struct call *call, json_t *into, const json_t *from, const char *what)
 {
     const char *name;
@@ -29,7 +30,7 @@ static bool merge_texts(struct call *call, json_t *into, const json_t *from, con
             return false;
         }
         bool removes = text_starts(text_of(name), TEXT("remove:"));
-        if (json_string_length(value) == 0 && !removes)
+        if (json_string_length(value) == 0 && (!removes || json_object_get(into, name)))
             json_object_del(into, name);
         else
             json_object_set(into, name, value);
@@ -206,8 +207,7 @@ static bool check_type(struct apigateway_edit *edit, const json_t *integration, 
 /* Its mappings and templates, and whether Evoke has what it leads to. */
 static bool check_served(struct apigateway_edit *edit, const json_t *integration)
 {
-    enum api_protocol protocol =
-        apigateway_is_websocket(edit->document) ? API_WEBSOCKET : API_HTTP;
+    enum api_protocol protocol = apigateway_is_websocket(edit->document) ? API_WEBSOCKET : API_HTTP;
     struct error err;
 
     if (api_integration_check(integration, protocol, edit->call->api->region, &err) == 0)

@@ -119,6 +119,10 @@ static bool check_websocket(struct apigateway_edit *edit, const json_t *route)
 
 static bool complete(struct apigateway_edit *edit, const json_t *before, json_t *route)
 {
+    /* Given parameters join those there are: DeleteRouteRequestParameter takes one away. */
+    if (before)
+        json_object_update_missing(json_object_get(route, "requestParameters"),
+                                   json_object_get(before, "requestParameters"));
     if (!json_object_get(route, "apiKeyRequired"))
         json_object_set_new(route, "apiKeyRequired", json_false());
     if (!json_object_get(route, "authorizationType"))

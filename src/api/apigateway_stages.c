@@ -11,8 +11,13 @@
 #define VARIABLE_VALUE_MAX 512
 
 static const char *const members[] = {
-    "accessLogSettings", "autoDeploy",  "clientCertificateId", "defaultRouteSettings",
-    "deploymentId",      "description", "stageVariables",      NULL,
+    "accessLogSettings",
+    "autoDeploy",
+    "clientCertificateId",
+    "defaultRouteSettings",
+    "deploymentId",
+    "description",
+    NULL,
 };
 
 /* --- checks --- */
@@ -65,6 +70,23 @@ static bool check_variables(struct call *call, const json_t *stage)
         }
     }
     return true;
+}
+
+/* Given variables join those there are; an empty value takes one away. */
+static void merge_variables(const struct call *call, json_t *stage)
+{
+    json_t *variables = json_object_get(stage, "stageVariables"), *value;
+    const char *name;
+
+    if (!variables)
+        json_object_set_new(stage, "stageVariables", variables = json_object());
+    json_object_foreach(json_object_get(call->input, "stageVariables"), name, value)
+    {
+        if (json_string_length(value) == 0)
+            json_object_del(variables, name);
+        else
+            json_object_set(variables, name, value);
+    }
 }
 
 static bool has_route(const json_t *document, struct text key)
@@ -153,6 +175,7 @@ static bool complete(struct apigateway_edit *edit, const json_t *before, json_t 
 {
     const json_t *defaults = json_object_get(stage, "defaultRouteSettings");
 
+    merge_variables(edit->call, stage);
     return check_variables(edit->call, stage) && check_log(edit, stage) &&
            (!defaults || check_settings(edit->call, defaults, "defaultRouteSettings")) &&
            merge_route_settings(edit, stage) && check_deployment(edit, before, stage);

@@ -95,7 +95,8 @@ def test_what_an_api_may_not_be_is_told(client):
         "AllowOrigins": ["*"], "AllowCredentials": True}) == (
             "BadRequestException", 400,
             "allow-credentials is not supported if 'allow-origin' is *")
-    assert "enum value set" in refused(client.create_api, Name="x", ProtocolType="REST")[2]
+    assert refused(client.create_api, Name="x", ProtocolType="REST") == (
+        "BadRequestException", 400, "Invalid protocol specified. Must be one of [HTTP, WEBSOCKET]")
     assert "routeSelectionExpression" in refused(
         client.create_api, Name="x", ProtocolType="HTTP",
         RouteSelectionExpression="$request.body.x")[2].replace("Route", "route")
@@ -175,6 +176,9 @@ def test_parameters_are_merged_and_taken_away(client, api):
                               ResponseParameters={"200": {}, "500": {"append:header.e": "5"}})
     shown = client.get_integration(ApiId=api, IntegrationId=integration)
     assert shown["RequestParameters"] == {"overwrite:path": "/x", "remove:header.c": "''"}
+    changed = client.update_integration(ApiId=api, IntegrationId=integration,
+                                        RequestParameters={"remove:header.c": ""})
+    assert changed["RequestParameters"] == {"overwrite:path": "/x"}
     assert shown["ResponseParameters"] == {"404": {"overwrite:statuscode": "200"},
                                            "500": {"append:header.e": "5"}}
     assert shown["TimeoutInMillis"] == 30000 and shown["ConnectionType"] == "INTERNET"
@@ -246,6 +250,33 @@ def test_a_stage_serves_a_deployment(client, api):
     assert changed["Description"] == "two"
     assert [one["DeploymentId"] for one in client.get_deployments(ApiId=api)["Items"]] == [
         second["DeploymentId"]]
+
+
+def test_variables_of_a_stage_are_merged_and_taken_away(client, api):
+    client.create_stage(ApiId=api, StageName="dev", StageVariables={"a": "1", "b": "2", "c": ""})
+    changed = client.update_stage(ApiId=api, StageName="dev",
+                                  StageVariables={"a": "", "b": "3", "d": "4"})
+    assert changed["StageVariables"] == {"b": "3", "d": "4"}
+    assert client.update_stage(ApiId=api, StageName="dev", Description="x")[
+        "StageVariables"] == {"b": "3", "d": "4"}
+
+
+def test_parameters_of_a_route_join_those_there_are(client):
+    api = client.create_api(Name="chat", ProtocolType="WEBSOCKET",
+                            RouteSelectionExpression="$request.body.action")["ApiId"]
+    route = client.create_route(ApiId=api, RouteKey="$connect", RequestParameters={
+        "route.request.querystring.a": {"Required": True},
+        "route.request.header.b": {"Required": False}})["RouteId"]
+    changed = client.update_route(ApiId=api, RouteId=route, RequestParameters={
+        "route.request.header.b": {"Required": True}, "route.request.header.c": {"Required": True}})
+    assert changed["RequestParameters"] == {
+        "route.request.querystring.a": {"Required": True},
+        "route.request.header.b": {"Required": True}, "route.request.header.c": {"Required": True}}
+    client.delete_route_request_parameter(
+        ApiId=api, RouteId=route, RequestParameterKey="route.request.querystring.a")
+    assert set(client.get_route(ApiId=api, RouteId=route)["RequestParameters"]) == {
+        "route.request.header.b", "route.request.header.c"}
+    client.delete_api(ApiId=api)
 
 
 def test_a_stage_deploys_by_itself(client, api):
