@@ -73,7 +73,9 @@ TEST(targets_and_form_actions_are_found_by_name)
     CHECK(!routes_find_target(TEXT("Logs_20140328.")));
     CHECK(!routes_find_target(TEXT("DynamoDB_20120810.GetItem")));
     CHECK_TEXT(text_of(routes_find_query(PROTOCOL_QUERY, TEXT("GetCallerIdentity"))->name), "GetCallerIdentity");
-    CHECK(!routes_find_query(PROTOCOL_QUERY, TEXT("AssumeRole")));
+    CHECK(!routes_find_query(PROTOCOL_QUERY, TEXT("AssumeRole"))->run);
+    CHECK(!routes_find_query(PROTOCOL_QUERY, TEXT("AssumeNothing")));
+    CHECK(!routes_find_target(TEXT("AWSEvents.CreateEndpoint"))->run);
 }
 
 /* The tables themselves: what their reader relies on. */
