@@ -16,6 +16,7 @@ static const struct action *const tables[] = {
     lambda_tag_actions,
     lambda_event_invoke_actions,
     lambda_concurrency_actions,
+    lambda_runtime_actions,
     events_put_actions,
     events_bus_actions,
     events_rule_actions,

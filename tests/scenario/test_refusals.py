@@ -160,6 +160,25 @@ def test_what_belongs_to_streams_is_refused_for_a_queue(client, daemon, given, w
                    EventSourceArn="arn:aws:sqs:us-east-1:000000000000:q", **given) == wanted
 
 
+def test_a_runtime_is_updated_with_the_machine(client, daemon):
+    path = "/2021-07-20/functions/f/runtime-management-config"
+
+    def put(mode, query=""):
+        return daemon.signed("PUT", path + query, {"UpdateRuntimeOn": mode})
+
+    assert daemon.signed("GET", path, None) == (
+        200, {"UpdateRuntimeOn": "Auto", "FunctionArn": f"{ARN}f:$LATEST"})
+    assert put("Auto", "?Qualifier=1") == (
+        200, {"UpdateRuntimeOn": "Auto", "FunctionArn": f"{ARN}f:1"})
+    status, answer = put("Manual")
+    assert status == 400 and "can only be Auto" in answer["message"]
+    status, answer = put("never")
+    assert status == 400 and answer["message"].endswith(
+        "Member must satisfy enum value set: [Auto, Manual, FunctionUpdate]")
+    status, answer = put("Auto", "?Qualifier=77")
+    assert (status, answer["Message"]) == (404, f"Function not found: {ARN}f:77")
+
+
 def test_a_version_published_by_an_update_is_pending_until_that_ends(client):
     code = evoke_daemon.make_zip({"handler.py": "import time\ntime.sleep(1)\n"
                                                 "def handler(event, context):\n    return 2\n"})
