@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 
+#include "base/mem.h"
 #include "router/utf8.h"
 
 #define SOURCE_SHOWN 500 /* UTF-16 units of the source that a message repeats */
@@ -73,7 +74,8 @@ static void add_place(struct lexer *lexer, struct buffer *message, const char *a
         }
     }
     add_source(message, lexer->source);
-    buffer_add_format(message, "; line: %zu, column: %zu]", line, count_units(row, at) + 1);
+    buffer_add_format(message, "; line: %zu, column: %zu]", line,
+                      count_units(row, at) + 1 - (lexer->is_within ? 1 : 0));
 }
 
 __attribute__((format(printf, 3, 0))) static int fail(struct lexer *lexer, bool with_place,
@@ -82,13 +84,8 @@ __attribute__((format(printf, 3, 0))) static int fail(struct lexer *lexer, bool 
     if (lexer->failed)
         return -1;
     lexer->failed = true;
-    va_list again;
-    va_copy(again, arguments);
-    int len = vsnprintf(NULL, 0, format, again);
-    va_end(again);
-    char *room = buffer_room(&lexer->message, (size_t)len + 1);
-    (void)vsnprintf(room, (size_t)len + 1, format, arguments);
-    buffer_added(&lexer->message, (size_t)len);
+    scoped(free) char *reason = mem_vformat(format, arguments);
+    buffer_add_text(&lexer->message, text_of(reason));
     lexer->reason_len = lexer->message.len;
     if (with_place) {
         buffer_add_literal(&lexer->message, "\n at ");
@@ -130,7 +127,8 @@ static const char *take_character(struct lexer *lexer, char described[static 64]
     uint32_t code = utf8_read(text_from(lexer->at, (size_t)(lexer->end - lexer->at)), &len);
     struct text shown = code > 0xffff ? TEXT("?") : text_from(lexer->at, len);
 
-    if (code > 0xffff)
+    lexer->is_within = code > 0xffff;
+    if (lexer->is_within)
         code = 0xd800 + ((code - 0x10000) >> 10);
     lexer->at += len;
     if (code < 0x20 || (code >= 0x7f && code < 0xa0))

@@ -91,6 +91,9 @@ TEST(the_message_says_where_in_the_pattern)
         {"{\"a\":\n [{\"cidr\": \"bad\"}]}", "Malformed CIDR, one '/' required"},
         {"{\"a\":\n []}", "Empty arrays are not allowed\n at [Source: (String)\"{\"a\":\n []}\"; "
                           "line: 2, column: 4]"},
+        {"{\"a\":[\U0001F600]}",
+         "Unexpected character ('?' (code 55357 / 0xd83d)): expected a valid value " VALUES
+         "\n at [Source: (String)\"{\"a\":[\U0001F600]}\"; line: 1, column: 8]"},
         {"this is not JSON",
          "Unrecognized token 'this': was expecting (JSON String, Number, Array, Object or token "
          "'null', 'true' or 'false')\n at [Source: (String)\"this is not JSON\"; line: 1, column: "
