@@ -154,13 +154,3 @@ enum address_verdict addresses_check(const struct addresses *addresses,
         return ADDRESS_BOT;
     return ADDRESS_PASS;
 }
-
-const char *address_verdict_name(enum address_verdict verdict)
-{
-    static const char *const names[] = {
-        [ADDRESS_PASS] = "pass",       [ADDRESS_NOT_ALLOWED] = "not-allowed",
-        [ADDRESS_DENIED] = "denied",   [ADDRESS_DENIED_BY_FILE] = "deny-file",
-        [ADDRESS_COUNTRY] = "country", [ADDRESS_BOT] = "bot",
-    };
-    return names[verdict];
-}

@@ -24,8 +24,6 @@ enum address_verdict {
     ADDRESS_COUNTRY,
     ADDRESS_BOT,
 };
-/* For logs and metrics: "denied", "bot"... */
-const char *address_verdict_name(enum address_verdict verdict);
 
 /* Immutable but for its files. May block to read them. files outlives it; without (NULL) a
  * setting of a file is an error. */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/crypto.h"
+
 /*
  * Measured by bench/waf.py: a request costs about half a millisecond, each argument and each byte
  * as below. Higher paranoia has more rules.
@@ -73,15 +75,13 @@ static size_t hex_len(struct text text, size_t at, size_t max)
     return len;
 }
 
-static char unhex(const char *digits, size_t len)
+/* Of two digits, which hex_len() has found. */
+static char byte_of(const char *digits)
 {
-    int value = 0;
+    uint8_t sign = 0;
 
-    for (size_t i = 0; i < len; i++) {
-        char c = digits[i];
-        value = value * 16 + (c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
-    }
-    return (char)value;
+    (void)crypto_unhex(text_from(digits, 2), &sign);
+    return (char)sign;
 }
 
 /* "25" any number of times, then "3c" or "u003c": what may stand behind "%". */
@@ -97,7 +97,7 @@ static size_t percent_len(struct text text, size_t at, char *ret)
     }
     size_t len = hex_len(text, at, max);
     if (len == max)
-        *ret = unhex(text.at + at + max - 2, 2);
+        *ret = byte_of(text.at + at + max - 2);
     return len == max ? at + len - from : 0;
 }
 
@@ -109,7 +109,7 @@ static size_t backslash_len(struct text text, size_t at, char *ret)
     size_t len = hex_len(text, at + has_letter, c == 'u' ? 4 : c == 'x' ? 2 : 6);
 
     if (len >= 2)
-        *ret = has_letter ? unhex(text.at + at + has_letter + len - 2, 2) : ANYTHING;
+        *ret = has_letter ? byte_of(text.at + at + has_letter + len - 2) : ANYTHING;
     return len >= 2 ? len + has_letter : 0;
 }
 
