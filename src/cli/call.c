@@ -169,6 +169,9 @@ static CURL *make_handle(struct session *session)
     curl_easy_setopt(session->curl, CURLOPT_TIMEOUT, ANSWER_S);
     curl_easy_setopt(session->curl, CURLOPT_PATH_AS_IS, 1l);
     curl_easy_setopt(session->curl, CURLOPT_USERAGENT, "evoke/" EVOKE_VERSION);
+    const char *bundle = getenv("AWS_CA_BUNDLE"); /* as the AWS CLI takes it */
+    if (bundle && *bundle)
+        curl_easy_setopt(session->curl, CURLOPT_CAINFO, bundle);
     if (is_loopback(host_of(session)))
         curl_easy_setopt(session->curl, CURLOPT_PROXY, "");
     return session->curl;
@@ -204,6 +207,11 @@ static int fail_transfer(struct session *session, CURLcode code, struct error *e
         return error_set(err, ERROR_NOT_FOUND,
                          "no daemon answers at %s: start one with 'evoke serve'", session->api);
     }
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
+        return error_set(err, ERROR_DENIED,
+                         "the certificate of %s is not trusted: name a file of its authority in "
+                         "AWS_CA_BUNDLE",
+                         session->api);
     return error_set(err, ERROR_SYSTEM, "the daemon at %s broke off: %s", session->api,
                      curl_easy_strerror(code));
 }

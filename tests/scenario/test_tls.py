@@ -84,6 +84,15 @@ def test_a_function_answers_by_tls_on_both_ports(site):
     assert site.get("/healthz", which="api-tls") == (200, b"ok\n")
 
 
+def test_the_command_line_comes_by_tls_too(site, monkeypatch):
+    daemon = site.start().daemon
+    endpoint = f"https://localhost:{site.address('api-tls')[1]}"
+    refused = daemon.run("list", "--endpoint", endpoint, check=False)
+    assert refused.returncode == 1 and "is not trusted" in refused.stderr, refused.stderr
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(site.ca.crt))
+    assert "No functions yet" in daemon.run("list", "--endpoint", endpoint).stdout
+
+
 def test_large_bodies_pass_both_ways_and_connections_stay(site):
     daemon = site.start().daemon
     daemon.create("f", {"main.py": "def handler(event, context):\n    return event['body']\n"})
