@@ -138,15 +138,13 @@ int config_read(struct config *config, int argc, char **argv, struct error *err)
     if (!settings->runtimes || !settings->runtimes[0]) {
         free(settings->runtimes);
         settings->runtimes = find_runtimes();
+    } else if (!is_folder(settings->runtimes)) {
+        return error_set(err, ERROR_INVALID, "'runtimes': there is no folder '%s'",
+                         settings->runtimes);
     }
     if (settings->shards == 0)
         settings->shards = cores();
     if (settings->shards > VERSION_SHARDS_MAX)
         settings->shards = VERSION_SHARDS_MAX;
     return 0;
-}
-
-void config_done(struct config *config)
-{
-    option_done(settings_options, &config->settings);
 }

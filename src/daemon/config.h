@@ -14,4 +14,3 @@ struct config {
 /* argv[0] is "serve". Fails with one sentence on what is wrong. Fills in what depends on
  * the machine: data folder, shards, runtimes. */
 int config_read(struct config *config, int argc, char **argv, struct error *err);
-void config_done(struct config *config);

@@ -45,9 +45,11 @@ def test_a_second_daemon_on_the_same_port_is_refused(daemon, tmp_path, port):
 
 
 @pytest.mark.parametrize("option", [["--nonsense", "1"], ["--shards", "many"], ["--api", "nowhere"],
-                                    ["--account", "12"], ["stray"]])
+                                    ["--account", "12"], ["stray"], ["--waf-rules", "/nowhere"],
+                                    ["--runtimes", "/nowhere"], ["--upstream-networks", "nowhere"]])
 def test_a_wrong_option_is_refused_with_a_sentence(tmp_path, option):
-    done = subprocess.run([str(PROGRAM), "serve", "--data", str(tmp_path / "d"), *option],
+    done = subprocess.run([str(PROGRAM), "serve", "--data", str(tmp_path / "d"), "--api", "127.0.0.1:0",
+                           "--gateway", "127.0.0.1:0", *option],
                           capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode in (1, 2)
     assert option[0].lstrip("-") in done.stderr and done.stderr.count("\n") <= 2, done.stderr

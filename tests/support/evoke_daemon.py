@@ -53,7 +53,7 @@ class Daemon:
                 command + self.options, stdout=subprocess.PIPE, stderr=log,
                 env={**os.environ, **self.extra_env})
         line = self._ready_line()
-        match = re.fullmatch(r"evoke ready api=(\S+) gateway=(\S+) data=(\S+)\n", line)
+        match = re.fullmatch(r"evoke ready api=(\S+) gateway=(\S+)(?: \S+-tls=\S+)* data=(\S+)\n", line)
         assert match, f"instead of ready: {line!r}\n{self.log_text()[-4000:]}"
         self.api, self.gateway = match[1], match[2]
         return self
