@@ -48,7 +48,7 @@ install: all    # program, runtimes, completion and systemd unit below PREFIX
 	@meson install -C $(BUILD) --no-rebuild >/dev/null
 	@if [ -d $(BUILD)/runtimes/nodejs/node_modules ]; then \
 		cp -R $(BUILD)/runtimes/nodejs/node_modules $(DESTDIR)$(PREFIX)/lib/evoke/runtimes/nodejs/; fi
-	@echo "Installed below $(DESTDIR)$(PREFIX). Start it: systemctl enable --now evoke, or: evoke serve"
+	@echo "Installed below $(DESTDIR)$(PREFIX).$(if $(DESTDIR),, Start it: systemctl enable --now evoke, or: evoke serve)"
 
 format:
 	@find src tests runtimes bench -name '*.[ch]' | xargs clang-format -i
