@@ -6,12 +6,10 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/scoped.h"
+#include "http/sigv4_priv.h"
 #include "http/uri.h"
 
-#define ALGORITHM "AWS4-HMAC-SHA256"
-#define TERMINATOR "aws4_request"
 #define EXPIRES_MAX_S (7 * 24 * 3600)
-#define HEX_LEN (2 * SHA256_LEN)
 
 static int refuse(struct sigv4_refusal *refusal, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -43,223 +41,6 @@ static void add_message(struct sigv4_refusal *refusal, const char *format, ...)
     va_end(args);
 }
 
-/* --- canonical requests --- */
-
-/* Decoded and encoded again, so that only one form is left of each text. */
-static struct text encode_again(struct text text, struct arena *arena)
-{
-    scoped(buffer_done) struct buffer out = {0};
-
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.at[i];
-        int high = c == '%' && i + 2 < text.len ? text_hex_digit(text.at[i + 1]) : -1;
-        int low = high >= 0 ? text_hex_digit(text.at[i + 2]) : -1;
-        if (low >= 0) {
-            c = (char)(high * 16 + low);
-            i += 2;
-        }
-        uri_encode(&out, text_from(&c, 1), false);
-    }
-    return arena_copy(arena, buffer_text(&out));
-}
-
-struct pair {
-    struct text name, value;
-};
-
-static int compare_pairs(const void *a, const void *b)
-{
-    const struct pair *left = a, *right = b;
-    int order = text_compare(left->name, right->name);
-
-    return order ? order : text_compare(left->value, right->value);
-}
-
-/* How the names and values of a query are compared and signed. botocore signs them as
- * they stand, everybody else encoded anew; both are the same for most requests. */
-enum query_form { QUERY_ENCODED, QUERY_RAW };
-
-static struct pair *read_pairs(struct text query, enum query_form form, struct arena *arena,
-                               size_t *ret_count)
-{
-    struct pair *pairs = arena_alloc(arena, (query.len / 2 + 1) * sizeof *pairs);
-    struct text name, value;
-
-    *ret_count = 0;
-    while (uri_query_next(&query, &name, &value)) {
-        if (text_equal(name, TEXT("X-Amz-Signature")))
-            continue;
-        struct pair *pair = &pairs[(*ret_count)++];
-        *pair = (struct pair){name, value};
-        if (form == QUERY_ENCODED)
-            *pair = (struct pair){encode_again(name, arena), encode_again(value, arena)};
-    }
-    qsort(pairs, *ret_count, sizeof *pairs, compare_pairs);
-    return pairs;
-}
-
-static void add_query(struct buffer *out, struct text query, enum query_form form,
-                      struct arena *arena)
-{
-    size_t count;
-    const struct pair *pairs = read_pairs(query, form, arena, &count);
-
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            buffer_add_char(out, '&');
-        buffer_add_text(out, pairs[i].name);
-        buffer_add_char(out, '=');
-        buffer_add_text(out, pairs[i].value);
-    }
-}
-
-/* Without empty and dot segments; "/" at the end stays. */
-static void normalise(struct buffer *out, struct text path)
-{
-    struct text rest = path, segment;
-
-    buffer_add_char(out, '/');
-    while (uri_segment_next(&rest, &segment)) {
-        if (segment.len == 0 || text_equal(segment, TEXT(".")))
-            continue;
-        if (!text_equal(segment, TEXT(".."))) {
-            buffer_add_text(out, segment);
-            buffer_add_char(out, '/');
-            continue;
-        }
-        if (out->len > 1)
-            out->len--;
-        while (out->at[out->len - 1] != '/')
-            out->len--;
-    }
-    if (out->len > 1 && path.at[path.len - 1] != '/')
-        out->len--;
-}
-
-/* Every service but S3 normalises the path as it came and encodes it once more. */
-static void add_path(struct buffer *out, struct text path, struct text service)
-{
-    scoped(buffer_done) struct buffer normal = {0};
-
-    if (text_equal(service, TEXT("s3"))) {
-        buffer_add_text(out, path);
-        return;
-    }
-    normalise(&normal, path);
-    uri_encode(out, buffer_text(&normal), true);
-}
-
-/* Trimmed already; inner runs of blanks become one. */
-static void add_value(struct buffer *out, struct text value)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        bool blank = value.at[i] == ' ' || value.at[i] == '\t';
-        bool next_blank = i + 1 < value.len && (value.at[i + 1] == ' ' || value.at[i + 1] == '\t');
-        if (!blank)
-            buffer_add_char(out, value.at[i]);
-        else if (!next_blank)
-            buffer_add_char(out, ' ');
-    }
-}
-
-static void add_header(struct buffer *out, struct text name, const struct http_field *fields,
-                       size_t count)
-{
-    bool first = true;
-
-    buffer_add_text(out, name);
-    buffer_add_char(out, ':');
-    for (size_t i = 0; i < count; i++) {
-        if (!text_equal(fields[i].name, name))
-            continue;
-        if (!first)
-            buffer_add_char(out, ',');
-        first = false;
-        add_value(out, text_trim(fields[i].value));
-    }
-    buffer_add_char(out, '\n');
-}
-
-/* What is signed of a request. */
-struct canonical {
-    struct text method, path, query;
-    const struct http_field *fields;
-    size_t field_count;
-    struct text signed_headers; /* "host;x-amz-date" */
-    struct text body_sha256;
-    struct text service;
-};
-
-static void add_canonical(struct buffer *out, const struct canonical *canonical,
-                          enum query_form form, struct arena *arena)
-{
-    struct text rest = canonical->signed_headers, name;
-
-    buffer_add_text(out, canonical->method);
-    buffer_add_char(out, '\n');
-    add_path(out, canonical->path, canonical->service);
-    buffer_add_char(out, '\n');
-    add_query(out, canonical->query, form, arena);
-    buffer_add_char(out, '\n');
-    while (text_split(&rest, ';', &name))
-        add_header(out, name, canonical->fields, canonical->field_count);
-    buffer_add_char(out, '\n');
-    buffer_add_text(out, canonical->signed_headers);
-    buffer_add_char(out, '\n');
-    buffer_add_text(out, canonical->body_sha256);
-}
-
-/* --- signatures --- */
-
-struct signing_scope {
-    struct text date, region, service, timestamp;
-};
-
-static void add_hash(struct buffer *out, struct text data)
-{
-    uint8_t hash[SHA256_LEN];
-    char hex[HEX_LEN + 1];
-
-    crypto_sha256(data, hash);
-    crypto_hex(hash, sizeof hash, hex);
-    buffer_add(out, hex, HEX_LEN);
-}
-
-static void chain(uint8_t key[static SHA256_LEN], struct text data)
-{
-    crypto_hmac_sha256(text_from(key, SHA256_LEN), data, key);
-}
-
-static void derive_key(struct text secret, const struct signing_scope *scope,
-                       uint8_t key[static SHA256_LEN])
-{
-    scoped(buffer_done) struct buffer first = {0};
-
-    buffer_add_literal(&first, "AWS4");
-    buffer_add_text(&first, secret);
-    crypto_hmac_sha256(buffer_text(&first), scope->date, key);
-    chain(key, scope->region);
-    chain(key, scope->service);
-    chain(key, TEXT(TERMINATOR));
-}
-
-static void sign(const struct canonical *canonical, enum query_form form,
-                 const struct signing_scope *scope, struct text secret, struct arena *arena,
-                 char signature[static HEX_LEN + 1])
-{
-    scoped(buffer_done) struct buffer request = {0}, to_sign = {0};
-    uint8_t key[SHA256_LEN];
-
-    add_canonical(&request, canonical, form, arena);
-    buffer_add_format(&to_sign, ALGORITHM "\n%.*s\n%.*s/%.*s/%.*s/" TERMINATOR "\n",
-                      TEXT_ARG(scope->timestamp), TEXT_ARG(scope->date), TEXT_ARG(scope->region),
-                      TEXT_ARG(scope->service));
-    add_hash(&to_sign, buffer_text(&request));
-    derive_key(secret, scope, key);
-    chain(key, buffer_text(&to_sign));
-    crypto_hex(key, sizeof key, signature);
-}
-
 /* --- reading a claim --- */
 
 static int check_escapes(struct text query, struct sigv4_refusal *refusal)
@@ -279,7 +60,7 @@ static int check_escapes(struct text query, struct sigv4_refusal *refusal)
 
 static int check_algorithm(struct text algorithm, struct sigv4_refusal *refusal)
 {
-    if (text_equal(algorithm, TEXT(ALGORITHM)))
+    if (text_equal(algorithm, TEXT(SIGV4_ALGORITHM)))
         return 0;
     return refuse(refusal, "IncompleteSignature", "Unsupported AWS 'algorithm': '%.*s'.",
                   TEXT_ARG(algorithm));
@@ -514,9 +295,9 @@ static int check_scope(const struct sigv4_claim *claim, const struct sigv4_scope
     if (!text_equal(claim->service, scope->service))
         add_message(refusal, "Credential should be scoped to correct service: '%.*s'.",
                     TEXT_ARG(scope->service));
-    if (!text_equal(terminator, TEXT(TERMINATOR)))
+    if (!text_equal(terminator, TEXT(SIGV4_TERMINATOR)))
         add_message(refusal,
-                    "Credential should be scoped with a valid terminator: '" TERMINATOR
+                    "Credential should be scoped with a valid terminator: '" SIGV4_TERMINATOR
                     "', not '%.*s'.",
                     TEXT_ARG(terminator));
     if (!text_equal(claim->date, day))
@@ -554,10 +335,10 @@ static bool is_right(const struct canonical *canonical, enum query_form form,
                      const struct signing_scope *scope, struct text secret, struct text signature,
                      struct arena *arena)
 {
-    char want[HEX_LEN + 1];
+    char want[SIGV4_HEX_LEN + 1];
 
-    sign(canonical, form, scope, secret, arena, want);
-    return crypto_equal(text_from(want, HEX_LEN), signature);
+    sigv4_sign_canonical(canonical, form, scope, secret, arena, want);
+    return crypto_equal(text_from(want, SIGV4_HEX_LEN), signature);
 }
 
 /* As every signer writes them, and so that none is hashed twice however long it is. */
@@ -653,13 +434,13 @@ static struct text hash_body(const struct sigv4_signing *signing, struct arena *
 
     if (text_is_set(said))
         return said;
-    add_hash(&hash, signing->body);
+    sigv4_add_hash(&hash, signing->body);
     return arena_copy(arena, buffer_text(&hash));
 }
 
 struct text sigv4_sign(const struct sigv4_signing *signing, struct arena *arena)
 {
-    char timestamp[32], signature[HEX_LEN + 1];
+    char timestamp[32], signature[SIGV4_HEX_LEN + 1];
 
     clock_format_basic(signing->now_ms, timestamp);
     struct canonical canonical = {
@@ -674,9 +455,9 @@ struct text sigv4_sign(const struct sigv4_signing *signing, struct arena *arena)
     };
     struct signing_scope scope = {text_from(timestamp, 8), signing->region, signing->service,
                                   text_of(timestamp)};
-    sign(&canonical, QUERY_ENCODED, &scope, signing->secret, arena, signature);
+    sigv4_sign_canonical(&canonical, QUERY_ENCODED, &scope, signing->secret, arena, signature);
     return text_of(arena_format(arena,
-                                ALGORITHM " Credential=%.*s/%.8s/%.*s/%.*s/" TERMINATOR
+                                SIGV4_ALGORITHM " Credential=%.*s/%.8s/%.*s/%.*s/" SIGV4_TERMINATOR
                                           ", SignedHeaders=%.*s, Signature=%s",
                                 TEXT_ARG(signing->access_key), timestamp, TEXT_ARG(signing->region),
                                 TEXT_ARG(signing->service), TEXT_ARG(canonical.signed_headers),
