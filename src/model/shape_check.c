@@ -143,92 +143,6 @@ static int64_t count_values(const json_t *value)
     return count;
 }
 
-/* --- values --- */
-
-static unsigned type_of(const json_t *value)
-{
-    switch (json_typeof(value)) {
-    case JSON_NULL:
-        return SHAPE_NULL;
-    case JSON_TRUE:
-    case JSON_FALSE:
-        return SHAPE_BOOLEAN;
-    case JSON_INTEGER:
-        return SHAPE_INTEGER;
-    case JSON_REAL:
-        return trunc(json_real_value(value)) == json_real_value(value) ? SHAPE_INTEGER
-                                                                       : SHAPE_NUMBER;
-    case JSON_STRING:
-        return SHAPE_STRING;
-    case JSON_ARRAY:
-        return SHAPE_ARRAY;
-    case JSON_OBJECT:
-        return SHAPE_OBJECT;
-    }
-    return 0;
-}
-
-/* 64 bits of mantissa hold every integer exactly. */
-static long double number_of(const json_t *value)
-{
-    return json_is_integer(value) ? (long double)json_integer_value(value)
-                                  : (long double)json_real_value(value);
-}
-
-static bool same_objects(const json_t *a, const json_t *b)
-{
-    const char *name;
-    json_t *member;
-
-    if (json_object_size(a) != json_object_size(b))
-        return false;
-    json_object_foreach((json_t *)(uintptr_t)a, name, member)
-    {
-        const json_t *other = json_object_get(b, name);
-        if (!other || !shape_same(member, other))
-            return false;
-    }
-    return true;
-}
-
-bool shape_same(const json_t *a, const json_t *b)
-{
-    if (json_is_number(a) && json_is_number(b))
-        return number_of(a) == number_of(b);
-    if (json_typeof(a) != json_typeof(b))
-        return false;
-    if (json_is_object(a))
-        return same_objects(a, b);
-    if (!json_is_array(a))
-        return json_equal(a, b);
-    if (json_array_size(a) != json_array_size(b))
-        return false;
-    for (size_t i = 0; i < json_array_size(a); i++)
-        if (!shape_same(json_array_get(a, i), json_array_get(b, i)))
-            return false;
-    return true;
-}
-
-/* The same for values that are the same; members in any order. */
-static uint64_t hash_of(const json_t *value)
-{
-    uint64_t hash = (uint64_t)json_typeof(value) * 0x9e3779b97f4a7c15u;
-    const char *name;
-    json_t *member;
-    size_t i;
-
-    if (json_is_number(value)) {
-        double number = (double)number_of(value) + 0.0; /* -0 is 0 */
-        return map_hash(text_from(&number, sizeof number));
-    }
-    if (json_is_string(value))
-        return map_hash(text_from(json_string_value(value), json_string_length(value)));
-    json_array_foreach(value, i, member) hash = hash * 31 + hash_of(member);
-    json_object_foreach((json_t *)(uintptr_t)value, name, member) hash +=
-        map_hash(text_of(name)) ^ (hash_of(member) * 0x9e3779b97f4a7c15u);
-    return hash;
-}
-
 /* --- numbers and strings --- */
 
 static bool check_multiple(const struct shape_node *node, const json_t *value)
@@ -243,19 +157,19 @@ static bool check_multiple(const struct shape_node *node, const json_t *value)
 static bool check_number(struct check *check, const struct shape_node *node, const json_t *value,
                          const struct place *place)
 {
-    long double number = number_of(value);
+    long double number = shape_number_of(value);
     bool fits = true;
 
-    if (node->minimum && number < number_of(node->minimum))
-        fits = fault(check, place, "must be at least %Lg", number_of(node->minimum));
-    if (node->maximum && number > number_of(node->maximum))
-        fits = fault(check, place, "must be at most %Lg", number_of(node->maximum));
-    if (node->above && number <= number_of(node->above))
-        fits = fault(check, place, "must be above %Lg", number_of(node->above));
-    if (node->below && number >= number_of(node->below))
-        fits = fault(check, place, "must be below %Lg", number_of(node->below));
+    if (node->minimum && number < shape_number_of(node->minimum))
+        fits = fault(check, place, "must be at least %.15Lg", shape_number_of(node->minimum));
+    if (node->maximum && number > shape_number_of(node->maximum))
+        fits = fault(check, place, "must be at most %.15Lg", shape_number_of(node->maximum));
+    if (node->above && number <= shape_number_of(node->above))
+        fits = fault(check, place, "must be above %.15Lg", shape_number_of(node->above));
+    if (node->below && number >= shape_number_of(node->below))
+        fits = fault(check, place, "must be below %.15Lg", shape_number_of(node->below));
     if (node->multiple && !check_multiple(node, value))
-        fits = fault(check, place, "must be a multiple of %Lg", number_of(node->multiple));
+        fits = fault(check, place, "must be a multiple of %.15Lg", shape_number_of(node->multiple));
     return fits;
 }
 
@@ -341,7 +255,7 @@ static bool check_unique(struct check *check, const json_t *value, const struct 
     scoped(free) struct hashed *items = mem_alloc((count + 1) * sizeof *items);
 
     for (size_t i = 0; i < count; i++)
-        items[i] = (struct hashed){hash_of(json_array_get(value, i)), i};
+        items[i] = (struct hashed){shape_hash_of(json_array_get(value, i)), i};
     qsort(items, count, sizeof *items, by_hash);
     for (size_t i = 1; i < count; i++)
         if (items[i].hash == items[i - 1].hash &&
@@ -526,7 +440,7 @@ static bool suits(const struct shape_node *node, const json_t *value)
 {
     for (int i = 0; node->ref && i < LIMIT_SHAPE_DEPTH; i++)
         node = node->ref;
-    return !node->types || node->types & type_of(value);
+    return !node->types || node->types & shape_type_of(value);
 }
 
 /* The only alternative for values of this type: what is wrong with it is worth saying. */
@@ -657,7 +571,7 @@ static bool fault_constant(struct check *check, const struct shape_node *node,
 static bool check_value(struct check *check, const struct shape_node *node, const json_t *value,
                         const struct place *place)
 {
-    unsigned type = type_of(value);
+    unsigned type = shape_type_of(value);
     bool fits = true;
 
     if (node->is_never)

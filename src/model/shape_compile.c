@@ -21,11 +21,9 @@ struct task {
 
 struct compiler {
     struct shape *shape;
-    const json_t *document;
+    struct shape_references references;
     struct list tasks;
     struct map nodes; /* by the address of their schema */
-    struct map anchors;
-    bool has_anchors;
     struct arena arena;
     const struct task *task; /* the schema being compiled */
     const char *word;        /* its keyword */
@@ -422,100 +420,15 @@ static int on_dependent_required(struct compiler *compiler, struct shape_node *n
 
 /* --- references --- */
 
-/* Once for all references: a document may have many. The first of a name counts. */
-static void note_anchors(struct compiler *compiler, const json_t *json)
-{
-    struct text name = json_text(json, "$anchor");
-    const char *key;
-    json_t *member;
-    size_t i;
-
-    if (text_is_set(name) && !map_find(&compiler->anchors, name))
-        map_put(&compiler->anchors, name, (json_t *)(uintptr_t)json);
-    json_object_foreach((json_t *)(uintptr_t)json, key, member)
-    {
-        if (strcmp(key, "enum") != 0 && strcmp(key, "const") != 0)
-            note_anchors(compiler, member);
-    }
-    json_array_foreach(json, i, member) note_anchors(compiler, member);
-}
-
-static const json_t *find_anchor(struct compiler *compiler, struct text name)
-{
-    if (!compiler->has_anchors)
-        note_anchors(compiler, compiler->document);
-    compiler->has_anchors = true;
-    return map_find(&compiler->anchors, name);
-}
-
-/* "%41" and "~1" in place; false when it is neither. */
-static bool unescape(char *step)
-{
-    char *to = step;
-
-    for (const char *at = step; *at; at++) {
-        unsigned byte;
-        if (*at == '%' && sscanf(at + 1, "%2x", &byte) == 1 && at[1] && at[2] && byte) {
-            *to++ = (char)byte;
-            at += 2;
-        } else {
-            *to++ = *at;
-        }
-    }
-    *to = '\0';
-    to = step;
-    for (const char *at = step; *at; at++) {
-        if (*at != '~') {
-            *to++ = *at;
-            continue;
-        }
-        at++;
-        if (*at != '0' && *at != '1')
-            return false;
-        *to++ = *at == '0' ? '~' : '/';
-    }
-    *to = '\0';
-    return true;
-}
-
-static const json_t *find_pointer(struct compiler *compiler, const json_t *from, struct text rest)
-{
-    struct text piece;
-    int64_t index;
-
-    rest = text_skip(rest, 1);
-    for (bool more = true; from && more;) {
-        size_t end = text_find(rest, '/');
-        piece = text_slice(rest, 0, end);
-        more = end < rest.len;
-        rest = text_skip(rest, end + 1);
-        char *step = arena_string(&compiler->arena, piece);
-        if (!unescape(step))
-            return NULL;
-        if (!json_is_array(from))
-            from = json_object_get(from, step);
-        else if (text_to_int(text_of(step), 0, INT32_MAX, &index))
-            from = json_array_get(from, (size_t)index);
-        else
-            return NULL;
-    }
-    return from;
-}
-
 static int on_ref(struct compiler *compiler, struct shape_node *node, const json_t *value)
 {
     struct text text = text_of(json_string_value(value));
-    const json_t *target;
 
     if (!text_starts(text, TEXT("#")))
         return refuse(compiler, "must be a reference within the document, as in "
                                 "#/components/schemas/Pet");
-    if (text.len == 1)
-        target = compiler->document;
-    else if (text.at[1] == '/')
-        target = find_pointer(compiler, compiler->document, text_skip(text, 1));
-    else
-        target = find_anchor(compiler, text_skip(text, 1));
+    const json_t *target =
+        shape_references_find(&compiler->references, text_skip(text, 1), &compiler->arena);
     if (!target)
         return refuse(compiler, "leads nowhere");
     node->ref = node_of(compiler, target, text.at);
@@ -618,14 +531,18 @@ struct shape *shape_compile(const json_t *schema, const json_t *document, struct
 {
     scoped(shape_free) struct shape *shape = mem_new(struct shape);
     struct compiler compiler = {
-        .shape = shape, .document = document ? document : schema, .word = "root", .err = err};
+        .shape = shape,
+        .references = {.document = document ? document : schema},
+        .word = "root",
+        .err = err,
+    };
 
     list_init(&shape->nodes);
     list_init(&compiler.tasks);
     shape->root = node_of(&compiler, schema, "");
     int result = shape->root ? compile_all(&compiler) : -1;
     map_done(&compiler.nodes);
-    map_done(&compiler.anchors);
+    shape_references_done(&compiler.references);
     arena_done(&compiler.arena);
     return result < 0 ? NULL : take(shape);
 }

@@ -4,6 +4,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "base/arena.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "model/shape.h"
@@ -91,5 +92,26 @@ struct shape {
     struct shape_node *root;
 };
 
-/* Whether two JSON values are equal as JSON Schema has it: 1 is 1.0. */
+/* --- values as JSON Schema has them --- */
+
+/* One of enum shape_type; 1.0 is an integer. */
+unsigned shape_type_of(const json_t *value);
+/* 64 bits of mantissa hold every integer exactly. */
+long double shape_number_of(const json_t *value);
+/* Whether they are equal: 1 is 1.0. */
 bool shape_same(const json_t *a, const json_t *b);
+/* The same for values that are the same; members in any order. */
+uint64_t shape_hash_of(const json_t *value);
+
+/* --- references --- */
+
+/* Where "#", "#/a/b" and "#anchor" lead to within a document. */
+struct shape_references {
+    const json_t *document;
+    struct map anchors;
+    bool has_anchors;
+};
+void shape_references_done(struct shape_references *references);
+/* What is behind the "#"; NULL: nothing. */
+const json_t *shape_references_find(struct shape_references *references, struct text fragment,
+                                    struct arena *arena);
