@@ -11,10 +11,35 @@
 #include "http/server.h"
 #include "http/tls_priv.h"
 
+#define READS_MAX 2                /* of the socket in a call; a record needs seldom more */
+#define CONTENTLESS_MAX (64 << 10) /* bytes in a row; no record is half as long */
+
+/* Of the socket, before and after each use. */
+static long on_socket(BIO *bio, int use, const char *at, size_t len, int argi, long argl, int result,
+                      size_t *count)
+{
+    struct wire *wire = (struct wire *)(void *)BIO_get_callback_arg(bio);
+
+    if (use != BIO_CB_READ)
+        return result;
+    if (wire->reads_left-- > 0)
+        return 1;
+    BIO_set_retry_read(bio);
+    return -1;
+}
+
 void wire_secure(struct wire *wire, const struct http_door *door)
 {
     wire->tls = tls_ref(door->tls);
     wire->ssl = tls_begin(door->tls, wire->fd, door);
+    BIO *bio = SSL_get_rbio(wire->ssl);
+    BIO_set_callback_arg(bio, (char *)wire);
+    BIO_set_callback_ex(bio, on_socket);
+}
+
+static uint64_t bytes_read(const struct wire *wire)
+{
+    return BIO_number_read(SSL_get_rbio(wire->ssl));
 }
 
 /* Whoever speaks plain HTTP here is told in the language it understands. */
@@ -57,9 +82,11 @@ int wire_shake(struct wire *wire)
     ERR_clear_error();
     errno = 0;
     wire->wants_write = false;
+    wire->reads_left = READS_MAX;
     int result = SSL_do_handshake(wire->ssl);
     if (result == 1) {
         wire->shaken = true;
+        wire->content_at = bytes_read(wire);
         return 1;
     }
     if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST)
@@ -76,11 +103,17 @@ ssize_t wire_receive(struct wire *wire, void *at, size_t max)
     errno = 0;
     wire->wants_write = false;
     wire->drained = false;
+    wire->reads_left = READS_MAX;
     int result = SSL_read_ex(wire->ssl, at, max, &count);
-    if (result == 1)
+    if (result == 1) {
+        wire->content_at = bytes_read(wire);
         return (ssize_t)count;
+    }
     wire->drained = true;
-    return fail(wire, result);
+    ssize_t failed = fail(wire, result);
+    if (failed < 0 && bytes_read(wire) - wire->content_at > CONTENTLESS_MAX)
+        errno = EPROTO;
+    return failed;
 }
 
 static ssize_t send_plain(int fd, struct text first, struct text second)

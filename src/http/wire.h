@@ -21,6 +21,8 @@ struct wire {
     bool shaken;        /* the TLS handshake is done */
     bool wants_write;   /* to go on reading, or with the handshake, the socket must take bytes */
     bool drained;       /* private: the last read found nothing */
+    int reads_left;     /* private: of the socket, by the call under way */
+    uint64_t content_at; /* private: bytes read up to the last that were somebody's */
 };
 
 /* Makes it TLS; the handshake waits for wire_shake(). */
@@ -28,7 +30,9 @@ void wire_secure(struct wire *wire, const struct http_door *door);
 /* Goes on with the handshake. 1: done; 0: the client's turn; -1: it failed, close. */
 int wire_shake(struct wire *wire);
 
-/* Like recv(): 0 at the end, -1 with EAGAIN when there is nothing now. */
+/* Like recv(): 0 at the end, -1 with EAGAIN when there is nothing now. A call takes no longer than
+ * a few records do: what TLS has to say to itself (new keys, renegotiations that are refused) it
+ * would read as long as it comes, and whoever sends nothing else is ended with EPROTO. */
 ssize_t wire_receive(struct wire *wire, void *at, size_t max);
 /* Like writev() of both. After EAGAIN the same bytes have to come again, perhaps with more
  * behind them and from another place. */

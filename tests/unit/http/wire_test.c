@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/wire.h"
 
+#include <sys/ioctl.h>
+
 #include "tls_peer.h"
 
 static struct tls *make_tls(struct folder *folder)
@@ -61,6 +63,49 @@ TEST(what_tls_has_read_already_is_told_of)
     CHECK(!wire_has_input(&pair.wire));
     SSL_shutdown(pair.client);
     CHECK(wire_receive(&pair.wire, heard, sizeof heard) == 0);
+    pair_close(&pair);
+    tls_unref(tls);
+    folder_done(&folder);
+}
+
+/* The client renews its keys count times, all of it in one piece on the socket. */
+static void renew_keys(struct pair *pair, int count)
+{
+    BIO *all = BIO_new(BIO_s_mem()), *socket = SSL_get_wbio(pair->client);
+    char *at;
+
+    BIO_up_ref(socket);
+    SSL_set0_wbio(pair->client, all);
+    for (int i = 0; i < count; i++)
+        CHECK(SSL_key_update(pair->client, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
+              SSL_do_handshake(pair->client) == 1);
+    long len = BIO_get_mem_data(all, &at);
+    CHECK(send(pair->fd, at, (size_t)len, 0) == len);
+    SSL_set0_wbio(pair->client, socket);
+}
+
+TEST(a_client_that_only_renews_its_keys_is_ended)
+{
+    struct folder folder;
+    struct tls *tls = make_tls(&folder);
+    struct pair pair;
+    char heard[16];
+    size_t count;
+    int left, calls = 0;
+
+    pair_open(&pair, tls);
+    CHECK(pair_shake(&pair));
+    renew_keys(&pair, 10);
+    CHECK(SSL_write_ex(pair.client, "hello", 5, &count) == 1);
+    CHECK(wire_receive(&pair.wire, heard, sizeof heard) == 5);
+    CHECK(wire_receive(&pair.wire, heard, sizeof heard) == -1 && errno == EAGAIN);
+
+    renew_keys(&pair, 3000);
+    CHECK(wire_receive(&pair.wire, heard, sizeof heard) == -1 && errno == EAGAIN);
+    CHECK(ioctl(pair.wire.fd, FIONREAD, &left) == 0 && left > 0); /* others have their turn */
+    while (wire_receive(&pair.wire, heard, sizeof heard) == -1 && errno == EAGAIN && calls < 100)
+        calls++;
+    CHECK_MSG(errno == EPROTO && calls < 100, "%s", strerror(errno));
     pair_close(&pair);
     tls_unref(tls);
     folder_done(&folder);
