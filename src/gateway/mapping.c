@@ -213,9 +213,15 @@ static struct text change_query(const struct change *change, struct text value, 
     return out.len ? arena_copy(arena, buffer_text(&out)) : TEXT_NONE;
 }
 
-static struct text value_of(const struct change *change, const struct mapping_source *source)
+/* What is overwritten with a value that is not there is gone: the client's own must not stand where
+ * the claim of a token was to be. False: nothing changes. */
+static bool settle(struct change *change, const struct mapping_source *source, struct text *ret)
 {
-    return change->act == REMOVE ? TEXT("") : mapping_value_get(change->value, source);
+    *ret = change->act == REMOVE ? TEXT("") : mapping_value_get(change->value, source);
+    if (text_is_set(*ret))
+        return true;
+    change->act = change->act == OVERWRITE ? REMOVE : change->act;
+    return change->act == REMOVE && (change->place == PLACE_HEADER || change->place == PLACE_QUERY);
 }
 
 void mapping_apply_request(const struct mapping *mapping, const struct mapping_source *source,
@@ -229,16 +235,16 @@ void mapping_apply_request(const struct mapping *mapping, const struct mapping_s
     memcpy(fields, request->fields, count * sizeof *fields);
     struct text query = request->query, host = request->host;
     for (size_t i = 0; i < mapping->count; i++) {
-        const struct change *change = &mapping->changes[i];
-        struct text value = value_of(change, source);
-        if (!text_is_set(value))
+        struct change change = mapping->changes[i];
+        struct text value;
+        if (!settle(&change, source, &value))
             continue;
-        if (change->place == PLACE_HEADER) {
-            change_fields(change, value, fields, &count, max, arena);
-            if (strcmp(change->name, "host") == 0 && change->act == OVERWRITE)
+        if (change.place == PLACE_HEADER) {
+            change_fields(&change, value, fields, &count, max, arena);
+            if (strcmp(change.name, "host") == 0 && change.act == OVERWRITE)
                 host = clean(arena_copy(arena, value), arena);
-        } else if (change->place == PLACE_QUERY) {
-            query = change_query(change, value, query, arena);
+        } else if (change.place == PLACE_QUERY) {
+            query = change_query(&change, value, query, arena);
         } else {
             *path = text_starts(value, TEXT("/"))
                         ? arena_copy(arena, value)
@@ -255,18 +261,18 @@ void mapping_apply_response(const struct mapping *mapping, const struct mapping_
                             struct http_field *fields, size_t *count, size_t max, int *status)
 {
     /* Values are those of the answer as it came. */
-    struct text *values =
-        arena_alloc(source->arena, (mapping->count + 1) * sizeof *values);
+    struct change *changes = arena_alloc(source->arena, (mapping->count + 1) * sizeof *changes);
+    struct text *values = arena_alloc(source->arena, (mapping->count + 1) * sizeof *values);
+    size_t settled = 0;
     int64_t number;
 
-    for (size_t i = 0; i < mapping->count; i++)
-        values[i] = value_of(&mapping->changes[i], source);
     for (size_t i = 0; i < mapping->count; i++) {
-        const struct change *change = &mapping->changes[i];
-        if (!text_is_set(values[i]))
-            continue;
-        if (change->place == PLACE_HEADER)
-            change_fields(change, values[i], fields, count, max, source->arena);
+        changes[settled] = mapping->changes[i];
+        settled += settle(&changes[settled], source, &values[settled]);
+    }
+    for (size_t i = 0; i < settled; i++) {
+        if (changes[i].place == PLACE_HEADER)
+            change_fields(&changes[i], values[i], fields, count, max, source->arena);
         else if (text_to_int(values[i], STATUS_MIN, STATUS_MAX, &number))
             *status = (int)number;
     }

@@ -88,10 +88,12 @@ TEST(a_request_is_mapped)
 {
     struct world w;
 
-    init(&w, "GET /p?a=1&b=2&a=3\nhost: h\nx-a: 1\nx-b: 2\nx-c: 3", "");
+    init(&w, "GET /p?a=1&b=2&a=3&d=4\nhost: h\nx-a: 1\nx-b: 2\nx-c: 3\nx-d: 4", "");
     map_request(&w, "{\"append:header.x-a\":\"$request.querystring.b\","
                     "\"overwrite:header.X-B\":\"n\\r\\new: 1\",\"remove:header.x-c\":\"''\","
                     "\"append:header.x-none\":\"$request.header.none\","
+                    "\"overwrite:header.x-d\":\"$context.authorizer.claims.none\","
+                    "\"overwrite:querystring.d\":\"$request.querystring.none\","
                     "\"overwrite:querystring.a\":\"x y\",\"remove:querystring.b\":\"''\","
                     "\"append:querystring.c\":\"&=\",\"overwrite:path\":\"new/$x\"}");
     CHECK_TEXT(w.request.query, "a=x%20y&c=%26%3D");
@@ -100,6 +102,7 @@ TEST(a_request_is_mapped)
     CHECK_TEXT(http_header(&w.request, TEXT("x-b")), "n  ew: 1");
     CHECK(!text_is_set(http_header(&w.request, TEXT("x-c"))));
     CHECK(!text_is_set(http_header(&w.request, TEXT("x-none"))));
+    CHECK(!text_is_set(http_header(&w.request, TEXT("x-d")))); /* nothing is no leave to say it */
     arena_done(&w.arena);
 }
 
@@ -107,11 +110,13 @@ TEST(an_answer_is_mapped)
 {
     struct world w;
     struct error err;
-    struct http_field fields[8] = {{TEXT("X-A"), TEXT("1")}, {TEXT("X-B"), TEXT("2")}};
-    size_t count = 2;
+    struct http_field fields[8] = {
+        {TEXT("X-A"), TEXT("1")}, {TEXT("X-B"), TEXT("2")}, {TEXT("X-C"), TEXT("3")}};
+    size_t count = 3;
     int status = 200;
     scoped(json_decref) json_t *parameters = json_parse(
         TEXT("{\"overwrite:statuscode\":\"403\",\"remove:header.x-a\":\"''\","
+             "\"overwrite:header.x-c\":\"$response.header.none\","
              "\"append:header.x-b\":\"${response.header.x-a}-${response.body.m}\"}"),
         &err);
     scoped(mapping_free) struct mapping *mapping =
