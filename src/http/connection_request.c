@@ -82,13 +82,13 @@ static void begin_request(struct connection *c)
         ask_for_body(c);
 }
 
-/* A connection that begins like HTTP/2 is (RFC 9113 3.3). PARSE_BAD: it does not. */
+/* A plain connection that begins like HTTP/2 is (RFC 9113 3.3). PARSE_BAD: it does not. */
 static enum parse_result look_for_preface(struct connection *c)
 {
     static const struct text preface = TEXT("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
     struct text start = text_from(c->block->bytes + c->start, c->end - c->start);
 
-    if (c->has_served || start.at[0] != 'P' ||
+    if (c->has_served || c->wire.ssl || start.at[0] != 'P' ||
         !text_starts(preface, text_slice(start, 0, preface.len)))
         return PARSE_BAD;
     if (c->stream.began_us == 0) /* one deadline, however it trickles in */

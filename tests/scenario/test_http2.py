@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import ssl
 import struct
 import subprocess
 import urllib.parse
@@ -67,6 +68,17 @@ def test_requests_by_alpn_and_by_prior_knowledge(site):
         assert version == "2"
         assert event["cookies"] == ["a=1", "b=2"] and "a_b" not in event["headers"]
         assert event["requestContext"]["http"]["method"] == "POST"
+
+
+@pytest.mark.parametrize("offered", [[], ["http/1.1"]])
+def test_by_tls_nobody_speaks_it_who_has_not_agreed_to(site, offered):
+    context = ssl.create_default_context(cafile=site.ca)
+    if offered:
+        context.set_alpn_protocols(offered)
+    parts = urllib.parse.urlsplit(site.tls)
+    with Connection(parts.hostname, parts.port, lambda sock: context.wrap_socket(
+            sock, server_hostname="localhost")) as client:
+        assert client.sock.recv(12) == b"HTTP/1.1 505"
 
 
 def test_many_streams_and_large_answers_at_once(site):
