@@ -11,8 +11,8 @@
  * it) before it is closed (its frames are sent).
  *
  * What a client may cause without being answered costs from an allowance that refills with
- * time and with work done: resets, refused and malformed requests, SETTINGS, PING, PRIORITY,
- * WINDOW_UPDATE, empty DATA, unknown frames. One account for all of them, so that mixing does
+ * time and with work done: resets, refused and malformed requests, trailers, SETTINGS, PING,
+ * PRIORITY, WINDOW_UPDATE, DATA that is empty or padding, unknown frames. One account for all of them, so that mixing does
  * not help. When it is used up the connection ends with ENHANCE_YOUR_CALM.
  */
 

@@ -368,6 +368,8 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head
     h2->strange = 0;
     switch (head->type) {
     case NGHTTP2_HEADERS:
+        if (head->stream_id <= h2->last_id) /* trailers; or of a stream that is closed */
+            h2_charge(h2, 5);
         check_id(h2, head->stream_id);
         break;
     case NGHTTP2_DATA:
@@ -393,6 +395,13 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head
     return 0;
 }
 
+/* Whether a frame of DATA that is not empty has nothing in it. */
+static bool is_padding(const nghttp2_frame *frame)
+{
+    return frame->hd.type == NGHTTP2_DATA && frame->hd.length > 0 &&
+           frame->hd.length == frame->data.padlen && !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
+}
+
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     struct h2 *h2 = arg;
@@ -400,6 +409,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 
     if (is_head)
         h2->head_us = 0;
+    if (is_padding(frame))
+        h2_charge(h2, 5);
     if (!is_head && frame->hd.type != NGHTTP2_DATA)
         return 0;
     struct h2_stream *s = find(h2, frame->hd.stream_id);

@@ -10,8 +10,8 @@ import urllib.parse
 import pytest
 
 import evoke_daemon
-from h2_frames import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PRIORITY, RST,
-                       SETTINGS, WINDOW, Connection, frame, head, request)
+from h2_frames import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PADDED, PING, PRIORITY,
+                       RST, SETTINGS, WINDOW, Connection, field, frame, head, request)
 
 HANDLER = "def handler(event, context):\n    return 'ok'\n"
 CLOSED_S = 1  # after the frame that crosses the limit
@@ -42,10 +42,15 @@ FLOODS = {
     "window": (frame(WINDOW, 0, struct.pack(">I", 1)), 800, 400),
     "unknown frames": (frame(77, 0, b"x" * 16384), 50, 80),
     "empty data": (frame(DATA, 1), 150, 100),
+    "padding": (frame(DATA, 1, b"\xff" + b"\0" * 255, PADDED), 150, 100),
+    # Heads on a stream that the first of them has ended: each is decompressed.
+    "heads of a closed stream": (frame(HEADERS, 1, field("x", "y"), END_HEADERS), 150, 100),
     "continuation": (frame(CONTINUATION, 1), 0, 20),
 }
 FIRST = {
     "empty data": lambda url: request(1, url, "POST", flags=END_HEADERS),
+    "padding": lambda url: request(1, url, "POST", flags=END_HEADERS),
+    "heads of a closed stream": lambda url: request(1, url, "POST", flags=END_HEADERS),
     "continuation": lambda url: frame(HEADERS, 1, head(), END_STREAM),
 }
 
