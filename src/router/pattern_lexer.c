@@ -74,11 +74,11 @@ static void add_place(struct lexer *lexer, struct buffer *message, const char *a
         }
     }
     add_source(message, lexer->source);
-    buffer_add_format(message, "; line: %zu, column: %zu]", line,
-                      count_units(row, at) + 1 - (lexer->is_within ? 1 : 0));
+    buffer_add_format(message, "; line: %zu, column: %zu]", line, count_units(row, at) + 1);
 }
 
-__attribute__((format(printf, 3, 0))) static int fail(struct lexer *lexer, bool with_place,
+/* place NULL: nowhere. */
+__attribute__((format(printf, 3, 0))) static int fail(struct lexer *lexer, const char *place,
                                                       const char *format, va_list arguments)
 {
     if (lexer->failed)
@@ -87,9 +87,9 @@ __attribute__((format(printf, 3, 0))) static int fail(struct lexer *lexer, bool 
     scoped(free) char *reason = mem_vformat(format, arguments);
     buffer_add_text(&lexer->message, text_of(reason));
     lexer->reason_len = lexer->message.len;
-    if (with_place) {
+    if (place) {
         buffer_add_literal(&lexer->message, "\n at ");
-        add_place(lexer, &lexer->message, lexer->at);
+        add_place(lexer, &lexer->message, place);
     }
     return -1;
 }
@@ -98,7 +98,18 @@ int lexer_fail(struct lexer *lexer, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int failed = fail(lexer, true, format, arguments);
+    int failed = fail(lexer, lexer->at, format, arguments);
+    va_end(arguments);
+    return failed;
+}
+
+/* Because of the character there: Jackson has read it, and tells where it stands. */
+__attribute__((format(printf, 3, 4))) static int fail_at(struct lexer *lexer, const char *at,
+                                                         const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int failed = fail(lexer, at, format, arguments);
     va_end(arguments);
     return failed;
 }
@@ -107,7 +118,7 @@ int lexer_fail_nowhere(struct lexer *lexer, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int failed = fail(lexer, false, format, arguments);
+    int failed = fail(lexer, NULL, format, arguments);
     va_end(arguments);
     return failed;
 }
@@ -127,8 +138,7 @@ static const char *take_character(struct lexer *lexer, char described[static 64]
     uint32_t code = utf8_read(text_from(lexer->at, (size_t)(lexer->end - lexer->at)), &len);
     struct text shown = code > 0xffff ? TEXT("?") : text_from(lexer->at, len);
 
-    lexer->is_within = code > 0xffff;
-    if (lexer->is_within)
+    if (code > 0xffff)
         code = 0xd800 + ((code - 0x10000) >> 10);
     lexer->at += len;
     if (code < 0x20 || (code >= 0x7f && code < 0xa0))
@@ -148,8 +158,9 @@ static int fail_at_character(struct lexer *lexer, const char *where, const char 
     if (*lexer->at == '/' && !*where)
         expected = "maybe a (non-standard) comment? (not recognized as one since Feature "
                    "'ALLOW_COMMENTS' not enabled for parser)";
-    return lexer_fail(lexer, "Unexpected character (%s)%s: %s", take_character(lexer, described),
-                      where, expected);
+    const char *at = lexer->at;
+    return fail_at(lexer, at, "Unexpected character (%s)%s: %s", take_character(lexer, described),
+                   where, expected);
 }
 
 static struct lexer_level *level_of(struct lexer *lexer)
@@ -246,8 +257,9 @@ static char *decode_escape(struct lexer *lexer, char *to)
         return decode_unicode(lexer, to);
     }
     if (!found) {
-        (void)lexer_fail(lexer, "Unrecognized character escape %s",
-                         take_character(lexer, described));
+        const char *at = lexer->at;
+        (void)fail_at(lexer, at, "Unrecognized character escape %s",
+                      take_character(lexer, described));
         return NULL;
     }
     lexer->at++;
@@ -277,10 +289,10 @@ static struct text read_string(struct lexer *lexer, bool is_name)
             if (!to)
                 return TEXT_NONE;
         } else if ((unsigned char)c < 0x20) {
-            (void)lexer_fail(lexer,
-                             "Illegal unquoted character ((CTRL-CHAR, code %d)): has to be escaped "
-                             "using backslash to be included in %s",
-                             c, is_name ? "name" : "string value");
+            (void)fail_at(lexer, lexer->at - 1,
+                          "Illegal unquoted character ((CTRL-CHAR, code %d)): has to be escaped "
+                          "using backslash to be included in %s",
+                          c, is_name ? "name" : "string value");
             return TEXT_NONE;
         } else {
             *to++ = c;
@@ -361,11 +373,11 @@ static int skip_number(struct lexer *lexer)
             return -1;
     }
     lexer->text = text_from(start, (size_t)(lexer->at - start));
-    if (lexer->depth == 0 && lexer->at < lexer->end && !is_blank(*lexer->at))
-        return lexer_fail(lexer,
-                          "Unexpected character (%s): Expected space separating root-level "
-                          "values",
-                          take_character(lexer, described));
+    const char *at = lexer->at;
+    if (lexer->depth == 0 && at < lexer->end && !is_blank(*at))
+        return fail_at(lexer, at,
+                       "Unexpected character (%s): Expected space separating root-level values",
+                       take_character(lexer, described));
     return 0;
 }
 
@@ -453,17 +465,17 @@ static enum token close_level(struct lexer *lexer, bool is_object)
 
     lexer->at++;
     if (!level) {
-        (void)lexer_fail(lexer, "Unexpected close marker '%c': no open %s to close",
-                         is_object ? '}' : ']', is_object ? "Object" : "Array");
+        (void)fail_at(lexer, lexer->at - 1, "Unexpected close marker '%c': no open %s to close",
+                      is_object ? '}' : ']', is_object ? "Object" : "Array");
         return TOKEN_NONE;
     }
     if (level->is_object != is_object) {
         struct buffer place = {0};
         add_place(lexer, &place, level->opened);
-        (void)lexer_fail(lexer,
-                         "Unexpected close marker '%c': expected '%c' (for %s starting at %.*s)",
-                         is_object ? '}' : ']', is_object ? ']' : '}', level_name(lexer),
-                         TEXT_ARG(buffer_text(&place)));
+        (void)fail_at(lexer, lexer->at - 1,
+                      "Unexpected close marker '%c': expected '%c' (for %s starting at %.*s)",
+                      is_object ? '}' : ']', is_object ? ']' : '}', level_name(lexer),
+                      TEXT_ARG(buffer_text(&place)));
         buffer_done(&place);
         return TOKEN_NONE;
     }

@@ -42,7 +42,6 @@ struct lexer {
         bool is_object, has_entries;
     } levels[LEXER_DEPTH_MAX];
     bool failed;
-    bool is_within;        /* the cursor is behind half of a character of two UTF-16 units */
     bool is_too_complex;   /* a wildcard is: told when nothing else is wrong */
     struct buffer message; /* why, with the place; the first line is the reason */
     size_t reason_len;

@@ -93,7 +93,19 @@ TEST(the_message_says_where_in_the_pattern)
                           "line: 2, column: 4]"},
         {"{\"a\":[\U0001F600]}",
          "Unexpected character ('?' (code 55357 / 0xd83d)): expected a valid value " VALUES
-         "\n at [Source: (String)\"{\"a\":[\U0001F600]}\"; line: 1, column: 8]"},
+         "\n at [Source: (String)\"{\"a\":[\U0001F600]}\"; line: 1, column: 7]"},
+        {"{'bad': 'quotation'}", "Unexpected character (''' (code 39)): was expecting double-quote "
+                                 "to start field name\n at "
+                                 "[Source: (String)\"{'bad': 'quotation'}\"; line: 1, column: 2]"},
+        {"{\"a\": [1 2]}", "Unexpected character ('2' (code 50)): was expecting comma to separate "
+                           "Array entries\n at [Source: (String)\"{\"a\": [1 2]}\"; line: 1, "
+                           "column: 10]"},
+        {"{\"a\": [1}", "Unexpected close marker '}': expected ']' (for Array starting at [Source: "
+                        "(String)\"{\"a\": [1}\"; line: 1, column: 7])\n at [Source: "
+                        "(String)\"{\"a\": [1}\"; line: "
+                        "1, column: 9]"},
+        {"{\"a\": [\"\\x\"]}", "Unrecognized character escape 'x' (code 120)\n at [Source: "
+                               "(String)\"{\"a\": [\"\\x\"]}\"; line: 1, column: 10]"},
         {"this is not JSON",
          "Unrecognized token 'this': was expecting (JSON String, Number, Array, Object or token "
          "'null', 'true' or 'false')\n at [Source: (String)\"this is not JSON\"; line: 1, column: "
