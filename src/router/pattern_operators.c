@@ -83,42 +83,6 @@ static struct atom fold_atom(struct arena *arena, enum atom_kind kind, struct te
     return atom;
 }
 
-/* How many beginnings of piece can be under way at once at its worst: its prefixes that are
- * also ends of what was read, the longest of them. */
-static size_t overlaps_of(struct arena *arena, struct text piece)
-{
-    size_t *borders = arena_zalloc(arena, (piece.len + 1) * sizeof *borders);
-    size_t *chains = arena_zalloc(arena, (piece.len + 1) * sizeof *chains);
-    size_t most = 0;
-
-    for (size_t len = 1; len < piece.len; len++) {
-        size_t border = borders[len - 1];
-        while (len > 1 && border && piece.at[border] != piece.at[len - 1])
-            border = borders[border];
-        if (len > 1 && piece.at[border] == piece.at[len - 1])
-            border++;
-        borders[len] = border;
-        chains[len] = 1 + chains[border];
-        if (chains[len] > most)
-            most = chains[len];
-    }
-    return most;
-}
-
-/* A limit of AWS's: its matcher follows every way in which the value may match at once. Each
- * star is one, and so is each beginning of a piece behind it that overlaps itself. */
-static bool is_too_complex(struct arena *arena, const struct atom *atom)
-{
-    size_t ways = atom->part_count - 1, most = 0;
-
-    for (size_t i = 1; i < atom->part_count; i++) {
-        size_t overlaps = overlaps_of(arena, atom->parts[i]);
-        if (overlaps > most)
-            most = overlaps;
-    }
-    return ways + most > PATTERN_WILDCARD_COMPLEXITY_MAX;
-}
-
 /* Cuts text at its stars into parts (room for one more than there are stars); positions in
  * messages count the opening quote. */
 static int split_wildcard(struct lexer *lexer, struct text text, char *bytes, struct text *parts,
@@ -160,7 +124,7 @@ static int wildcard_atom(struct lexer *lexer, struct arena *arena, struct text t
     *ret = (struct atom){.kind = ATOM_WILDCARD, .text = text, .parts = parts};
     if (split_wildcard(lexer, text, arena_alloc(arena, text.len + 1), parts, &ret->part_count) < 0)
         return -1;
-    lexer->is_too_complex |= is_too_complex(arena, ret);
+    lexer->is_too_complex |= pattern_is_too_complex(arena, parts, ret->part_count);
     return 0;
 }
 

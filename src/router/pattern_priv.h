@@ -77,3 +77,6 @@ struct pattern {
  * and the place, of which the first reason_len bytes are the reason. */
 int pattern_parse(struct text source, struct pattern *pattern, struct buffer *ret_message,
                   size_t *ret_reason_len);
+
+/* Whether a wildcard, cut at its stars into parts (at least one), may match in too many ways. */
+bool pattern_is_too_complex(struct arena *arena, const struct text *parts, size_t count);

@@ -135,3 +135,36 @@ TEST(what_or_multiplies_is_bounded)
     CHECK(!pattern_compile(buffer_text(&source), NULL, &err));
     CHECK(text_starts(text_of(err.text), TEXT("Rule is too complex")));
 }
+
+TEST(a_wildcard_has_ten_ways_to_match_at_most)
+{
+    static const struct {
+        const char *wildcard;
+        bool is_right;
+    } cases[] = {
+        {"*:*:*:*:*:event-bus/*", false}, /* six stars, and a colon behind five of them */
+        {"*:*:*:*:*", true},
+        {"arn:aws:events:us-east-1:*:event-bus/*", true},
+        {"/Users/*/dir/dir/dir/dir/dir/doc.txt", true},
+        {"/Users/*/dir/dir/dir/dir/dir/dir/dir/dir/doc.txt", true},
+        {"/Users/*/dir/dir/dir/dir/dir/dir/dir/dir/dir/doc.txt", false},
+        {"*aaaaaaaaa", true},
+        {"*aaaaaaaaaa", false},
+        {"*a*b*c*d*e*f*g*h*i", true},
+        {"*a*b*c*d*e*f*g*h*i*", false},
+        {"*ab*b*ab*ab*ab", true},
+        {"*aba*aba*aba*aba", false},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct error err = {0};
+        char source[128];
+        snprintf(source, sizeof source, "{\"a\":[{\"wildcard\":\"%s\"}]}", cases[i].wildcard);
+        struct pattern *pattern = pattern_compile(text_of(source), NULL, &err);
+        CHECK_MSG(!pattern == !cases[i].is_right, "%s", source);
+        if (!pattern)
+            CHECK(text_starts(text_of(err.text),
+                              TEXT("Rule is too complex - try using fewer wildcard characters")));
+        pattern_unref(pattern);
+    }
+}
