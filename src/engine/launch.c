@@ -141,22 +141,46 @@ static char **put_heap(struct arena *arena, const struct function_config *config
     return argv;
 }
 
+/*
+ * A function may name a program that starts the runtime, which it is given as arguments, in its
+ * stead. As on Lambda a shell looks for it, so that its absence is in the log, and may run scripts
+ * that name no interpreter.
+ */
+static char **put_wrapper(struct arena *arena, const struct function_config *config, char **argv)
+{
+    static const char look[] = "test -f \"$0\" || { echo \"$0: does not exist\"; exit 127; }\n"
+                               "test -x \"$0\" || { echo \"$0: is not an executable\"; exit 126; }\n"
+                               "exec \"$0\" \"$@\"";
+
+    for (size_t i = 0; i < config->variable_count; i++) {
+        if (strcmp(config->variables[i].name, "AWS_LAMBDA_EXEC_WRAPPER") != 0 ||
+            !config->variables[i].value[0])
+            continue;
+        *argv++ = arena_string(arena, TEXT("/bin/sh"));
+        *argv++ = arena_string(arena, TEXT("-c"));
+        *argv++ = arena_string(arena, text_of(look));
+        *argv++ = arena_string(arena, text_of(config->variables[i].value));
+        break;
+    }
+    return argv;
+}
+
 static char **arguments(struct arena *arena, const struct interpreter *interpreter,
                         const struct function_config *config)
 {
-    char **argv = arena_zalloc(arena, 6 * sizeof *argv);
+    char **argv = arena_zalloc(arena, (SANDBOX_ARGS_MAX + 1) * sizeof *argv), **at = argv;
     struct text language = text_of(interpreter->language);
+    bool is_node = text_equal(language, TEXT("nodejs"));
 
-    if (text_equal(language, TEXT("nodejs"))) {
-        argv[0] = arena_string(arena, text_of(interpreter->program));
-        *put_heap(arena, config, argv + 1) =
-            arena_string(arena, TEXT("/var/runtime/bootstrap.mjs"));
-    } else if (text_equal(language, TEXT("python"))) {
-        argv[0] = arena_string(arena, text_of(interpreter->program));
-        argv[1] = arena_string(arena, TEXT("/var/runtime/bootstrap.py"));
-    } else {
-        argv[0] = arena_string(arena, TEXT(LAUNCH_BOOTSTRAP));
+    if (!is_node && !text_equal(language, TEXT("python"))) {
+        *at = arena_string(arena, TEXT(LAUNCH_BOOTSTRAP));
+        return argv;
     }
+    at = put_wrapper(arena, config, at);
+    *at++ = arena_string(arena, text_of(interpreter->program));
+    if (is_node)
+        at = put_heap(arena, config, at);
+    *at = arena_format(arena, "/var/runtime/bootstrap.%s", is_node ? "mjs" : "py");
     return argv;
 }
 

@@ -55,6 +55,42 @@ def all_log(daemon, name):
     return "".join(event["message"].rstrip("\n") + "\n" for event in events)
 
 
+# --- both ---
+
+
+def wrapped(path):
+    return {"Environment": {"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": path}}}
+
+
+@pytest.mark.parametrize("first_line", ["#!/bin/sh\n", ""])
+def test_a_wrapper_starts_the_runtime(function, first_line):
+    script = first_line + 'export WRAPPED="$#"\nprogram="$1"\nshift\nexec "$program" -OO "$@"\n'
+    call = function({"main.py": "import os, sys\ndef handler(event, context):\n"
+                                "    return [os.environ['WRAPPED'], sys.flags.optimize, event]\n",
+                     "wrapper": (script, 0o755)}, runtime="python3.x", **wrapped("/var/task/wrapper"))
+    assert [call(n)[0] for n in range(2)] == [["2", 2, n] for n in range(2)]
+
+
+@node_only
+def test_a_wrapper_starts_node_with_its_heap(function):
+    script = '#!/bin/sh\nprogram="$1"\nshift\nexec "$program" --no-warnings "$@"\n'
+    call = node(function, "exports.handler = async () => process.execArgv;", "index.js",
+                files={"wrapper": (script, 0o755)}, **wrapped("/var/task/wrapper"))
+    assert call()[0] == ["--no-warnings", "--max-semi-space-size=6", "--max-old-space-size=67"]
+
+
+@pytest.mark.parametrize("path, status, line", [
+    ("/idontexist.sh", 127, "/idontexist.sh: does not exist"),
+    ("/var/task/main.py", 126, "/var/task/main.py: is not an executable"),
+])
+def test_a_wrapper_that_cannot_run_ends_the_start(daemon, function, path, status, line):
+    call = python(function, "def handler(event, context):\n    return 1\n", **wrapped(path))
+    payload, _ = call()
+    assert payload["errorType"] == "Runtime.ExitError"
+    assert payload["errorMessage"].endswith(f"Error: Runtime exited with error: exit status {status}")
+    assert line in all_log(daemon, call.name).splitlines()
+
+
 # --- Node.js ---
 
 
