@@ -83,8 +83,11 @@ static bool send_frame(struct socket *socket, enum websocket_opcode opcode, stru
 
 bool socket_send(struct socket *socket, struct text message)
 {
+    /* Clients have to fail a connection whose text is none (RFC 6455 8.1). */
+    enum websocket_opcode opcode = text_is_utf8(message) ? WEBSOCKET_TEXT : WEBSOCKET_BINARY;
+
     socket->active_ms = clock_now_ms();
-    return send_frame(socket, WEBSOCKET_TEXT, message);
+    return send_frame(socket, opcode, message);
 }
 
 static void note_close(struct socket *socket, int code, struct text reason)

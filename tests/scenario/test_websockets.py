@@ -95,6 +95,8 @@ def test_functions_and_others_reach_a_connection_by_its_id(chat):
     for number, (client, connection) in enumerate(zip(clients, ids)):
         chat.manage().post_to_connection(ConnectionId=connection, Data=f"to {number}".encode())
         assert client.recv() == f"to {number}"
+    chat.manage().post_to_connection(ConnectionId=ids[1], Data=b"\xff no text")
+    assert clients[1].recv_data() == (websocket.ABNF.OPCODE_BINARY, b"\xff no text")
     shown = chat.manage().get_connection(ConnectionId=ids[0])
     assert shown["Identity"]["SourceIp"] == "127.0.0.1"
     assert shown["ConnectedAt"] <= shown["LastActiveAt"]
