@@ -150,7 +150,7 @@ const struct api_stage *http_api_choose_stage(const struct http_api *api, struct
     size_t end = text_find(rest, '/');
     const struct api_stage *stage = http_api_stage(api, text_slice(rest, 0, end));
 
-    if (!stage)
+    if (!stage || text_equal(text_of(stage->name), DEFAULT_STAGE)) /* that has no place in paths */
         return http_api_stage(api, DEFAULT_STAGE);
     *path = end < rest.len ? text_skip(rest, end) : TEXT("/");
     return stage;

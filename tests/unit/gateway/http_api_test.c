@@ -252,6 +252,7 @@ TEST(what_leads_nowhere_gets_awss_error)
         {"GET /apis/none/x\nhost: h", 404, "{\"message\":\"Not Found\"}"},
         {"GET /nothing\nhost: api1.localhost", 500, "{\"message\":\"Internal Server Error\"}"},
         {"GET /pets/%zz\nhost: api1.localhost", 400, "{\"message\":\"Bad Request\"}"},
+        {"GET /$default/pets/7\nhost: api1.localhost", 404, "{\"message\":\"Not Found\"}"},
         {"GET /files/..%2Fx\nhost: api1.localhost", 400, "{\"message\":\"Bad Request\"}"},
         {"POST /pets\nhost: api1.localhost\ncontent-length: 10485761", 413,
          "{\"message\":\"Request Entity Too Large\"}"},
