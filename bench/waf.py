@@ -35,6 +35,7 @@ def members(n):
 
 SHAPES = {
     "JSON, n members": (JSON, members),
+    "text of JSON, n members": ("text/plain", members),
     "JSON, n words": (JSON, lambda n: json.dumps([f"a word {i}" for i in range(n)]).encode()),
     "JSON, n at depth 10": (JSON, lambda n: deep(10, n)),
     "JSON, n at depth 30": (JSON, lambda n: deep(30, n)),

@@ -110,6 +110,26 @@ static void add_repaired(struct buffer *out, struct text text)
     }
 }
 
+static struct text skip_blanks(struct text text)
+{
+    while (text.len > 0 && memchr(" \t\r\n", text.at[0], 4))
+        text = text_skip(text, 1);
+    return text;
+}
+
+bool json_may_be(struct text source)
+{
+    const struct text mark = TEXT("\xef\xbb\xbf");
+    struct text rest =
+        skip_blanks(text_starts(source, mark) ? text_skip(source, mark.len) : source);
+
+    if (rest.len == 0 || (rest.at[0] != '{' && rest.at[0] != '['))
+        return false;
+    const char *begins = rest.at[0] == '{' ? "\"}" : "\"{[]-0123456789tfn";
+    rest = skip_blanks(text_skip(rest, 1));
+    return rest.len == 0 || memchr(begins, rest.at[0], strlen(begins));
+}
+
 json_t *json_from_text(struct text text)
 {
     scoped(buffer_done) struct buffer repaired = {0};

@@ -24,6 +24,10 @@ static inline void json_decref_scoped(json_t **json)
  * Strings may contain NULs: read them with their length. */
 json_t *json_parse(struct text source, struct error *err);
 
+/* Whether a text of unknown kind begins as an object or a list does, which parsers that are less
+ * strict than ours (a name twice, a number out of range, a byte order mark) take it for. */
+bool json_may_be(struct text source);
+
 /* The member as text, TEXT_NONE when absent or not a string. Borrowed from object. */
 struct text json_text(const json_t *object, const char *key);
 int64_t json_int(const json_t *object, const char *key, int64_t absent);

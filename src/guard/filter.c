@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guard/filter_priv.h"
 
-#include <string.h>
-
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -133,27 +131,6 @@ static bool is_compressed(const struct http_request *request)
     return coding.len > 0 && !text_equal_nocase(coding, TEXT("identity"));
 }
 
-static struct text skip_blanks(struct text text)
-{
-    while (text.len > 0 && memchr(" \t\r\n", text.at[0], 4))
-        text = text_skip(text, 1);
-    return text;
-}
-
-/* Begins as an object or a list does. What parsers take that are less strict than ours (a name
- * twice, a number out of range, a byte order mark) does. */
-static bool may_be_json(struct text body)
-{
-    const struct text mark = TEXT("\xef\xbb\xbf");
-
-    body = skip_blanks(text_starts(body, mark) ? text_skip(body, mark.len) : body);
-    if (body.len == 0 || (body.at[0] != '{' && body.at[0] != '['))
-        return false;
-    bool is_object = body.at[0] == '{';
-    body = skip_blanks(text_skip(body, 1));
-    return body.len == 0 || strchr(is_object ? "\"}" : "\"{[]-0123456789tfn", body.at[0]);
-}
-
 static bool read_body(struct filtering *filtering)
 {
     const struct filter *filter = filtering->filter;
@@ -169,9 +146,9 @@ static bool read_body(struct filtering *filtering)
         return refuse(filtering, 415, "Unsupported Media Type: the body must be JSON");
     if (wants_members(filter) && is_compressed(filtering->input->request))
         return refuse(filtering, 415, "Unsupported Media Type: the body must not be compressed");
-    if (is_json || may_be_json(body))
+    if (is_json || json_may_be(body))
         filtering->body = json_parse(body, &err);
-    if (filtering->body || !wants_members(filter) || (may_be_text && !may_be_json(body)))
+    if (filtering->body || !wants_members(filter) || (may_be_text && !json_may_be(body)))
         return true;
     char *message = arena_format(filtering->report.arena, "The body is not JSON: %s", err.text);
     return refuse(filtering, 400, message);

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/arena.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "guard/waf_priv.h"
 
@@ -283,9 +284,17 @@ static struct text make_uri(struct arena *arena, struct text target)
     return text_from(uri, (size_t)(to - uri));
 }
 
+/* Tells the rules that the body begins as JSON does (see waf_text.c). */
+static void add_mark(struct check *check)
+{
+    if (json_may_be(check->body))
+        check->fields[check->field_count++] = (struct http_field){TEXT(WAF_JSON_FIELD), TEXT("1")};
+}
+
 static void copy_fields(struct check *check, const struct http_field *fields, size_t count)
 {
-    check->fields = arena_alloc(&check->arena, (count + 1) * sizeof *check->fields);
+    check->fields =
+        arena_alloc(&check->arena, (count + 1) * sizeof *check->fields); /* add_mark() */
     check->field_count = count;
     for (size_t i = 0; i < count; i++)
         check->fields[i] = (struct http_field){arena_copy(&check->arena, fields[i].name),
@@ -313,6 +322,7 @@ struct waf_check *waf_check_request(struct waf *waf, const struct waf_rules *rul
     copy_fields(check, request->head->fields, request->head->field_count);
     if (!request->is_body_skipped)
         check->body = arena_copy(&check->arena, request->body);
+    add_mark(check);
     if (enqueue(check, WORK_REQUEST))
         return &check->public;
     check_free(check);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "base/json.h"
 
 /*
  * Measured by bench/waf.py: a request costs about half a millisecond, each argument and each byte
@@ -459,11 +460,16 @@ static void count_body(const struct http_request *request, struct text body, str
         {TEXT("urlencoded"), count_form},
     };
 
+    bool is_json = json_may_be(body);
+
     tally->cost->bytes += (int64_t)body.len;
     tally->raw_bytes += (int64_t)body.len;
+    if (is_json)
+        count_json(body, tally);
     for (size_t i = 0; i < request->field_count; i++)
         for (size_t j = 0; j < COUNT_OF(kinds); j++)
             if (text_equal(request->fields[i].name, TEXT("content-type")) &&
+                !(is_json && kinds[j].count == count_json) &&
                 has_word(request->fields[i].value, kinds[j].word))
                 kinds[j].count(body, tally);
 }

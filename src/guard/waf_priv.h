@@ -32,6 +32,8 @@ int waf_own_check(struct text rules, const char *where, struct error *err);
  * for a setting; the rule set itself, its files as Include, the same for all settings; what stands
  * behind it is in the settings. The second fails when there is none in the folder. ret_version: of
  * it. */
+/* A header that the library alone sees: "1" when the body begins as JSON does. */
+#define WAF_JSON_FIELD "x-evoke-body-json"
 #define WAF_DEFAULT_FOLDER "/usr/share/modsecurity-crs"
 void waf_text_head(const struct waf_settings *settings, const char *folder, struct buffer *out);
 int waf_text_core(const char *folder, struct buffer *out, struct error *err);

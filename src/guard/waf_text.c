@@ -33,6 +33,12 @@ static const char base_text[] =
     "SecRule REQUEST_HEADERS:Content-Type \"^application/(?:[a-z0-9.-]+\\+)?json|"
     "^application/x-amz-json-1\\.[01]\" "
     "\"id:200001,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=JSON\"\n"
+    /* What no type says how to read, and begins as JSON: functions read it so, whatever its type.
+     * The header is ours. */
+    "SecRule REQUEST_HEADERS:" WAF_JSON_FIELD " "
+    "\"@streq 1\" \"id:200008,phase:1,t:none,pass,nolog,chain\"\n"
+    "SecRule REQBODY_PROCESSOR \"!@rx ^(?:URLENCODED|MULTIPART|XML|JSON)$\" "
+    "\"t:none,ctl:requestBodyProcessor=JSON\"\n"
     /* As the library's manual and the rule set have it: the body as a whole is for the rules only
      * where nothing has taken it apart. This library leaves it in REQUEST_BODY always, so that
      * the name of an element was taken for an attack and each member was inspected twice. */

@@ -31,6 +31,10 @@ TEST(arguments_are_counted_by_kind_of_body)
         {NULL, "Application/JSON", "[[[[]]]]", 4, 4},
         {NULL, "application/json", "{\"a,{[\\\"\":\"},]\"}", 1, 1},
         {NULL, "application/json", "]]]]{\"\\", 4, 1},
+        /* What begins as JSON is read so, whatever its type. */
+        {NULL, "text/plain", " {\"a\":1,\"b\":[1,2,3]}", 5, 2},
+        {NULL, "", "[{}]", 2, 2},
+        {NULL, "text/plain", "{a: 1, b: 2}", 0, 0},
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

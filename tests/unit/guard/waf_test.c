@@ -150,6 +150,15 @@ TEST(attacks_are_blocked_and_plain_requests_pass)
         {"/a", "application/json", "{\"a\":", 400},
         {"/a", "application/x-amz-json-1.1", "{\"a\":1}", 0},
         {"/a", "application/octet-stream", "abc", 0},
+        /* JSON is read as JSON whatever its type, as functions read it. */
+        {"/a", "text/plain", JSON_SQLI, 403},
+        {"/a", "application/octet-stream", JSON_SQLI, 403},
+        {"/a", "application/graphql", JSON_SQLI, 403},
+        {"/a", NULL, JSON_SQLI, 403},
+        {"/a", "text/plain", "{\"a\":\"hello\"}", 0},
+        {"/a", "text/plain", "{\"a\":NaN}", 400},
+        {"/a", "text/plain", "[info] {name} said hello", 0},
+        {"/a", "application/x-www-form-urlencoded", "{\"a\":1}", 0},
         {"/a", "application/json", "", 0},
         {"/a?q=" SQLI, "application/json", "", 403},
         {"/a", "application/x-www-form-urlencoded", "q=" SQLI, 403},
@@ -208,7 +217,9 @@ TEST(settings_change_what_is_found)
                          "\\\"id:1001,phase:1,deny,status:418,msg:'no dogs'\\\"\"}");
     struct waf_rules *strict = rules_of(&bench, "{\"paranoia\":4}");
     struct waf_rules *few = rules_of(&bench, "{\"limits\":{\"arguments\":2}}");
+    struct waf_rules *lines = rules_of(&bench, "{\"exclude\":[200002]}");
 
+    CHECK(status_of(&bench, lines, "/a", "text/plain", "{\"a\":1}\n{\"a\":2}\n") == 0);
     CHECK(status_of(&bench, high, "/a?q=" SQLI, NULL, NULL) == 0);
     CHECK(status_of(&bench, excluded, "/a?q=" SQLI, NULL, NULL) == 0);
     CHECK(status_of(&bench, excluded, "/a?r=" SQLI, NULL, NULL) == 403);
@@ -222,6 +233,7 @@ TEST(settings_change_what_is_found)
     waf_rules_unref(own);
     waf_rules_unref(strict);
     waf_rules_unref(few);
+    waf_rules_unref(lines);
     bench_close(&bench);
 }
 
