@@ -28,7 +28,7 @@ struct rates {
     int64_t weak_ps;   /* and of other signs */
     int64_t way_ns;    /* to divide blanks among parentheses */
 };
-static const struct rates rates_3 = {700, 76000, 480, 120, 950, 15, 6000, 1500, 230};
+static const struct rates rates_3 = {700, 80000, 480, 120, 1000, 15, 6000, 1600, 230};
 static const struct rates rates_4 = {1100, 124000, 480, 120, 1500, 1300, 6000, 1500, 480};
 
 #define ATTRIBUTE_NS 5000 /* of XML */
