@@ -149,9 +149,11 @@ static bool check_multiple(const struct shape_node *node, const json_t *value)
 {
     if (json_is_integer(value) && json_is_integer(node->multiple))
         return json_integer_value(value) % json_integer_value(node->multiple) == 0;
-    double quotient = json_number_value(value) / json_number_value(node->multiple);
-    double rest = fabs(quotient - round(quotient));
-    return isfinite(quotient) && rest <= 1e-9 * fmax(1, fabs(quotient) * 1e-3);
+    double dividend = json_number_value(value), divisor = json_number_value(node->multiple);
+    double quotient = dividend / divisor, rest = fabs(quotient - round(quotient));
+    if (!isfinite(quotient))
+        return fmod(dividend, divisor) == 0;
+    return rest <= fmax(1e-9, fabs(quotient) * 1e-15); /* what a double can tell */
 }
 
 static bool check_number(struct check *check, const struct shape_node *node, const json_t *value,

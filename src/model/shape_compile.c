@@ -418,6 +418,23 @@ static int on_dependent_required(struct compiler *compiler, struct shape_node *n
     return 0;
 }
 
+/* What both were called before 2019-09. */
+static int on_dependencies(struct compiler *compiler, struct shape_node *node, const json_t *value)
+{
+    scoped(json_decref) json_t *lists = json_object();
+    scoped(json_decref) json_t *schemas = json_object();
+    const char *name;
+    json_t *member;
+
+    if (!json_is_object(value))
+        return refuse(compiler, "must be names and schemas or lists of names");
+    json_object_foreach((json_t *)(uintptr_t)value, name, member)
+        json_object_set(json_is_array(member) ? lists : schemas, name, member);
+    if (on_dependent_required(compiler, node, lists) < 0)
+        return -1;
+    return on_dependent_schemas(compiler, node, schemas);
+}
+
 /* --- references --- */
 
 static int on_ref(struct compiler *compiler, struct shape_node *node, const json_t *value)
@@ -466,6 +483,7 @@ static const struct {
     {"propertyNames", on_names},
     {"minProperties", on_min_properties},
     {"maxProperties", on_max_properties},
+    {"dependencies", on_dependencies},
     {"dependentRequired", on_dependent_required},
     {"dependentSchemas", on_dependent_schemas},
     {"prefixItems", on_prefix},

@@ -74,8 +74,10 @@ uint64_t shape_hash_of(const json_t *value)
     size_t i;
 
     if (json_is_number(value)) {
-        double number = (double)shape_number_of(value) + 0.0; /* -0 is 0 */
-        return map_hash(text_from(&number, sizeof number));
+        long double number = shape_number_of(value);
+        double parts[2] = {(double)number + 0.0};            /* -0 is 0 */
+        parts[1] = (double)(number - (long double)parts[0]); /* what a double cannot hold */
+        return map_hash(text_from(parts, sizeof parts));
     }
     if (json_is_string(value))
         return map_hash(text_from(json_string_value(value), json_string_length(value)));
