@@ -57,9 +57,9 @@ static json_t *fail_at(struct text source, const char *where, const char *reason
     return NULL;
 }
 
-json_t *json_parse(struct text source, struct error *err)
+static json_t *parse(struct text source, size_t more_flags, struct error *err)
 {
-    const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL | more_flags;
     json_error_t reason;
 
     if (source.len == 0)
@@ -75,6 +75,16 @@ json_t *json_parse(struct text source, struct error *err)
         error_set(err, ERROR_INVALID, "line %d, column %d: %s", reason.line, reason.column,
                   reason.text);
     return json;
+}
+
+json_t *json_parse(struct text source, struct error *err)
+{
+    return parse(source, 0, err);
+}
+
+json_t *json_parse_real(struct text source, struct error *err)
+{
+    return parse(source, JSON_DECODE_INT_AS_REAL, err);
 }
 
 struct text json_text(const json_t *object, const char *key)

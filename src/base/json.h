@@ -24,6 +24,9 @@ static inline void json_decref_scoped(json_t **json)
  * Strings may contain NULs: read them with their length. */
 json_t *json_parse(struct text source, struct error *err);
 
+/* The same, with all numbers as reals, so that whole ones may have any number of digits. */
+json_t *json_parse_real(struct text source, struct error *err);
+
 /* Whether a text of unknown kind begins as an object or a list does, which parsers that are less
  * strict than ours (a name twice, a number out of range, a byte order mark) take it for. */
 bool json_may_be(struct text source);

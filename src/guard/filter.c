@@ -131,6 +131,16 @@ static bool is_compressed(const struct http_request *request)
     return coding.len > 0 && !text_equal_nocase(coding, TEXT("identity"));
 }
 
+/* Whole numbers of many digits are JSON too. Where defaults go in, the body is written anew, which
+ * would not keep them. */
+static json_t *parse_body(struct text body, bool is_kept, struct error *err)
+{
+    json_t *json = json_parse(body, err);
+    struct error again;
+
+    return json || !is_kept ? json : json_parse_real(body, &again);
+}
+
 static bool read_body(struct filtering *filtering)
 {
     const struct filter *filter = filtering->filter;
@@ -147,7 +157,7 @@ static bool read_body(struct filtering *filtering)
     if (wants_members(filter) && is_compressed(filtering->input->request))
         return refuse(filtering, 415, "Unsupported Media Type: the body must not be compressed");
     if (is_json || json_may_be(body))
-        filtering->body = json_parse(body, &err);
+        filtering->body = parse_body(body, !filter->is_typed, &err);
     if (filtering->body || !wants_members(filter) || (may_be_text && !json_may_be(body)))
         return true;
     char *message = arena_format(filtering->report.arena, "The body is not JSON: %s", err.text);
@@ -273,17 +283,22 @@ static void change(struct filtering *filtering)
     const struct filter *filter = filtering->filter;
     const struct filter_input *input = filtering->input;
     struct filter_result *result = filtering->result;
+    struct text body = input->body;
+    scoped(buffer_done) struct buffer hidden = {0};
     bool is_new = false;
 
     if (filter->is_typed && filtering->body &&
         (input->body.len > 0 || !is_bodiless(input->request)))
         is_new = shape_fill(filter->body, filtering->body);
-    if (filtering->body)
-        is_new |= filter_paths_apply(&filter->paths, filtering->body);
     if (is_new) {
         scoped(free) char *text = json_write(filtering->body);
-        result->body = arena_copy(input->arena, text_of(text));
+        body = arena_copy(input->arena, text_of(text));
     }
+    if (filtering->body && filter_paths_rewrite(&filter->paths, body, &hidden)) {
+        body = arena_copy(input->arena, buffer_text(&hidden));
+        is_new = true;
+    }
+    result->body = body;
     if (filter->is_typed && filter->query) {
         scoped(json_decref) json_t *values =
             filter_query(filter->query_schema, input->request->query, input->arena);
@@ -330,7 +345,8 @@ void filter_answer(const struct filter *filter, int status, struct text type, st
                    struct arena *arena, struct filter_result *ret)
 {
     struct error err;
-    scoped(json_decref) json_t *value = body.len ? json_parse(body, &err) : NULL;
+    scoped(json_decref) json_t *value = body.len ? parse_body(body, true, &err) : NULL;
+    scoped(buffer_done) struct buffer hidden = {0};
 
     *ret = (struct filter_result){.body = body};
     if (filter->answer && status >= 200 && status < 300)
@@ -342,9 +358,8 @@ void filter_answer(const struct filter *filter, int status, struct text type, st
         ret->reason = TEXT("{\"message\":\"The answer is not the JSON that it says it is\"}");
         return;
     }
-    if (value && filter_paths_apply(&filter->answer_paths, value)) {
-        scoped(free) char *text = json_write(value);
-        ret->body = arena_copy(arena, text_of(text));
+    if (value && filter_paths_rewrite(&filter->answer_paths, body, &hidden)) {
+        ret->body = arena_copy(arena, buffer_text(&hidden));
         ret->is_changed = true;
     }
 }

@@ -9,6 +9,8 @@
 
 /* --- which values are hidden: filter_paths.c --- */
 
+#define FILTER_PATHS_MAX 100
+
 enum filter_action { FILTER_REDACT, FILTER_MASK, FILTER_REMOVE };
 
 struct filter_path {
@@ -26,8 +28,13 @@ struct filter_paths {
 int filter_paths_read(const json_t *part, const char *at, struct filter_paths *ret,
                       struct error *err);
 void filter_paths_done(struct filter_paths *paths);
-/* Whether anything was there to hide. */
-bool filter_paths_apply(const struct filter_paths *paths, json_t *value);
+
+/* --- hiding them: filter_rewrite.c --- */
+
+/* Appends source, JSON that json_parse() or json_parse_real() took, without what is hidden. False,
+ * and nothing is appended, when nothing is there to hide. */
+bool filter_paths_rewrite(const struct filter_paths *paths, struct text source,
+                          struct buffer *out);
 
 /* --- parameters as values: filter_values.c --- */
 

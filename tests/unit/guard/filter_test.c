@@ -138,6 +138,36 @@ TEST(a_filter_says_what_is_wrong_and_hides_what_it_is_told)
          {"POST", NULL, "", "{\"n\":\"一二三四五六七八\"}"},
          "0 {\"n\":\"****五六七八\"}?"},
         {"{\"redact\":[\"body.password\"]}", {"POST", NULL, "", "{\"y\":2}"}, "0"},
+        /* All but what is hidden stays as it came. */
+        {"{\"redact\":[\"body.password\"]}",
+         {"POST", NULL, "",
+          " { \"n\" : 12345678901234567890123, \"pass\\u0077ord\":{\"a\":[1]} "
+          ",\"f\":0.10,\"e\":1E2}\n"},
+         "0  { \"n\" : 12345678901234567890123, \"pass\\u0077ord\":\"***\" "
+         ",\"f\":0.10,\"e\":1E2}\n?"},
+        {"{\"mask\":[\"body.*\"],\"redact\":[\"body.c\"],\"remove\":[\"body.d\"]}",
+         {"POST", NULL, "",
+          "{\"a\":12345678901234567890123,\"b\":"
+          "\"\\\"\\\\\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\","
+          "\"c\":\"12345678\",\"d\":1,\"e\":-12345678,\"f\":[1],\"g\":1.5,\"h\":\"\"}"},
+         "0 {\"a\":\"*******************0123\",\"b\":\"****éééé\",\"c\":\"***\","
+         "\"e\":\"*****5678\",\"f\":\"***\",\"g\":\"***\",\"h\":\"\"}?"},
+        {"{\"remove\":[\"body.a\",\"body.b\"]}",
+         {"POST", NULL, "", "{\"a\":1 , \"b\":[{}],\"c\":{\"a\":1}}"},
+         "0 {\"c\":{\"a\":1}}?"},
+        {"{\"remove\":[\"body.a\",\"body.c\",\"body.d\"]}",
+         {"POST", NULL, "", "{ \"a\":\"}\" , \"b\":2 , \"c\":3 , \"d\":4 }"},
+         "0 { \"b\":2   }?"},
+        {"{\"remove\":[\"body.*\"]}", {"POST", NULL, "", "[1,[2],\"]\"]"}, "0 []?"},
+        {"{\"remove\":[\"body.l.0\",\"body.l.2\",\"body.x.*.y\"]}",
+         {"POST", NULL, "", "{\"l\":[1,2,3],\"x\":[{\"y\":1},{\"z\":2,\"y\":1}]}"},
+         "0 {\"l\":[2],\"x\":[{},{\"z\":2}]}?"},
+        {"{\"redact\":[\"body.a.b\"]}", {"POST", NULL, "", "{\"a\":\"b\",\"b\":{\"a\":1}}"}, "0"},
+        {"{\"redact\":[\"body.a\"]}", {"POST", NULL, "", "7"}, "0"},
+        {"{\"body\":{\"properties\":{\"n\":{\"type\":\"integer\",\"maximum\":9}}}}",
+         {"POST", NULL, "", "{\"n\":12345678901234567890123}"},
+         "400 {\"message\":\"The request does not fit\",\"errors\":[{\"in\":\"body\",\"at\":\"/n\","
+         "\"message\":\"must be at most 9\"}]}"},
         {"{\"redact\":[\"body.password\"]}",
          {"POST", "application/x-www-form-urlencoded", "", "password=1"},
          "415 {\"message\":\"Unsupported Media Type: the body must be JSON\"}"},
