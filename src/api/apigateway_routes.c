@@ -5,6 +5,9 @@
 
 /* CreateRoute, GetRoute, GetRoutes, UpdateRoute, DeleteRoute, DeleteRouteRequestParameter. */
 
+#define SCOPES_MAX 10
+#define SCOPE_MAX 64
+
 static const char *const members[] = {
     "apiKeyRequired",
     "authorizationScopes",
@@ -63,6 +66,40 @@ static bool check_target(struct apigateway_edit *edit, const json_t *route)
     return false;
 }
 
+/* They stand in quotes in a header of refusals, as RFC 6750 has it. */
+static bool is_scope(const json_t *scope)
+{
+    struct text text = text_from(json_string_value(scope), json_string_length(scope));
+
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.at[i] < ' ' || text.at[i] == '"' || text.at[i] == '\\' ||
+            text.at[i] == 0x7f)
+            return false;
+    return text.len >= 1 && text.len <= SCOPE_MAX;
+}
+
+static bool check_scopes(struct apigateway_edit *edit, const json_t *route)
+{
+    const json_t *scopes = json_object_get(route, "authorizationScopes"), *scope;
+    size_t index;
+
+    if (json_array_size(scopes) > SCOPES_MAX) {
+        apigateway_fail(edit->call, "A route has at most %d AuthorizationScopes", SCOPES_MAX);
+        return false;
+    }
+    json_array_foreach(scopes, index, scope)
+    {
+        if (is_scope(scope))
+            continue;
+        apigateway_fail(edit->call,
+                        "Invalid AuthorizationScopes: a scope has 1 to %d characters, and no "
+                        "quotes, backslashes or control characters",
+                        SCOPE_MAX);
+        return false;
+    }
+    return true;
+}
+
 /* Of the type that the route's authorization needs. */
 static bool check_authorizer(struct apigateway_edit *edit, json_t *route)
 {
@@ -74,6 +111,8 @@ static bool check_authorizer(struct apigateway_edit *edit, json_t *route)
         apigateway_fail(edit->call, "AuthorizationScopes are for authorizationType JWT");
         return false;
     }
+    if (!check_scopes(edit, route))
+        return false;
     if (!is_jwt && !is_custom) {
         json_object_del(route, "authorizerId");
         return true;

@@ -221,6 +221,15 @@ def test_one_scope_of_the_route_is_needed(api, issuer):
         assert (status, body) == (403, {"message": "Forbidden"})
 
 
+@pytest.mark.parametrize("scopes, reason", [
+    (["a\r\nX-Evil: 1"], "Invalid AuthorizationScopes"), (['a"b'], "Invalid AuthorizationScopes"),
+    ([""], "Invalid AuthorizationScopes"), (["a" * 65], "Invalid AuthorizationScopes"),
+    ([str(i) for i in range(11)], "A route has at most 10 AuthorizationScopes")])
+def test_scopes_that_no_header_carries_are_refused(api, issuer, scopes, reason):
+    with pytest.raises(api.client.exceptions.BadRequestException, match=reason):
+        api.route("GET /pets", "JWT", api.token_authorizer(issuer), AuthorizationScopes=scopes)
+
+
 def test_a_token_comes_in_the_query_too(api, issuer):
     api.route("GET /pets", "JWT",
               api.token_authorizer(issuer, IdentitySource=["$request.querystring.token"]))
