@@ -515,6 +515,8 @@ void reply_relayed(struct exchange *exchange, struct answer *answer);
 void reply_complete(struct exchange *exchange, struct answer *answer, struct text content_type);
 /* The same, and the body follows. */
 void reply_begin(struct exchange *exchange, struct answer *answer, struct text content_type);
+/* One that is complete and that nobody looks at any more. */
+void reply_send(struct exchange *exchange, const struct answer *answer);
 
 #define PRELUDE_SEPARATOR_LEN 8 /* NUL bytes between a streamed answer's head and body */
 bool reply_is_prelude_type(struct text content_type);

@@ -123,21 +123,26 @@ static void finish_fields(struct exchange *exchange, struct answer *answer,
         add(answer, exchange->cors[i].name, exchange->cors[i].value);
 }
 
+void reply_send(struct exchange *exchange, const struct answer *answer)
+{
+    struct http_stream *stream = exchange->stream;
+
+    delivery_settle(exchange, answer->status);
+    if (answer->head_length != 0 && stream->request.method == METHOD_HEAD) {
+        http_begin(stream, answer->status, answer->fields, answer->count, answer->head_length);
+        http_end(stream, NULL, 0);
+        return;
+    }
+    http_respond(stream, answer->status, answer->fields, answer->count, answer->body);
+}
+
 void reply_complete(struct exchange *exchange, struct answer *answer, struct text content_type)
 {
     finish_fields(exchange, answer, content_type);
-    if (waf_looks_at_answers(exchange)) {
+    if (waf_looks_at_answers(exchange))
         waf_hold_answer(exchange, answer);
-        return;
-    }
-    delivery_settle(exchange, answer->status);
-    if (answer->head_length != 0 && exchange->stream->request.method == METHOD_HEAD) {
-        http_begin(exchange->stream, answer->status, answer->fields, answer->count,
-                   answer->head_length);
-        http_end(exchange->stream, NULL, 0);
-        return;
-    }
-    http_respond(exchange->stream, answer->status, answer->fields, answer->count, answer->body);
+    else
+        reply_send(exchange, answer);
 }
 
 void reply_begin(struct exchange *exchange, struct answer *answer, struct text content_type)

@@ -74,6 +74,7 @@ static void let_stream(struct exchange *exchange, const struct held_answer *held
 {
     struct http_stream *stream = exchange->stream;
 
+    delivery_settle(exchange, held->answer.status);
     http_begin(stream, held->answer.status, held->answer.fields, held->answer.count, -1);
     bool has_room = body.len == 0 || http_write(stream, body);
     if (held->has_failed)
@@ -90,12 +91,11 @@ static void let_pass(struct exchange *exchange)
     struct held_answer *held = take(exchange->held);
     struct buffer body = held->body;
 
-    delivery_settle(exchange, held->answer.status);
+    held->answer.body = buffer_text(&body);
     if (held->is_stream)
         let_stream(exchange, held, buffer_text(&body));
     else
-        http_respond(exchange->stream, held->answer.status, held->answer.fields, held->answer.count,
-                     buffer_text(&body));
+        reply_send(exchange, &held->answer);
     buffer_done(&body);
 }
 

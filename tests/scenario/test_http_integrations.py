@@ -176,6 +176,8 @@ def test_answers_are_held_against_the_firewall(daemon, upstream):
     response, body = call(daemon, f"/apis/{made}/fine?x=1", headers={"User-Agent": "curl/8"})
     assert response.status == 200 and json.loads(body)["path"] == "/fine?x=1"
     assert call(daemon, f"/apis/{made}/leak", headers={"User-Agent": "curl/8"})[0].status == 403
+    response, body = call(daemon, f"/apis/{made}/most", method="HEAD", headers={"User-Agent": "curl/8"})
+    assert (response.status, response.headers["content-length"], body) == (200, "10485760", b"")
 
 
 def test_what_does_not_answer_is_unavailable(daemon, upstream):
