@@ -279,6 +279,14 @@ static const char *make_method(const struct exchange *exchange)
                : method;
 }
 
+/* A mapped path may be made of what the client sent, in a query or in a path that was decoded. */
+static bool leads_up(struct text path, struct arena *arena)
+{
+    struct text decoded;
+
+    return route_has_dots(uri_decode(arena, path, false, &decoded) ? decoded : path);
+}
+
 enum stage_verdict integration_http(struct exchange *exchange)
 {
     struct relay *relay = arena_zalloc(&exchange->stream->arena, sizeof *relay);
@@ -286,6 +294,10 @@ enum stage_verdict integration_http(struct exchange *exchange)
     struct route mapped = exchange->route;
     struct text path = context_map_request(exchange, &request, &mapped);
 
+    if (text_is_set(path) && leads_up(path, &exchange->stream->arena)) {
+        reply_refuse(exchange, REFUSE_BAD_REQUEST);
+        return STAGE_ANSWERED;
+    }
     exchange_keep_content(exchange);
     exchange->relay = relay;
     relay->exchange = exchange;

@@ -255,6 +255,15 @@ static const char *make_url(struct socket_call *call, const struct mapping_sourc
     return arena_string(&call->arena, buffer_text(&url));
 }
 
+/* Whether a value of a message that stands in the path would be a way out of it. */
+static bool leads_up(struct text url)
+{
+    struct text rest = text_skip(url, text_find_text(url, TEXT("://")) + 3);
+    struct text path = text_slice(rest, 0, text_find(rest, '?'));
+
+    return route_has_dots(text_skip(path, text_find(path, '/')));
+}
+
 /* A message could hold a line end. */
 static void add_header(void *arg, struct text name, struct text value)
 {
@@ -351,11 +360,16 @@ static void ask_http(struct socket_call *call)
 
     if (!make_body(call, &body, &status))
         return;
+    const char *url = make_url(call, &source);
+    if (leads_up(text_of(url))) {
+        end(call, SOCKET_FAILED, "what the message says would lead up in the path of the URL");
+        return;
+    }
     bool is_any = strcmp(integration->method, "ANY") == 0;
     call->http = (struct client_call){
         .done = on_http_done,
         .method = is_any ? "POST" : integration->method,
-        .url = make_url(call, &source),
+        .url = url,
         .body = arena_copy(&call->arena, body),
         .timeout_ms = timeout_ms(call),
         .answer_max = RELAY_ANSWER_MAX,

@@ -147,6 +147,9 @@ def test_messages_are_posted_to_a_url(daemon, upstream):
     assert headers["forwarded"].startswith("by=_evoke;for=127.0.0.1;")
     assert not {"x-split", "x-forged", "x-key", "sec-websocket-key"} & set(headers)
 
+    client.send(json.dumps({"action": "say", "room": ".."}))  # leads up: nobody is asked
+    assert json.loads(client.recv())["message"] == "Internal server error"
+
     client.send("plain")  # one-way: nothing comes back before the next answer
     got = asked()
     assert (got["method"], got["path"], got["body"]) == ("PUT", "/other", "plain")

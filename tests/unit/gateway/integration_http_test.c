@@ -117,6 +117,25 @@ TEST(path_and_host_are_mapped)
     finish(&r);
 }
 
+TEST(a_mapped_path_does_not_lead_up)
+{
+    static const char *const heads[] = {
+        "GET /x/%252e%252e/y\nhost: api1.localhost",
+        "GET /x?sub=/../y\nhost: api1.localhost",
+        "GET /x?sub=%2F%2e%2e%5cy\nhost: api1.localhost",
+    };
+
+    for (size_t i = 0; i < COUNT_OF(heads); i++) {
+        struct running r;
+        scoped(free) char *bundle = bundle_of(
+            1, "/", ",\"requestParameters\":{\"overwrite:path\":"
+                    "\"/v1${request.path}${request.querystring.sub}\"}", "$default");
+        run(&r, bundle, heads[i], "");
+        CHECK_MSG(r.f.status == 400, "%s: %d", heads[i], r.f.status);
+        finish(&r);
+    }
+}
+
 TEST(what_does_not_answer_in_time_or_at_all_is_unavailable)
 {
     struct running r;
