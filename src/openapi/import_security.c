@@ -4,6 +4,7 @@
 /* Security schemes into authorizers, security requirements into what routes ask for. */
 
 #define AUTHORIZER "x-amazon-apigateway-authorizer"
+#define OWN_TYPE "x-amazon-apigateway-auth"
 #define OPENID "/.well-known/openid-configuration"
 
 /* --- authorizers --- */
@@ -175,17 +176,53 @@ static int read_requirement(struct import *import, const json_t *requirement, js
     return known;
 }
 
+/* What is said of an operation, else of the document. NULL: nothing. */
+static const json_t *find_said(const struct import *import, const json_t *operation,
+                               const char *name)
+{
+    const json_t *said = json_object_get(operation, name);
+
+    if (!said || json_is_null(said))
+        said = json_object_get(import->source, name);
+    return json_is_null(said) ? NULL : said;
+}
+
+/* An operation's own word for signatures, without a scheme. A type that would protect it and is
+ * not known must not leave it open. */
+static int read_own_type(struct import *import, const json_t *operation, json_t *route,
+                         const char *where)
+{
+    const json_t *own = find_said(import, operation, OWN_TYPE);
+    struct text type = json_text(own, "type"), has = json_text(route, "authorizationType");
+    bool is_open = text_equal(has, TEXT("NONE"));
+
+    if (!own || text_equal_nocase(type, TEXT("NONE")) || text_equal_nocase(type, has))
+        return 0;
+    if (!text_equal_nocase(type, TEXT("AWS_IAM")))
+        return is_open ? import_fail(import,
+                                     "%s: " OWN_TYPE " has the type AWS_IAM or NONE, what else "
+                                     "protects an operation is a security scheme",
+                                     where)
+                       : 0;
+    if (!is_open)
+        return import_fail(import, "%s: more than one authorizer on an operation", where);
+    json_object_set_new(route, "authorizationType", json_string("AWS_IAM"));
+    return 0;
+}
+
 int import_security(struct import *import, const json_t *operation, json_t *route,
                     const char *where)
 {
-    const json_t *security = json_object_get(operation, "security"), *requirement;
+    const json_t *security = find_said(import, operation, "security"), *requirement;
     bool found = false;
     size_t index;
 
-    if (!security)
-        security = json_object_get(import->source, "security");
+    if (security && !json_is_array(security))
+        return import_fail(import, "%s: 'security' is not a list", where);
     json_array_foreach(security, index, requirement)
     {
+        if (!json_is_object(requirement))
+            return import_fail(import, "%s: a member of 'security' is not an object", where);
         /* One at a time into a copy: what is an alternative to what is known is an error. */
         scoped(json_decref) json_t *changed = json_copy(route);
         if (found) {
@@ -204,5 +241,5 @@ int import_security(struct import *import, const json_t *operation, json_t *rout
             json_object_update(route, changed);
         found = found || known > 0;
     }
-    return 0;
+    return read_own_type(import, operation, route, where);
 }

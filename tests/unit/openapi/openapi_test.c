@@ -131,6 +131,20 @@ TEST(security_becomes_authorization)
     openapi_import_done(&got);
 }
 
+TEST(an_operation_may_want_signatures_by_itself)
+{
+    struct openapi_import got = import(
+        HEAD JWT "security: [{jwt: []}]\n"
+                 "paths: {/a: {get: {security: [], x-amazon-apigateway-auth: {type: AWS_IAM}},\n"
+                 "put: {security: null, x-amazon-apigateway-auth: {type: NONE}},\n"
+                 "post: {security: [{aws: []}], x-amazon-apigateway-auth: {type: aws_iam}}}}\n");
+
+    CHECK_TEXT(json_text(route(&got, "GET /a"), "authorizationType"), "AWS_IAM");
+    CHECK_TEXT(json_text(route(&got, "PUT /a"), "authorizationType"), "JWT");
+    CHECK_TEXT(json_text(route(&got, "POST /a"), "authorizationType"), "AWS_IAM");
+    openapi_import_done(&got);
+}
+
 TEST(documents_that_contradict_themselves_are_refused)
 {
     static const struct {
@@ -143,6 +157,15 @@ TEST(documents_that_contradict_themselves_are_refused)
         {HEAD JWT "paths: {/a: {get: {security: [{jwt: []}, {aws: []}]}}}\n", "several security"},
         {HEAD JWT "paths: {/a: {get: {security: [{jwt: [], aws: []}]}}}\n", "more than one"},
         {HEAD "paths: {/a: {get: {security: [{absent: []}]}}}\n", "no security scheme 'absent'"},
+        /* What is wrong leaves nothing open. */
+        {HEAD JWT "paths: {/a: {get: {security: jwt}}}\n", "'security' is not a list"},
+        {HEAD JWT "security: {jwt: []}\npaths: {/a: {get: {}}}\n", "'security' is not a list"},
+        {HEAD JWT "paths: {/a: {get: {security: [jwt]}}}\n", "is not an object"},
+        {HEAD "paths: {/a: {get: {x-amazon-apigateway-auth: {type: CUSTOM}}}}\n",
+         "AWS_IAM or NONE"},
+        {HEAD JWT "paths: {/a: {get: {security: [{jwt: []}], x-amazon-apigateway-auth: {type: "
+                  "AWS_IAM}}}}\n",
+         "more than one"},
         {HEAD "paths: {/a: {get: {x-amazon-apigateway-integration: {type: nonsense}}}}\n",
          "'nonsense'"},
         {HEAD "paths: {/a: {get: {x-amazon-apigateway-integration: {$ref: '#/x'}}}}\n",
