@@ -22,6 +22,7 @@ static const unsigned followers[] = {
     [INSTANCE_DEAD] = 0,
 };
 
+#define HINT_BYTES 4096 /* of an error that are looked at */
 #define SHORT_LIFE_MS 20000 /* of an instance that a deployment loaded and nobody used */
 
 static struct shard *shard_of(const struct instance *instance)
@@ -298,6 +299,26 @@ static void on_init_failed(struct environment *environment, struct text error_ty
              TEXT_ARG(error_type));
 }
 
+/* The commonest surprise of new users. In the words of libc, Node.js and Go. */
+static void hint_at_network(struct instance *instance, struct invocation *invocation)
+{
+    static const struct text signs[] = {
+        TEXT("name resolution"), TEXT("EAI_AGAIN"), TEXT("Network is unreachable"),
+        TEXT("ENETUNREACH"),     TEXT("network is unreachable"),
+    };
+    struct text error = text_slice(buffer_text(&invocation->response), 0, HINT_BYTES);
+
+    if (instance->pool->version->config.host_network)
+        return;
+    for (size_t i = 0; i < COUNT_OF(signs); i++)
+        if (text_find_text(error, signs[i]) < error.len) {
+            monitor_output(instance, invocation,
+                           TEXT("evoke: functions have no network but the daemon's own endpoints; "
+                                "'network: host' in function.yaml gives this one the machine's\n"));
+            return;
+        }
+}
+
 static void on_answered(struct environment *environment, struct invocation *invocation,
                         bool is_error, struct text error_type)
 {
@@ -316,6 +337,7 @@ static void on_answered(struct environment *environment, struct invocation *invo
         counter_add(&shard->counters.errors, 1);
         report.status = "error";
         report.error_type = type;
+        hint_at_network(instance, invocation);
     }
     pool_measured(instance->pool, invocation->ended_us - invocation->began_us);
     if (invocation->want_log_tail) {
