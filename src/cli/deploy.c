@@ -232,6 +232,11 @@ static int upload(struct deployment *deployment, struct error *err)
         return 0;
     if (err->code != ERROR_CONFLICT)
         return -1;
+    /* Somebody made it meanwhile; or what is taken is something else, such as its route. */
+    scoped(json_decref) json_t *made =
+        lambda_configuration(deployment->session, deployment->name, &absent);
+    if (!made)
+        return -1;
     *err = (struct error){0};
     return update(deployment, err);
 }

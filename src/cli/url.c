@@ -53,8 +53,11 @@ static void print_url(const struct session *session, const struct lambda_url *ur
 
 static int delete_url(struct session *session, const char *name, struct error *err)
 {
-    if (lambda_url_delete(session, name, err) < 0)
+    if (lambda_url_delete(session, name, err) < 0) {
+        if (err->code == ERROR_NOT_FOUND && !session->unreachable)
+            (void)error_set(err, err->code, "there is no URL of '%s'", name);
         return session_exit(session);
+    }
     if (session->json)
         puts("{\"deleted\":true}");
     else if (!session->quiet)

@@ -168,7 +168,8 @@ static int read_variable_name(struct manifest_reader *reader, char **ret)
 
     if (!manifest_is_at(reader, YAML_SCALAR_EVENT) || !is_variable(manifest_scalar(reader)))
         return manifest_fail(reader,
-                             "the name of a variable is a letter, then letters, digits and '_'");
+                             "the name of a variable is a letter, then one or more letters, digits "
+                             "and '_'");
     for (size_t i = 0; i < manifest->variable_count; i++)
         if (text_equal(text_of(manifest->variables[i].name), manifest_scalar(reader)))
             return manifest_fail(reader, "the variable '%s' is there twice",

@@ -102,6 +102,21 @@ def test_what_a_function_lacks_is_said_plainly(evoke, tmp_path):
     assert "the new code is in place, its settings are as before: 'pyton' is no runtime" in done.stderr
 
 
+def test_a_route_that_is_taken_is_told_of_a_new_function(evoke, tmp_path):
+    yaml = "runtime: python3.x\nhandler: app.handler\nhttp: {route: GET /mine-alone}\n"
+    deploy(evoke, tmp_path / "holder", yaml, "def handler(e, c): return 1\n")
+    done = deploy(evoke, tmp_path / "late", yaml, "def handler(e, c): return 1\n", exit_code=1)
+    assert "/mine-alone" in done.stderr and "holder" in done.stderr, done.stderr
+    assert "there is no URL of 'nobody'" in evoke("url", "nobody", "--delete", code=1).stderr
+
+
+def test_a_function_that_looks_for_a_network_is_told_there_is_none(evoke, tmp_path):
+    deploy(evoke, tmp_path / "outward", "runtime: python3.x\nhandler: app.handler\n",
+           "import socket\ndef handler(e, c): socket.create_connection(('192.0.2.1', 80), 2)\n")
+    done = evoke("invoke", "outward", "--log", code=3)
+    assert "'network: host' in function.yaml" in done.stderr, done.stderr
+
+
 def test_a_wrong_region_is_told_with_the_right_one(evoke):
     done = evoke("list", "--region", "eu-west-1", code=1)
     assert "not 'eu-west-1': here it is 'us-east-1'" in done.stderr and "credentials" not in done.stderr

@@ -199,6 +199,7 @@ TEST(an_error_names_its_line_and_column)
         {"environment: [A, B]", "'environment' must be names and values"},
         {"environment: {A-B: 1}", "name of a variable"},
         {"environment: {_A: 1}", "name of a variable"},
+        {"environment: {A: 1}", "one or more"},
         {"environment: {1A: 1}", "name of a variable"},
         {"environment: {AB: {}}", "'AB' must be text"},
         {"environment: {AB: }", "'AB' has no value"},
