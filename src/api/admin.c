@@ -115,9 +115,7 @@ static void get_details(struct call *call)
     struct target target;
     const struct function *function;
 
-    if (!lambda_target(call, &target))
-        return;
-    const struct version *version = lambda_find_version(call, &target, &function);
+    const struct version *version = lambda_target_version(call, &target, &function);
     if (!version)
         return;
     write_open(&writer, NULL, '{');

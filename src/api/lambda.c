@@ -94,14 +94,16 @@ const struct function *lambda_find(struct call *call, const struct target *targe
     return function;
 }
 
-const struct version *lambda_find_version(struct call *call, const struct target *target,
-                                          const struct function **ret_function)
+const struct version *lambda_target_version(struct call *call, struct target *ret,
+                                            const struct function **ret_function)
 {
-    const struct function *function = find(call, target->name);
-    const struct version *version = function ? function_version(function, target->qualifier) : NULL;
+    if (!lambda_target(call, ret))
+        return NULL;
+    const struct function *function = find(call, ret->name);
+    const struct version *version = function ? function_version(function, ret->qualifier) : NULL;
 
     if (!version)
-        lambda_fail_not_found(call, target);
+        lambda_fail_not_found(call, ret);
     *ret_function = function;
     return version;
 }

@@ -49,9 +49,7 @@ static void get_function(struct call *call)
     const struct function *function;
     struct writer writer = call_writer(call);
 
-    if (!lambda_target(call, &target))
-        return;
-    const struct version *version = lambda_find_version(call, &target, &function);
+    const struct version *version = lambda_target_version(call, &target, &function);
     if (!version)
         return;
     write_open(&writer, NULL, '{');
@@ -72,9 +70,7 @@ static void get_function_configuration(struct call *call)
     struct target target;
     const struct function *function;
 
-    if (!lambda_target(call, &target))
-        return;
-    const struct version *version = lambda_find_version(call, &target, &function);
+    const struct version *version = lambda_target_version(call, &target, &function);
     if (!version)
         return;
     struct writer writer = call_writer(call);

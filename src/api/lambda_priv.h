@@ -62,8 +62,9 @@ const char *lambda_arn(struct call *call, struct text name, struct text qualifie
 
 /* Control thread. Borrowed until the next change. NULL: answered "Function not found: ARN". */
 const struct function *lambda_find(struct call *call, const struct target *target);
-const struct version *lambda_find_version(struct call *call, const struct target *target,
-                                          const struct function **ret_function);
+/* The version that the call's path and Qualifier name, and its function. */
+const struct version *lambda_target_version(struct call *call, struct target *ret,
+                                            const struct function **ret_function);
 void lambda_fail_not_found(struct call *call, const struct target *target);
 
 /* Control thread. False: answered, because the function is Pending, Failed or InProgress. */

@@ -10,9 +10,7 @@ static void reply_mode(struct call *call)
     const struct function *function;
     struct writer writer = call_writer(call);
 
-    if (!lambda_target(call, &target))
-        return;
-    const struct version *version = lambda_find_version(call, &target, &function);
+    const struct version *version = lambda_target_version(call, &target, &function);
     if (!version)
         return;
     write_open(&writer, NULL, '{');
