@@ -345,7 +345,7 @@ struct exchange {
     char request_id[UUID_LEN + 1]; /* of an API's request, or of an answer without an invocation */
     struct invocation *invocation; /* once the invoker has it */
     bool is_going_out;             /* the invocation's answer, still: the invocation is ours */
-    struct loop_timer timeout;     /* of an API's integration */
+    struct loop_timer timeout;     /* of an API's integration, or of the route's limits */
     /* For access logs: what the integration said and when, what the gateway itself answered */
     int64_t asked_us, integration_us; /* when it was asked, how long it took; 0, -1: it was not */
     int integration_status;
@@ -489,7 +489,8 @@ struct text context_value(const struct exchange *exchange, struct text name, str
  * that it became, or none. */
 struct text context_map_request(struct exchange *exchange, struct http_request *request,
                                 struct route *route);
-/* How long its integration may take: its own time, or that of the route's limits. */
+/* How long its integration may take: its own time, or that of the route's limits. 0: as long as
+ * the function may. */
 int64_t exchange_timeout_ms(const struct exchange *exchange);
 
 /* Each ends the exchange: it may be gone afterwards. */

@@ -178,9 +178,10 @@ enum stage_verdict integration_function(struct exchange *exchange)
     exchange->content = TEXT_NONE;
     invocation->owner = exchange;
     exchange->invocation = invocation;
-    if (exchange->route.api) {
+    int64_t timeout_ms = exchange_timeout_ms(exchange);
+    if (timeout_ms > 0) {
         exchange->timeout.fire = on_timeout;
-        loop_timer_set(exchange->stream->loop, &exchange->timeout, exchange_timeout_ms(exchange));
+        loop_timer_set(exchange->stream->loop, &exchange->timeout, timeout_ms);
     }
     invoker->invoke(invoker, invocation);
     return STAGE_WAITS;

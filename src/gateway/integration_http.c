@@ -263,11 +263,12 @@ static void on_done(struct client_call *call)
 /* The integration's, or the shorter one of the route's limits. */
 int64_t exchange_timeout_ms(const struct exchange *exchange)
 {
-    const struct guard *guard = exchange->route.guard;
+    const struct route *route = &exchange->route;
+    const struct guard *guard = route->guard;
     int64_t limit_ms = guard && guard->limits ? guard->limits->time_ms : 0;
-    int64_t own_ms = exchange->route.matched->integration->timeout_ms;
+    int64_t own_ms = route->api ? route->matched->integration->timeout_ms : 0;
 
-    return limit_ms && limit_ms < own_ms ? limit_ms : own_ms;
+    return own_ms == 0 || (limit_ms && limit_ms < own_ms) ? limit_ms : own_ms;
 }
 
 static const char *make_method(const struct exchange *exchange)

@@ -22,6 +22,7 @@ static void on_begin(struct invocation *invocation, struct text content_type)
 static void begin(struct exchange *exchange, struct answer *answer)
 {
     exchange->has_begun = true;
+    loop_timer_clear(&exchange->timeout); /* its time is that to the first bytes */
     reply_begin(exchange, answer,
                 exchange->expects_prelude ? TEXT("application/octet-stream")
                                           : exchange->content_type);
@@ -149,10 +150,12 @@ static void on_done(struct invocation *invocation)
     if (invocation->owner)
         finish(invocation->owner, invocation);
     struct exchange *exchange = invocation->owner; /* gone, unless the answer takes its time */
-    if (exchange)
-        exchange->is_going_out = true;
-    else
+    if (!exchange) {
         invocation_free(invocation);
+        return;
+    }
+    exchange->is_going_out = true;
+    loop_timer_clear(&exchange->timeout);
 }
 
 void stream_writable(struct exchange *exchange)

@@ -47,6 +47,18 @@ def test_a_rate_is_shared_by_all_shards(make_daemon):
     assert statuses.count(200) == 100
 
 
+@pytest.mark.parametrize("mode", ["buffered", "stream"])
+def test_a_function_has_the_time_of_its_routes_limits(daemon, mode):
+    """It would take twenty seconds, and goes on; the client has its answer."""
+    daemon.create(f"slow-{mode}", {
+        "main.py": "import time\ndef handler(event, context):\n"
+                   "    if event['rawPath'].endswith('slow'):\n        time.sleep(20)\n    return 'called'\n",
+        "function.yaml": f"http:\n  routes: [/slow-{mode}/slow, /slow-{mode}/quick]\n"
+                         f"  mode: {mode}\n  limits: {{time: 2}}\n"}, Timeout=30)
+    assert daemon.get(f"/slow-{mode}/quick")[0] == 200
+    assert daemon.get(f"/slow-{mode}/slow")[0] == 503
+
+
 def test_addresses_are_refused(daemon):
     path = deploy(daemon, "denied", "addresses: {deny: [127.0.0.0/8]}")
     assert daemon.get(path)[0] == 403
