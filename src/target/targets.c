@@ -407,6 +407,7 @@ struct targets *targets_new(const struct targets_options *options)
         place->targets = targets;
         place->index = i;
         place->loop = options->loops[i];
+        list_init(&place->trials);
         place->client = client_new(place->loop);
         client_restrict(place->client, options->may_connect, options->may_connect_arg);
     }

@@ -22,6 +22,7 @@ struct place {
     struct client *client;
     struct map destinations, connections; /* name -> json_t, documents of its own */
     struct map tokens;                    /* name of the connection -> struct token */
+    struct list trials;                   /* tokens whose trial is to be made once more */
     struct map lanes;                     /* struct lane */
     int64_t warned_us;                    /* of a refused address; 0: never */
 };
@@ -82,6 +83,7 @@ const char *destination_explain(struct place *place, const struct client_call *c
 /* Goes on with destination_attempt() when there is one, or fails. NULL: it is on its way. */
 const char *token_find(struct delivery *delivery, const char *name, const json_t *connection);
 void token_forget(struct place *place, const char *name);
-/* Gets one and tells the connection's document how that went. */
+/* Gets one and tells the connection's document how that went; an issuer that cannot be reached
+ * is asked again. */
 void token_try(struct place *place, const char *name, const json_t *connection);
 void token_free_all(struct place *place);

@@ -16,6 +16,8 @@
 #define TIMEOUT_MS 5000
 #define LIFE_DEFAULT_S 3600 /* when the answer does not say */
 #define MARGIN_MS 60000     /* before the end of its life a token is not used any more */
+#define TRIALS_MAX 3        /* that do not reach the issuer, then the connection is no good */
+#define TRIAL_AGAIN_MS 1000 /* after the first of them, twice that after the second */
 
 struct token {
     struct place *place;
@@ -26,19 +28,28 @@ struct token {
     char *url, *body, *method;
     bool is_fetching, is_forgotten;
     bool is_trial; /* the connection's document is to hear of it */
+    int trial_count;
+    struct list link; /* in its place's trials, while it waits for the next one */
+    struct loop_timer again;
     struct loop_message message;
     struct buses_change change;
     char why[300]; /* of a trial: "" when it went well */
 };
 
-static void free_token(struct token *token)
+static void drop_request(struct token *token)
 {
-    free(token->name);
-    free(token->value);
     free(token->url);
     free(token->body);
     free(token->method);
     buffer_done(&token->call.answer);
+}
+
+static void free_token(struct token *token)
+{
+    loop_timer_clear(&token->again);
+    drop_request(token);
+    free(token->name);
+    free(token->value);
     free(token);
 }
 
@@ -118,6 +129,21 @@ static void resume_waiting(struct token *token)
     }
 }
 
+static void on_tried(struct token *token)
+{
+    enum client_failure failure = token->call.failure;
+
+    token->trial_count++;
+    if ((failure == CLIENT_UNREACHABLE || failure == CLIENT_TIMEOUT) &&
+        token->trial_count < TRIALS_MAX) {
+        list_push(&token->place->trials, &token->link);
+        loop_timer_set(token->place->loop, &token->again, TRIAL_AGAIN_MS * token->trial_count);
+        return;
+    }
+    token->message.run = record_trial;
+    loop_post(token->place->targets->options.control, &token->message);
+}
+
 static void on_answered(struct client_call *call)
 {
     struct token *token = container_of(call, struct token, call);
@@ -126,8 +152,7 @@ static void on_answered(struct client_call *call)
     buffer_done(&call->answer);
     token->is_fetching = false;
     if (token->is_trial) {
-        token->message.run = record_trial;
-        loop_post(token->place->targets->options.control, &token->message);
+        on_tried(token);
         return;
     }
     resume_waiting(token);
@@ -232,19 +257,37 @@ void token_forget(struct place *place, const char *name)
         free_token(token);
 }
 
+static void try_again(struct loop_timer *timer)
+{
+    struct token *token = container_of(timer, struct token, again);
+    const json_t *connection = map_find(&token->place->connections, text_of(token->name));
+
+    list_remove(&token->link);
+    if (!text_equal(json_text(connection, "ConnectionState"), TEXT("AUTHORIZING"))) {
+        free_token(token); /* changed meanwhile */
+        return;
+    }
+    drop_request(token);
+    begin_fetch(token, connection);
+}
+
 void token_try(struct place *place, const char *name, const json_t *connection)
 {
     struct token *token = new_token(place, name);
 
     token->is_trial = true;
+    token->again.fire = try_again;
     begin_fetch(token, connection);
 }
 
 void token_free_all(struct place *place)
 {
     struct map_cursor cursor = {0};
+    struct list *node;
 
     while (map_next(&place->tokens, &cursor))
         free_token(cursor.value);
     map_done(&place->tokens);
+    while ((node = list_pop(&place->trials)))
+        free_token(container_of(node, struct token, link));
 }

@@ -15,7 +15,7 @@
  * of the answers and kept as it came. */
 
 struct endpoint_answer {
-    int status;
+    int status; /* 0: none, the connection is closed */
     const char *body;
 };
 
@@ -58,7 +58,8 @@ static inline void serve_one(struct endpoint *endpoint, int fd)
     scoped(free) char *text =
         mem_format("HTTP/1.1 %d Said\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
                    next->status, strlen(next->body), next->body);
-    CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    if (next->status)
+        CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
     CHECK(close(fd) == 0);
     endpoint->served++;
     sem_post(&endpoint->answered);

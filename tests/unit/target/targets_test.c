@@ -16,7 +16,7 @@ struct scene {
     struct log_writer *logs[1];
     struct endpoint endpoint;
     struct buses_watch connections;
-    sem_t judged; /* a connection was found to be good or not */
+    sem_t judged;   /* a connection was found to be good or not */
     bool is_closed; /* no address may be connected to */
 };
 
@@ -381,4 +381,22 @@ TEST(a_new_connection_is_tried_and_told_what_came_of_it)
         CHECK_TEXT(text_of(reading.reason), cases[i].reason);
         close_scene(&scene);
     }
+}
+
+TEST(an_issuer_that_cannot_be_reached_is_tried_again)
+{
+    static const struct endpoint_answer answers[] = {{0, ""}, {200, "{\"access_token\":\"T\"}"}};
+    struct reading reading;
+    struct scene scene;
+
+    open_scene(&scene, answers, 2);
+    put_oauth(&scene, "AUTHORIZING");
+    endpoint_wait(&scene.endpoint);
+    step(&scene.world, run_read_connection, &reading);
+    CHECK_TEXT(text_of(reading.state), "AUTHORIZING");
+    wait_for(&scene.judged);
+    step(&scene.world, run_read_connection, &reading);
+    CHECK_TEXT(text_of(reading.state), "AUTHORIZED");
+    check_has(&scene, 1, "grant_type=client_credentials&client_id=me&");
+    close_scene(&scene);
 }
