@@ -143,6 +143,18 @@ static bool read_document(struct buffer *json, struct buffer *scratch, struct me
     return scan_document(buffer_text(json), on_member, members, whole);
 }
 
+/* Lambda writes the value anew: the blanks that a runtime put between its parts are gone. */
+static void read_value(struct answer *answer, const struct scan_value *whole,
+                       struct buffer *scratch)
+{
+    if (whole->kind == SCAN_STRING) {
+        answer->body = scan_unescape(whole);
+        return;
+    }
+    scan_add_json(whole, scratch);
+    answer->body = buffer_text(scratch);
+}
+
 bool answer_read(struct buffer *json, struct buffer *scratch, struct answer *ret)
 {
     struct members members;
@@ -151,7 +163,7 @@ bool answer_read(struct buffer *json, struct buffer *scratch, struct answer *ret
     if (!read_document(json, scratch, &members, &whole, ret))
         return false;
     if (members.status.kind == SCAN_NONE) {
-        ret->body = whole.kind == SCAN_STRING ? scan_unescape(&whole) : whole.text;
+        read_value(ret, &whole, scratch);
         return true;
     }
     return read_status(&members.status, &ret->status) && read_head(ret, &members) &&

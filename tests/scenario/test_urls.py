@@ -291,6 +291,14 @@ def test_chunked_bodies_arrive_whole(daemon, url):
         assert json.loads(wire.answer()[2])["body"] == "grüß" + "e" * 70_000
 
 
+@pytest.mark.parametrize("value, body", [
+    ({"hello": "wide, world", "list": [1, {"a": None}]}, b'{"hello":"wide, world","list":[1,{"a":null}]}'),
+    (["hello", 3, True], b'["hello",3,true]'),
+])
+def test_a_value_alone_is_written_without_blanks(daemon, url, value, body):
+    assert returned(daemon, url, value)[2] == body
+
+
 def test_cookies_come_apart_and_go_out_one_by_one(daemon, url):
     event = event_of(daemon, url, headers={"Cookie": "a=1; b=two"})
     assert event["cookies"] == ["a=1", "b=two"] and event["headers"]["cookie"] == "a=1; b=two"
