@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/command.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/scoped.h"
 #include "cli/arguments.h"
 #include "cli/cli_priv.h"
+#include "cli/lambda.h"
 #include "base/nearest.h"
 #include "cli/output.h"
 #include "cli/session.h"
@@ -90,6 +92,29 @@ static bool asks_help(int argc, char **argv)
     return false;
 }
 
+/* "Function not found: ARN:function:helo:$LATEST": adds the name that may be meant. */
+static void suggest_function(struct session *session, struct error *err)
+{
+    struct text name = text_of(err->text), mark = TEXT(":function:");
+    struct error ignored;
+    char hint[NEAREST_HINT_MAX];
+    size_t index;
+    json_t *function;
+
+    if (session->unreachable || !text_starts(name, TEXT("Function not found: ")))
+        return;
+    name = text_skip(name, text_find_text(name, mark) + mark.len);
+    struct nearest nearest = {.typed = text_slice(name, 0, text_find(name, ':'))};
+    scoped(json_decref) json_t *functions = lambda_list(session, &ignored);
+    json_array_foreach(functions, index, function)
+    {
+        const char *candidate = json_string_value(json_object_get(function, "FunctionName"));
+        if (candidate)
+            nearest_offer(&nearest, candidate);
+    }
+    (void)error_set(err, err->code, "%s%s", err->text, nearest_hint(&nearest, "", hint));
+}
+
 static int run(struct session *session, const struct command *command, int argc, char **argv)
 {
     struct error err = {0};
@@ -102,6 +127,8 @@ static int run(struct session *session, const struct command *command, int argc,
     }
     int exit_code = command->run(session, argc, argv, &err);
     terminal_progress_end(&session->terminal);
+    if (exit_code == EXIT_ERROR && err.code == ERROR_NOT_FOUND)
+        suggest_function(session, &err);
     if (exit_code != EXIT_OK && err.text[0])
         print_error(session, command->name, exit_code, &err);
     if (fflush(stdout) != 0 && exit_code == EXIT_OK) {

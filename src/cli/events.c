@@ -4,6 +4,7 @@
 #include "cli/arguments.h"
 #include "cli/call.h"
 #include "cli/cli_priv.h"
+#include "cli/lambda.h"
 #include "cli/output.h"
 #include "cli/table.h"
 
@@ -72,6 +73,12 @@ static int list(struct session *session, const char *name, const char *id, struc
     (void)id;
     if (!answer)
         return -1;
+    if (json_array_size(events) == 0) {
+        /* Of a function that is not there nothing waits either. */
+        scoped(json_decref) json_t *function = lambda_configuration(session, name, err);
+        if (!function)
+            return -1;
+    }
     if (session->json)
         output_json(events);
     else if (json_array_size(events) == 0)

@@ -34,6 +34,26 @@ json_t *lambda_get(struct session *session, const char *path, struct error *err)
     return call_json(session, &call, err);
 }
 
+json_t *lambda_list(struct session *session, struct error *err)
+{
+    scoped(json_decref) json_t *all = json_array();
+    const char *path = "/2015-03-31/functions";
+
+    while (path) {
+        scoped(json_decref) json_t *page = lambda_get(session, path, err);
+        if (!page)
+            return NULL;
+        json_array_extend(all, json_object_get(page, "Functions"));
+        struct text marker = json_text(page, "NextMarker");
+        scoped(buffer_done) struct buffer encoded = {0};
+        uri_encode(&encoded, marker, false);
+        path = marker.len ? arena_format(&session->arena, "/2015-03-31/functions?Marker=%.*s",
+                                         TEXT_ARG(buffer_text(&encoded)))
+                          : NULL;
+    }
+    return take(all);
+}
+
 json_t *lambda_configuration(struct session *session, const char *name, struct error *err)
 {
     return lambda_get(session, lambda_path(session, name, "/configuration"), err);

@@ -11,6 +11,8 @@
 const char *lambda_path(struct session *session, const char *name, const char *rest);
 
 json_t *lambda_get(struct session *session, const char *path, struct error *err);
+/* All functions, as an array of Lambda's FunctionConfiguration. */
+json_t *lambda_list(struct session *session, struct error *err);
 json_t *lambda_configuration(struct session *session, const char *name, struct error *err);
 /* What Evoke knows beyond AWS: Configuration, ResolvedRuntime, LoadError, Url, Route. */
 json_t *lambda_details(struct session *session, const char *name, struct error *err);

@@ -4,28 +4,6 @@
 #include "cli/lambda.h"
 #include "cli/output.h"
 #include "cli/table.h"
-#include "http/uri.h"
-
-/* All functions, page by page. */
-static json_t *read_all(struct session *session, struct error *err)
-{
-    scoped(json_decref) json_t *all = json_array();
-    const char *path = "/2015-03-31/functions";
-
-    while (path) {
-        scoped(json_decref) json_t *page = lambda_get(session, path, err);
-        if (!page)
-            return NULL;
-        json_array_extend(all, json_object_get(page, "Functions"));
-        struct text marker = json_text(page, "NextMarker");
-        scoped(buffer_done) struct buffer encoded = {0};
-        uri_encode(&encoded, marker, false);
-        path = marker.len ? arena_format(&session->arena, "/2015-03-31/functions?Marker=%.*s",
-                                         TEXT_ARG(buffer_text(&encoded)))
-                          : NULL;
-    }
-    return take(all);
-}
 
 static void add_row(struct table *table, const json_t *function)
 {
@@ -74,7 +52,7 @@ static int run(struct session *session, int argc, char **argv, struct error *err
 
     if (arguments_parse(&arguments, session, argc, argv, err) < 0)
         return EXIT_USAGE;
-    scoped(json_decref) json_t *functions = read_all(session, err);
+    scoped(json_decref) json_t *functions = lambda_list(session, err);
     if (!functions)
         return session_exit(session);
     if (session->json) {

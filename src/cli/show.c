@@ -84,7 +84,10 @@ static void add_rows(struct table *table, const json_t *details)
     add(table, "handler", json_text(configuration, "Handler"));
     add_limits(table, configuration);
     add_environment(table, configuration);
-    add(table, "changed", json_text(configuration, "LastModified"));
+    struct text modified = json_text(configuration, "LastModified");
+    table_add(table, TEXT("changed"));
+    table_add_format(table, "%.*s %.*s UTC", TEXT_ARG(text_slice(modified, 0, 10)),
+                     TEXT_ARG(text_slice(modified, 11, 19)));
     add(table, "url", json_text(details, "Url"));
     add_routes(table, json_object_get(details, "Routes"));
     table_add(table, TEXT("instances"));

@@ -73,6 +73,9 @@ static int show_url(struct session *session, const char *name, const char *asked
     if (lambda_url_find(session, name, &url, err) < 0)
         return session_exit(session);
     if (!*url.host_form || (asked_auth && strcmp(asked_auth, url.auth) != 0)) {
+        scoped(json_decref) json_t *function = lambda_configuration(session, name, err);
+        if (!function)
+            return session_exit(session);
         if (lambda_url_open(session, name, asked_auth ? asked_auth : "NONE", err) < 0 ||
             lambda_url_find(session, name, &url, err) < 0)
             return session_exit(session);

@@ -107,6 +107,8 @@ def test_a_route_that_is_taken_is_told_of_a_new_function(evoke, tmp_path):
     deploy(evoke, tmp_path / "holder", yaml, "def handler(e, c): return 1\n")
     done = deploy(evoke, tmp_path / "late", yaml, "def handler(e, c): return 1\n", exit_code=1)
     assert "/mine-alone" in done.stderr and "holder" in done.stderr, done.stderr
+    assert "Function not found" in evoke("url", "nobody", code=1).stderr
+    assert "Function not found" in evoke("events", "list", "nobody", code=1).stderr
     assert "there is no URL of 'nobody'" in evoke("url", "nobody", "--delete", code=1).stderr
 
 

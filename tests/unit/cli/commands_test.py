@@ -126,7 +126,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def function(self, parts, raw):
         name, rest = parts[2], parts[3:]
         if name not in self.server.functions:
-            return self.fail(404, "ResourceNotFoundException", f"Function not found: {name}")
+            return self.fail(404, "ResourceNotFoundException", f"Function not found: arn:aws:lambda:eu-west-1:{ACCOUNT}:function:{name}")
         if parts[0] == "_evoke":
             url = self.server.urls.get(name)
             return self.answer(200, {"Configuration": self.server.functions[name], "ResolvedRuntime": "node v20",
@@ -300,7 +300,7 @@ class Commands(unittest.TestCase):
         self.assertEqual(sent[0][2]["x-amz-log-type"], "Tail")
         answer = json.loads(self.evoke("invoke", "hello", "--json", code=3).stdout)
         self.assertEqual((answer["functionError"], answer["payload"]["errorMessage"]), ("Unhandled", "no"))
-        self.assertIn("Function not found: nosuch", self.evoke("invoke", "nosuch", code=1).stderr)
+        self.assertIn(":function:nosuch", self.evoke("invoke", "nosuch", code=1).stderr)
 
     # list, show, delete, logs
 
@@ -393,6 +393,12 @@ class Commands(unittest.TestCase):
     def test_a_key_that_is_refused_is_told_with_where_it_came_from(self):
         (self.data / "credentials").write_text("[default]\naws_access_key_id=AKWRONG\naws_secret_access_key=s\n")
         self.assertIn(f"(the key is from {self.data}/credentials)", self.evoke("list", code=1).stderr)
+
+    def test_a_function_whose_name_was_mistyped_is_suggested(self):
+        self.evoke("deploy", self.make_function())
+        self.assertIn(":function:helo; did you mean 'hello'?",
+                      self.evoke("show", "helo", code=1).stderr)
+        self.assertNotIn("did you mean", self.evoke("show", "other", code=1).stderr)
 
     def test_wrong_lines_are_refused(self):
         self.assertIn("did you mean 'evoke deploy'?", self.evoke("deplyo", code=2).stderr)
