@@ -273,7 +273,8 @@ static void add_header(void *arg, struct text name, struct text value)
         client_add_header(arg, field.name, field.value);
 }
 
-/* Those of the opening handshake are between the client and the gateway. */
+/* Those of the opening handshake are between the client and the gateway. What is mapped is not the
+ * client's to say, even if there is no value for it. */
 static void pass_head(struct socket_call *call)
 {
     const struct exchange *exchange = call->socket->exchange;
@@ -282,7 +283,9 @@ static void pass_head(struct socket_call *call)
     size_t count = 0;
 
     for (size_t i = 0; i < request.field_count; i++)
-        if (!text_starts(request.fields[i].name, TEXT("sec-websocket-")))
+        if (!text_starts(request.fields[i].name, TEXT("sec-websocket-")) &&
+            !socket_mapping_has_header(call->route->integration->socket_mapping,
+                                       request.fields[i].name))
             kept[count++] = request.fields[i];
     request.fields = kept;
     request.field_count = count;

@@ -164,6 +164,15 @@ void socket_mapping_each(const struct socket_mapping *mapping, enum socket_place
     }
 }
 
+bool socket_mapping_has_header(const struct socket_mapping *mapping, struct text name)
+{
+    for (size_t i = 0; mapping && i < mapping->count; i++)
+        if (mapping->items[i].place == SOCKET_HEADER &&
+            text_equal_nocase(text_of(mapping->items[i].name), name))
+            return true;
+    return false;
+}
+
 struct text socket_mapping_find(const struct socket_mapping *mapping, enum socket_place place,
                                 struct text name, const struct mapping_source *source)
 {

@@ -29,6 +29,8 @@ DEFINE_SCOPED(struct socket_mapping *, socket_mapping_free)
 typedef void socket_mapping_f(void *arg, struct text name, struct text value);
 void socket_mapping_each(const struct socket_mapping *mapping, enum socket_place place,
                          const struct mapping_source *source, socket_mapping_f *f, void *arg);
+/* Whether a header of that name is mapped, with whatever comes of it. */
+bool socket_mapping_has_header(const struct socket_mapping *mapping, struct text name);
 /* One of them; TEXT_NONE: there is none. */
 struct text socket_mapping_find(const struct socket_mapping *mapping, enum socket_place place,
                                 struct text name, const struct mapping_source *source);

@@ -163,11 +163,12 @@ def test_messages_are_posted_to_a_url(daemon, upstream):
 def test_a_server_lets_clients_in_and_hears_of_their_end(daemon, upstream):
     api = Api(daemon)
     api.add("$connect", "HTTP_PROXY", IntegrationMethod="POST", IntegrationUri=upstream + "/come/{status}",
-            RequestParameters={"integration.request.path.status": "route.request.querystring.status"})
+            RequestParameters={"integration.request.path.status": "route.request.querystring.status",
+                               "integration.request.header.X-User": "context.authorizer.principalId"})
     api.add("$disconnect", "HTTP", IntegrationMethod="POST", IntegrationUri=upstream + "/gone",
             RequestParameters={"integration.request.header.connection-id": "context.connectionId",
                                "integration.request.header.event": "context.eventType"})
-    client = api.open("?status=200&user=ann", header=["X-Mine: 1", "Cookie: a=b"],
+    client = api.open("?status=200&user=ann", header=["X-Mine: 1", "X-User: root", "Cookie: a=b"],
                       subprotocols=["chat"])
     assert client.subprotocol == "chat"
     got = asked()
@@ -175,6 +176,7 @@ def test_a_server_lets_clients_in_and_hears_of_their_end(daemon, upstream):
     assert got["path"] == "/come/200?status=200&user=ann"
     assert got["headers"]["x-mine"] == "1" and got["headers"]["cookie"] == "a=b"
     assert not [name for name in got["headers"] if name.startswith("sec-websocket") or name == "upgrade"]
+    assert "x-user" not in got["headers"]  # nobody is known, and the client cannot say who
     client.close()
     got = asked()
     assert got["path"] == "/gone" and got["headers"]["event"] == "DISCONNECT"
