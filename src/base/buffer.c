@@ -4,6 +4,7 @@
 #include <stdarg.h>
 
 #include "base/mem.h"
+#include "base/word.h"
 
 #define CAPACITY_MIN 256
 
@@ -71,34 +72,6 @@ char *buffer_room(struct buffer *buffer, size_t count)
     return buffer->at + buffer->len;
 }
 
-/* The same without a call where nothing has to move, as it mostly is. */
-static inline char *room_for(struct buffer *buffer, size_t count)
-{
-    if (buffer->start == 0 && count < buffer->capacity - buffer->len)
-        return buffer->at + buffer->len;
-    return buffer_room(buffer, count);
-}
-
-void buffer_add(struct buffer *buffer, const void *bytes, size_t count)
-{
-    char *room = room_for(buffer, count);
-
-    if (count)
-        memcpy(room, bytes, count);
-    buffer_added(buffer, count);
-}
-
-void buffer_add_text(struct buffer *buffer, struct text text)
-{
-    buffer_add(buffer, text.at, text.len);
-}
-
-void buffer_add_char(struct buffer *buffer, char c)
-{
-    *room_for(buffer, 1) = c;
-    buffer_added(buffer, 1);
-}
-
 void buffer_add_int(struct buffer *buffer, int64_t number)
 {
     char digits[20], *at = digits + sizeof digits;
@@ -134,32 +107,27 @@ static bool is_plain(char c)
     return c != '"' && c != '\\' && (uint8_t)c >= 0x20 && (uint8_t)c < 0x80;
 }
 
-#define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
-/* The high bit of the lowest byte that is zero; bytes above it may be wrong. */
-#define ZERO_BYTES(word) (((word)-EACH_BYTE(1)) & ~(word)&EACH_BYTE(0x80))
-
-#define WORD sizeof(uint64_t)
-
-static inline bool is_plain_word(const char *at)
+/* Of the bytes that do not stand in a JSON string as they are. */
+static uint64_t special_marks(const char *at)
 {
-    uint64_t word;
+    uint64_t word = word_load(at);
 
-    memcpy(&word, at, sizeof word);
-    uint64_t control = (word - EACH_BYTE(0x20)) & ~word & EACH_BYTE(0x80);
-    return !(control | ZERO_BYTES(word ^ EACH_BYTE('"')) | ZERO_BYTES(word ^ EACH_BYTE('\\')) |
-             (word & EACH_BYTE(0x80)));
+    return word_below(word, 0x20) | word_equal(word, '"') | word_equal(word, '\\') |
+           word_beyond_ascii(word);
 }
 
-/* How many bytes from the start of text stand in a JSON string as they are: eight at a
- * time as one word, because most text is long runs of plain ASCII. The last word overlaps the
- * one before. */
+/* How many bytes from the start of text stand in a JSON string as they are. The last word
+ * overlaps the one before. */
 static size_t plain_len(struct text text)
 {
     size_t i = 0;
 
-    while (i + WORD <= text.len && is_plain_word(text.at + i))
-        i += WORD;
-    if (text.len >= WORD && i + WORD > text.len && is_plain_word(text.at + text.len - WORD))
+    for (; i + WORD_BYTES <= text.len; i += WORD_BYTES) {
+        uint64_t marks = special_marks(text.at + i);
+        if (marks)
+            return i + word_first(marks);
+    }
+    if (text.len >= WORD_BYTES && !special_marks(text.at + text.len - WORD_BYTES))
         return text.len;
     while (i < text.len && is_plain(text.at[i]))
         i++;
@@ -205,7 +173,7 @@ static size_t add_special(struct buffer *buffer, struct text text)
 void buffer_add_json(struct buffer *buffer, struct text text)
 {
     size_t plain = plain_len(text);
-    char *room = room_for(buffer, text.len + 2);
+    char *room = buffer_room_for(buffer, text.len + 2);
 
     room[0] = '"';
     if (plain)

@@ -30,10 +30,31 @@ static inline void buffer_added(struct buffer *buffer, size_t count)
     if (buffer->at)
         buffer->at[buffer->len] = '\0';
 }
+/* Private: the same without a call where nothing has to move, as it mostly is. */
+static inline char *buffer_room_for(struct buffer *buffer, size_t count)
+{
+    if (buffer->start == 0 && count < buffer->capacity - buffer->len)
+        return buffer->at + buffer->len;
+    return buffer_room(buffer, count);
+}
 
-void buffer_add(struct buffer *buffer, const void *bytes, size_t count);
-void buffer_add_text(struct buffer *buffer, struct text text);
-void buffer_add_char(struct buffer *buffer, char c);
+static inline void buffer_add(struct buffer *buffer, const void *bytes, size_t count)
+{
+    char *room = buffer_room_for(buffer, count);
+
+    if (count)
+        memcpy(room, bytes, count);
+    buffer_added(buffer, count);
+}
+static inline void buffer_add_text(struct buffer *buffer, struct text text)
+{
+    buffer_add(buffer, text.at, text.len);
+}
+static inline void buffer_add_char(struct buffer *buffer, char c)
+{
+    *buffer_room_for(buffer, 1) = c;
+    buffer_added(buffer, 1);
+}
 void buffer_add_int(struct buffer *buffer, int64_t number);
 void buffer_add_format(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/scoped.h"
+#include "base/word.h"
 
 /*
  * A function takes the input from `at` and returns where it stopped, NULL when the input
@@ -16,10 +17,6 @@ struct input {
     scan_visit_f *visit;
     void *arg;
 };
-
-#define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
-/* The high bit of the lowest byte that is zero; bytes above it may be wrong. */
-#define ZERO_BYTES(word) (((word)-EACH_BYTE(1)) & ~(word)&EACH_BYTE(0x80))
 
 static const char *skip_value(struct input *input, const char *at, struct scan_value *ret);
 
@@ -39,13 +36,11 @@ static const char *skip_blanks(const char *at, const char *end)
  * character. Eight at a time, because a body is one long string. */
 static const char *skip_plain(const char *at, const char *end)
 {
-    uint64_t word;
-
-    for (; end - at >= (ptrdiff_t)sizeof word; at += sizeof word) {
-        memcpy(&word, at, sizeof word);
-        uint64_t control = (word - EACH_BYTE(0x20)) & ~word & EACH_BYTE(0x80);
-        if (control | ZERO_BYTES(word ^ EACH_BYTE('"')) | ZERO_BYTES(word ^ EACH_BYTE('\\')))
-            break;
+    for (; end - at >= (ptrdiff_t)WORD_BYTES; at += WORD_BYTES) {
+        uint64_t word = word_load(at);
+        uint64_t marks = word_below(word, 0x20) | word_equal(word, '"') | word_equal(word, '\\');
+        if (marks)
+            return at + word_first(marks);
     }
     while (at < end && *at != '"' && *at != '\\' && (uint8_t)*at >= 0x20)
         at++;
@@ -309,19 +304,32 @@ static char *put_escaped(char *to, const char **at, const char *end)
     return to;
 }
 
+/* Copies up to the first backslash; *at: from where, afterwards where it stopped. The same
+ * place may be written to: a word is written only when all of it was taken. */
+static char *put_plain(char *to, const char **at, const char *end)
+{
+    const char *from = *at;
+
+    for (; end - from >= (ptrdiff_t)WORD_BYTES; from += WORD_BYTES, to += WORD_BYTES) {
+        uint64_t word = word_load(from);
+        if (word_equal(word, '\\'))
+            break;
+        memmove(to, from, WORD_BYTES);
+    }
+    while (from < end && *from != '\\')
+        *to++ = *from++;
+    *at = from;
+    return to;
+}
+
 /* Decodes from from (of len bytes, checked before) to to, which may be the same place. */
 static size_t decode(char *to, const char *from, size_t len)
 {
     const char *at = from, *end = from + len, *start = to;
 
     while (at < end) {
-        const char *escape = memchr(at, '\\', (size_t)(end - at));
-        size_t plain = (size_t)((escape ? escape : end) - at);
-        if (to != at)
-            memmove(to, at, plain);
-        to += plain;
-        at += plain;
-        if (escape) {
+        to = put_plain(to, &at, end);
+        if (at < end) {
             at++;
             to = put_escaped(to, &at, end);
         }

@@ -28,47 +28,12 @@ int text_compare(struct text a, struct text b)
     return (a.len > b.len) - (a.len < b.len);
 }
 
-bool text_starts(struct text t, struct text prefix)
-{
-    return t.len >= prefix.len && text_equal(text_slice(t, 0, prefix.len), prefix);
-}
-
-bool text_ends(struct text t, struct text suffix)
-{
-    return t.len >= suffix.len && text_equal(text_skip(t, t.len - suffix.len), suffix);
-}
-
-bool text_contains(struct text t, char c)
-{
-    return text_find(t, c) < t.len;
-}
-
-size_t text_find(struct text t, char c)
-{
-    const char *found = t.len ? memchr(t.at, c, t.len) : NULL;
-    return found ? (size_t)(found - t.at) : t.len;
-}
-
 size_t text_find_text(struct text t, struct text needle)
 {
     if (needle.len == 0)
         return 0;
     const char *found = t.len ? memmem(t.at, t.len, needle.at, needle.len) : NULL;
     return found ? (size_t)(found - t.at) : t.len;
-}
-
-struct text text_slice(struct text t, size_t from, size_t to)
-{
-    if (to > t.len)
-        to = t.len;
-    if (from > to)
-        from = to;
-    return (struct text){from ? t.at + from : t.at, to - from};
-}
-
-struct text text_skip(struct text t, size_t count)
-{
-    return text_slice(t, count, t.len);
 }
 
 static bool is_blank(char c)

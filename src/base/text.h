@@ -38,19 +38,43 @@ static inline bool text_equal(struct text a, struct text b)
     return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
-bool text_equal_nocase(struct text a, struct text b); /* ASCII only */
-int text_compare(struct text a, struct text b);       /* bytewise, shorter first */
-bool text_starts(struct text t, struct text prefix);
-bool text_ends(struct text t, struct text suffix);
-bool text_contains(struct text t, char c);
-
+/* Clamped to t. */
+static inline struct text text_slice(struct text t, size_t from, size_t to)
+{
+    if (to > t.len)
+        to = t.len;
+    if (from > to)
+        from = to;
+    return (struct text){from ? t.at + from : t.at, to - from};
+}
+static inline struct text text_skip(struct text t, size_t count)
+{
+    return text_slice(t, count, t.len);
+}
 /* The position of c or needle, or t.len when absent. */
-size_t text_find(struct text t, char c);
+static inline size_t text_find(struct text t, char c)
+{
+    const char *found = t.len ? memchr(t.at, c, t.len) : NULL;
+    return found ? (size_t)(found - t.at) : t.len;
+}
 size_t text_find_text(struct text t, struct text needle);
 
-struct text text_slice(struct text t, size_t from, size_t to); /* clamped to t */
-struct text text_skip(struct text t, size_t count);
-struct text text_trim(struct text t); /* blanks and tabs at both ends */
+static inline bool text_contains(struct text t, char c)
+{
+    return text_find(t, c) < t.len;
+}
+static inline bool text_starts(struct text t, struct text prefix)
+{
+    return t.len >= prefix.len && text_equal(text_slice(t, 0, prefix.len), prefix);
+}
+static inline bool text_ends(struct text t, struct text suffix)
+{
+    return t.len >= suffix.len && text_equal(text_skip(t, t.len - suffix.len), suffix);
+}
+
+bool text_equal_nocase(struct text a, struct text b); /* ASCII only */
+int text_compare(struct text a, struct text b);       /* bytewise, shorter first */
+struct text text_trim(struct text t);                 /* blanks and tabs at both ends */
 
 /* Takes the next piece up to separator (or the end) from *rest. False when *rest is
  * used up; "a,,b" yields "a", "", "b", "a," yields "a", and "" nothing at all. */

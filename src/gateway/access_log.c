@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/word.h"
 #include "gateway/access_format.h"
 
 #define WRITE_EVERY_MS 100
@@ -136,6 +137,14 @@ static bool is_plain(char c)
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+static bool is_plain_word(const char *at)
+{
+    uint64_t word = word_load(at);
+
+    return !(word_below(word, 0x20) | word_equal(word, '"') | word_equal(word, '\\') |
+             word_equal(word, 0x7f) | word_beyond_ascii(word));
+}
+
 /* At most four bytes for each of a word's. */
 static char *put_word(char *at, struct text word)
 {
@@ -144,6 +153,8 @@ static char *put_word(char *at, struct text word)
     if (word.len == 0)
         *at++ = '-';
     for (size_t i = 0; i < word.len; i++) {
+        for (; i + WORD_BYTES < word.len && is_plain_word(word.at + i); i += WORD_BYTES)
+            at = mempcpy(at, word.at + i, WORD_BYTES);
         char c = word.at[i];
         if (is_plain(c)) {
             *at++ = c;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/field.h"
 
+#include "base/word.h"
+
 enum { TOKEN = 1, VALUE = 2, TARGET = 4, HOST = 8, HEX = 16, UPPER = 32 };
 
 #define WORD (TOKEN | VALUE | TARGET | HOST)
@@ -30,6 +32,18 @@ static bool is_all(struct text text, int class)
     return true;
 }
 
+/* Most of a value is plain: what no control character is in, is done in words. */
+static bool is_value(struct text text)
+{
+    while (text.len >= WORD_BYTES) {
+        uint64_t word = word_load(text.at);
+        if (word_below(word, 0x20) | word_equal(word, 0x7f))
+            break;
+        text = text_skip(text, WORD_BYTES);
+    }
+    return is_all(text, VALUE);
+}
+
 bool field_is_token(struct text text)
 {
     return text.len > 0 && is_all(text, TOKEN);
@@ -42,7 +56,7 @@ bool field_is_target(struct text text)
 
 bool field_is_clean(const struct http_field *field)
 {
-    return field_is_token(field->name) && is_all(field->value, VALUE);
+    return field_is_token(field->name) && is_value(field->value);
 }
 
 bool field_parse(char *line, size_t len, struct http_field *ret)
@@ -60,7 +74,7 @@ bool field_parse(char *line, size_t len, struct http_field *ret)
         return false;
     ret->name = text_from(line, colon);
     ret->value = text_trim(text_from(line + colon + 1, len - colon - 1));
-    return is_all(ret->value, VALUE);
+    return is_value(ret->value);
 }
 
 static bool is_address(struct text text)
