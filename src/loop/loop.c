@@ -51,6 +51,18 @@ int64_t loop_now_us(const struct loop *loop)
     return loop->now_us ? loop->now_us : read_clock((struct loop *)(uintptr_t)loop);
 }
 
+int64_t loop_wall_ms(const struct loop *loop)
+{
+    if (!loop->wall_ms)
+        ((struct loop *)(uintptr_t)loop)->wall_ms = clock_now_ms();
+    return loop->wall_ms;
+}
+
+void loop_forget_time(struct loop *loop)
+{
+    loop->now_us = loop->wall_ms = 0;
+}
+
 static void run_tasks_once(struct loop *loop)
 {
     struct list batch;
@@ -83,7 +95,7 @@ static void on_before_poll(uv_prepare_t *prepare)
         uv_idle_start(&loop->busy, on_idle);
     else if (uv_is_active((uv_handle_t *)&loop->busy))
         uv_idle_stop(&loop->busy);
-    loop->now_us = 0;
+    loop_forget_time(loop);
 }
 
 static void run_messages(struct loop *loop)

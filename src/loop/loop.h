@@ -43,7 +43,8 @@ void loop_post(struct loop *loop, struct loop_message *message);
 
 struct loop *loop_current(void); /* of this thread, or NULL */
 void loop_assert_here(const struct loop *loop);
-int64_t loop_now_us(const struct loop *loop); /* monotonic, read once per iteration */
+int64_t loop_now_us(const struct loop *loop);  /* monotonic, read once per iteration */
+int64_t loop_wall_ms(const struct loop *loop); /* since 1970, read once per iteration */
 
 /* Work that runs once at the end of the current iteration, before the loop sleeps: to
  * batch what many callbacks did. Scheduling twice runs once. {0} but for run. */

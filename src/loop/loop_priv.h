@@ -29,12 +29,15 @@ struct loop {
 
     struct list tasks;
     struct timer_heap timers;
-    int64_t now_us; /* 0: not read yet in this iteration */
+    int64_t now_us, wall_ms; /* 0: not read yet in this iteration */
     void *slots[LOOP_SLOT_COUNT];
 
     pthread_t thread;
     char name[16];
 };
+
+/* Of the last iteration. */
+void loop_forget_time(struct loop *loop);
 
 void timer_heap_init(struct loop *loop);
 void timer_heap_done(struct loop *loop);

@@ -84,7 +84,7 @@ static void on_due(uv_timer_t *handle)
     struct loop *loop = container_of(handle, struct loop, timer);
     struct timer_heap *heap = &loop->timers;
 
-    loop->now_us = 0; /* the last iteration's reading */
+    loop_forget_time(loop);
     heap->firing_ms = loop_now_us(loop) / 1000;
     while (heap->count > 0 && heap->at[0]->due_ms <= heap->firing_ms) {
         struct loop_timer *timer = heap->at[0];
