@@ -208,7 +208,7 @@ void h2_settle(struct connection *c)
         return;
     }
     if (c->out.len == 0 && c->out.capacity)
-        connection_give_up_output(c);
+        http_pool_give_output(c->server->pool, &c->out);
     connection_note_unsent(c, (int64_t)c->out.len + h2->unsent);
     if (c->closed)
         return;

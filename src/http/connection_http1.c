@@ -5,33 +5,14 @@
 
 #include "base/mem.h"
 
-#define OUT_KEPT_MAX (256 << 10) /* an empty buffer above this is freed */
-#define LINGER_MS 2000           /* for a client to read the answer that ends it */
+#define LINGER_MS 2000 /* for a client to read the answer that ends it */
 
 void connection_end_stream(struct connection *c, bool reset)
 {
-    struct http_pool *pool = c->server->pool;
-
     c->live = false;
     c->paused = c->told_full = false;
     c->stream.app->on_close(&c->stream, reset);
-    arena_reset(&c->stream.arena);
-    if (pool->arena.blocks)
-        arena_done(&c->stream.arena);
-    else
-        pool->arena = c->stream.arena;
-    c->stream.arena = (struct arena){0};
-}
-
-void connection_give_up_output(struct connection *c)
-{
-    struct http_pool *pool = c->server->pool;
-
-    buffer_clear(&c->out);
-    if (pool->output.capacity || c->out.capacity > OUT_KEPT_MAX)
-        buffer_done(&c->out);
-    else
-        pool->output = buffer_take(&c->out);
+    http_pool_give_arena(c->server->pool, &c->stream.arena);
 }
 
 void connection_close_now(struct connection *c)
@@ -232,7 +213,7 @@ static void settle(struct connection *c)
         return;
 
     if (c->out.len == 0 && c->out.capacity)
-        connection_give_up_output(c);
+        http_pool_give_output(c->server->pool, &c->out);
     connection_note_unsent(c, (int64_t)c->out.len);
     if (c->closed)
         return;

@@ -16,7 +16,7 @@ static struct connection *of_stream(struct http_stream *stream)
 struct buffer *connection_output(struct connection *c)
 {
     if (!c->out.capacity)
-        c->out = buffer_take(&c->server->pool->output);
+        c->out = http_pool_take_output(c->server->pool);
     return &c->out;
 }
 

@@ -102,8 +102,6 @@ static inline int64_t connection_now_us(const struct connection *c)
 /* The exchange is over for the application. */
 void connection_end_stream(struct connection *c, bool reset);
 void connection_close_now(struct connection *c);
-/* `out` is empty: its memory to the pool. */
-void connection_give_up_output(struct connection *c);
 
 /* --- connection_proxy.c --- */
 

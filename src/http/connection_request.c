@@ -27,8 +27,7 @@ static void init_stream(struct connection *c)
     stream->status = 0;
     stream->sent_bytes = 0;
     stream->joins_next = false;
-    stream->arena = c->server->pool->arena;
-    c->server->pool->arena = (struct arena){0};
+    stream->arena = http_pool_take_arena(c->server->pool);
 }
 
 /* The head begins the block anew, so that behind it there is room for any line of a

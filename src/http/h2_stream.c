@@ -30,7 +30,7 @@ void h2_stream_free(struct h2_stream *s)
     list_remove(&s->writable);
     buffer_done(&s->in);
     buffer_done(&s->out);
-    arena_done(&s->stream.arena);
+    http_pool_give_arena(s->h2->connection->server->pool, &s->stream.arena);
     free(s);
 }
 
@@ -66,6 +66,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
         .tls = c->stream.tls,
         .began_us = h2->head_us,
         .body_max = c->server->limits.body_max,
+        .arena = http_pool_take_arena(c->server->pool),
     };
     s->fields = arena_alloc(&s->stream.arena, HTTP_FIELDS_MAX * sizeof *s->fields);
     list_push(&h2->streams, &s->link);

@@ -21,14 +21,20 @@ struct input_block {
 /* What the connections of a loop share, so that an idle one holds almost nothing and a
  * busy one finds warm memory: spare input blocks, output buffers and arenas. */
 #define POOL_BLOCKS_MAX 32
+#define POOL_OUTPUTS_MAX 32
+#define POOL_ARENAS_MAX 32
+#define POOL_OUTPUT_BYTES (8 << 10) /* larger buffers are kept one at a time */
+#define POOL_LARGE_BYTES (256 << 10)
 #define POOL_SCRATCH_BYTES (64 << 10)
 struct http_pool {
     struct loop *loop;
     int users;
     struct input_block *blocks;
     int block_count;
-    struct buffer output;
-    struct arena arena;
+    struct buffer outputs[POOL_OUTPUTS_MAX], large_output;
+    int output_count;
+    struct arena arenas[POOL_ARENAS_MAX];
+    int arena_count;
     int64_t date_until_us;
     char date[32];
     char scratch[POOL_SCRATCH_BYTES];
@@ -38,6 +44,11 @@ struct http_pool *http_pool_ref(struct loop *loop);
 void http_pool_unref(struct http_pool *pool);
 struct input_block *http_pool_take_block(struct http_pool *pool);
 void http_pool_give_block(struct http_pool *pool, struct input_block *block);
+/* Empty, with or without memory; what is given may have contents. */
+struct buffer http_pool_take_output(struct http_pool *pool);
+void http_pool_give_output(struct http_pool *pool, struct buffer *output);
+struct arena http_pool_take_arena(struct http_pool *pool);
+void http_pool_give_arena(struct http_pool *pool, struct arena *arena);
 struct text http_pool_date(struct http_pool *pool); /* now, as the Date header has it */
 
 struct http_server {

@@ -24,8 +24,11 @@ void http_pool_unref(struct http_pool *pool)
     *loop_slot(pool->loop, LOOP_SLOT_HTTP) = NULL;
     while (pool->blocks)
         free(http_pool_take_block(pool));
-    buffer_done(&pool->output);
-    arena_done(&pool->arena);
+    while (pool->output_count > 0)
+        buffer_done(&pool->outputs[--pool->output_count]);
+    buffer_done(&pool->large_output);
+    while (pool->arena_count > 0)
+        arena_done(&pool->arenas[--pool->arena_count]);
     free(pool);
 }
 
@@ -49,6 +52,38 @@ void http_pool_give_block(struct http_pool *pool, struct input_block *block)
     block->next = pool->blocks;
     pool->blocks = block;
     pool->block_count++;
+}
+
+struct buffer http_pool_take_output(struct http_pool *pool)
+{
+    return pool->output_count > 0 ? buffer_take(&pool->outputs[--pool->output_count])
+                                  : buffer_take(&pool->large_output);
+}
+
+void http_pool_give_output(struct http_pool *pool, struct buffer *output)
+{
+    buffer_clear(output);
+    if (output->capacity <= POOL_OUTPUT_BYTES && pool->output_count < POOL_OUTPUTS_MAX)
+        pool->outputs[pool->output_count++] = buffer_take(output);
+    else if (output->capacity <= POOL_LARGE_BYTES && !pool->large_output.capacity)
+        pool->large_output = buffer_take(output);
+    else
+        buffer_done(output);
+}
+
+struct arena http_pool_take_arena(struct http_pool *pool)
+{
+    return pool->arena_count > 0 ? pool->arenas[--pool->arena_count] : (struct arena){0};
+}
+
+void http_pool_give_arena(struct http_pool *pool, struct arena *arena)
+{
+    arena_reset(arena);
+    if (arena->blocks && pool->arena_count < POOL_ARENAS_MAX)
+        pool->arenas[pool->arena_count++] = *arena;
+    else
+        arena_done(arena);
+    *arena = (struct arena){0};
 }
 
 struct text http_pool_date(struct http_pool *pool)

@@ -40,22 +40,27 @@ static char *put_field(char *at, const struct http_field *field)
     return put(at, TEXT("\r\n"));
 }
 
-static bool is_any(struct text name, const struct text *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (text_equal_nocase(name, names[i]))
-            return true;
-    return false;
-}
-
-/* Of the message or the connection, and therefore not the application's. */
+/* Of the message or the connection, and therefore not the application's. Asked for each
+ * field of each answer: by length, few names are compared. */
 bool response_field_is_ours(struct text name)
 {
-    static const struct text names[] = {
-        TEXT("content-length"),   TEXT("transfer-encoding"), TEXT("connection"), TEXT("keep-alive"),
-        TEXT("proxy-connection"), TEXT("upgrade"),           TEXT("te"),
-    };
-    return is_any(name, names, COUNT_OF(names));
+    switch (name.len) {
+    case sizeof "te" - 1:
+        return text_equal_nocase(name, TEXT("te"));
+    case sizeof "upgrade" - 1:
+        return text_equal_nocase(name, TEXT("upgrade"));
+    case sizeof "connection" - 1:
+        return text_equal_nocase(name, TEXT("connection")) ||
+               text_equal_nocase(name, TEXT("keep-alive"));
+    case sizeof "content-length" - 1:
+        return text_equal_nocase(name, TEXT("content-length"));
+    case sizeof "proxy-connection" - 1:
+        return text_equal_nocase(name, TEXT("proxy-connection"));
+    case sizeof "transfer-encoding" - 1:
+        return text_equal_nocase(name, TEXT("transfer-encoding"));
+    default:
+        return false;
+    }
 }
 
 static bool asks_close(const struct http_field *field)
