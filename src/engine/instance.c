@@ -240,7 +240,8 @@ void instance_give(struct instance *instance, struct invocation *invocation)
         instance_enter(instance, INSTANCE_BUSY);
         arm_timeout(instance);
     }
-    invocation->deadline_ms = clock_now_ms() + instance->pool->version->config.timeout_s * 1000;
+    invocation->deadline_ms =
+        loop_wall_ms(shard_of(instance)->loop) + instance->pool->version->config.timeout_s * 1000;
     environment_send(instance->environment, invocation);
 }
 
@@ -329,12 +330,12 @@ static void on_answered(struct environment *environment, struct invocation *invo
                             .ended_us = invocation->ended_us,
                             .start_logged = invocation->start_logged};
 
-    snprintf(type, sizeof type, "%.*s", TEXT_ARG(error_type));
     memcpy(report.request_id, invocation->request_id, sizeof report.request_id);
     if (is_error) {
         invocation->outcome = INVOCATION_FUNCTION_ERROR;
         snprintf(invocation->error_kind, sizeof invocation->error_kind, "Unhandled");
         counter_add(&shard->counters.errors, 1);
+        snprintf(type, sizeof type, "%.*s", TEXT_ARG(error_type));
         report.status = "error";
         report.error_type = type;
         hint_at_network(instance, invocation);

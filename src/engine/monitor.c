@@ -25,7 +25,7 @@ static void add_tail(struct invocation *invocation, struct text text)
 
 static void add(struct instance *instance, struct invocation *tail_of, struct text line)
 {
-    log_stream_add(instance->log, clock_now_ms(), line);
+    log_stream_add(instance->log, loop_wall_ms(instance->pool->shard->loop), line);
     if (tail_of)
         add_tail(tail_of, line);
 }
@@ -93,42 +93,10 @@ void monitor_init_failed(struct instance *instance, const char *status, struct t
                  ms, status, TEXT_ARG(error_type.len ? error_type : TEXT("Runtime.ExitError")));
 }
 
-static void add_start(struct instance *instance, const char *request_id, struct invocation *tail_of)
-{
-    const char *number = instance->pool->version->number;
+/* START, END and REPORT are written for each invocation, and printf would be most of their
+ * cost. Each of these appends, and returns where the line goes on. */
 
-    if (is_json(instance)) {
-        char record[160];
-        snprintf(record, sizeof record, "{\"requestId\":\"%s\",\"version\":\"%s\"}", request_id,
-                 number);
-        add_platform(instance, tail_of, "platform.start", record);
-        return;
-    }
-    monitor_line(instance, tail_of, "START RequestId: %s Version: %s\n", request_id, number);
-}
-
-static struct invocation *tail_of(struct invocation *invocation)
-{
-    return invocation && invocation->want_log_tail ? invocation : NULL;
-}
-
-void monitor_begun(struct instance *instance, struct invocation *invocation)
-{
-    if (invocation->start_logged)
-        return;
-    invocation->start_logged = true;
-    add_start(instance, invocation->request_id, tail_of(invocation));
-}
-
-void monitor_output(struct instance *instance, struct invocation *invocation, struct text text)
-{
-    if (invocation)
-        monitor_begun(instance, invocation);
-    add(instance, tail_of(invocation), text);
-}
-
-/* Appends "12.34" of a number of microseconds as ms: this line is written for each
- * invocation, and printf would be most of its cost. */
+/* "12.34" of a number of microseconds, as ms. */
 static char *put_ms(char *at, int64_t us)
 {
     char digits[24];
@@ -165,6 +133,45 @@ static char *put_bytes(char *at, const char *bytes, size_t len)
     return at + len;
 }
 #define put_literal(at, literal) put_bytes(at, literal, sizeof(literal) - 1)
+
+static void add_start(struct instance *instance, const char *request_id, struct invocation *tail_of)
+{
+    const char *number = instance->pool->version->number;
+
+    if (is_json(instance)) {
+        char record[160];
+        snprintf(record, sizeof record, "{\"requestId\":\"%s\",\"version\":\"%s\"}", request_id,
+                 number);
+        add_platform(instance, tail_of, "platform.start", record);
+        return;
+    }
+    char line[LINE_MAX_BYTES], *at = put_literal(line, "START RequestId: ");
+    at = put_bytes(at, request_id, UUID_LEN);
+    at = put_literal(at, " Version: ");
+    at = put_bytes(at, number, strlen(number));
+    at = put_literal(at, "\n");
+    add(instance, tail_of, text_from(line, (size_t)(at - line)));
+}
+
+static struct invocation *tail_of(struct invocation *invocation)
+{
+    return invocation && invocation->want_log_tail ? invocation : NULL;
+}
+
+void monitor_begun(struct instance *instance, struct invocation *invocation)
+{
+    if (invocation->start_logged)
+        return;
+    invocation->start_logged = true;
+    add_start(instance, invocation->request_id, tail_of(invocation));
+}
+
+void monitor_output(struct instance *instance, struct invocation *invocation, struct text text)
+{
+    if (invocation)
+        monitor_begun(instance, invocation);
+    add(instance, tail_of(invocation), text);
+}
 
 struct measures {
     int64_t duration_us, billed_ms, init_us; /* init_us 0: not this time */

@@ -122,7 +122,7 @@ static void on_request(struct http_stream *stream)
     exchange->gateway = gateway;
     exchange->origin = origin;
     exchange->stream = stream;
-    exchange->now_ms = clock_now_ms();
+    exchange->now_ms = loop_wall_ms(stream->loop);
     exchange->content_max = LIMIT_PAYLOAD;
     exchange->integration_us = -1;
     exchange->from.address = exchange->source_ip;
@@ -199,8 +199,8 @@ static void on_refused(const struct http_stream *stream, const char *reason)
     forwarded_format(&stream->peer, peer);
     const struct access_entry entry = {
         .peer = text_of(peer),
-        .time = text_of(time_now(gateway, clock_now_ms())),
-        .epoch_ms = clock_now_ms(),
+        .time = text_of(time_now(gateway, loop_wall_ms(stream->loop))),
+        .epoch_ms = loop_wall_ms(stream->loop),
         .method = request->method_text,
         .target = request->target,
         .refusal = text_of(reason),

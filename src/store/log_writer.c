@@ -28,7 +28,8 @@ struct log_stream {
     struct log_writer *writer;
     struct list dirty; /* in writer->dirty: has something for the next batch */
     char *group_path, *path;
-    int64_t last_ms;
+    int64_t last_ms, digits_ms; /* the time of the digits */
+    char digits[LOG_TIME_DIGITS];
     struct buffer pending;
     uint64_t pending_records; /* those that a marker in it stands for count, too */
     uint64_t lost;            /* records not written and not told of yet */
@@ -91,7 +92,10 @@ static void add_record(struct log_stream *stream, int64_t at_ms, size_t len)
 {
     char *record = stream->pending.at + stream->pending.len;
 
-    format_digits(record, LOG_TIME_DIGITS, (uint64_t)at_ms);
+    if (stream->digits_ms != at_ms) /* an invocation's lines have mostly the same */
+        format_digits(stream->digits, LOG_TIME_DIGITS, (uint64_t)at_ms);
+    stream->digits_ms = at_ms;
+    memcpy(record, stream->digits, LOG_TIME_DIGITS);
     record[LOG_TIME_DIGITS] = ' ';
     format_digits(record + LOG_TIME_DIGITS + 1, LOG_LENGTH_DIGITS, len);
     record[LOG_HEADER_LEN - 1] = '\n';
@@ -379,6 +383,7 @@ struct log_stream *log_stream_open(struct log_writer *writer, struct text accoun
 
     loop_assert_here(writer->loop);
     stream->writer = writer;
+    stream->digits_ms = -1;
     stream->group_path = log_group_path(writer->store, &place);
     stream->path = stream->group_path ? log_stream_path(stream->group_path, name) : NULL;
     assert(stream->path);
