@@ -138,7 +138,7 @@ static void check_stream(struct h2_stream *s, const struct http_limits *limits, 
     }
 }
 
-/* Whether the connection is to be closed now. */
+/* Whether the connection is to be closed. */
 static bool is_expired(struct h2 *h2, int64_t now_us)
 {
     struct connection *c = h2->connection;
@@ -180,12 +180,18 @@ static void arm(struct h2 *h2)
 
 /* --- events --- */
 
+/* Nothing more can come of it: without the client's half nobody can widen windows any more. */
+static bool is_cut_off(const struct h2 *h2)
+{
+    const struct connection *c = h2->connection;
+
+    return c->broken || h2->over || c->ended;
+}
+
 static bool is_finished(const struct h2 *h2)
 {
     const struct connection *c = h2->connection;
 
-    if (c->broken || h2->over || c->ended) /* without an end nobody can widen windows any more */
-        return true;
     return c->out.len == 0 && !nghttp2_session_want_read(h2->session) &&
            !nghttp2_session_want_write(h2->session);
 }
@@ -203,7 +209,13 @@ void h2_settle(struct connection *c)
     }
     if (c->closed)
         return;
-    if (is_finished(h2)) {
+    /* What a client sends behind its GOAWAY must not reset the connection, and so take away
+     * what it has not read. A flood, which the library ends, has no such claim. */
+    if (!is_cut_off(h2) && is_finished(h2) && h2->said_farewell) {
+        connection_leave_h2(c);
+        return;
+    }
+    if (is_cut_off(h2) || is_finished(h2)) {
         connection_close_now(c);
         return;
     }

@@ -70,18 +70,22 @@ static bool must_linger(const struct connection *c)
     return !c->ended && (c->unread || c->start < c->end);
 }
 
-static void finish_closing(struct connection *c)
+static void linger(struct connection *c)
 {
-    if (!must_linger(c)) {
-        connection_close_now(c);
-        return;
-    }
     wire_finish(&c->wire);
     c->closing = false;
     c->reading = READ_LINGER;
     c->body_received = 0;
     c->linger_us = connection_now_us(c);
     c->start = c->end = c->floor;
+}
+
+static void finish_closing(struct connection *c)
+{
+    if (must_linger(c))
+        linger(c);
+    else
+        connection_close_now(c);
 }
 
 static void tell_writable(struct connection *c)
@@ -309,6 +313,22 @@ static void on_timer(struct loop_timer *timer)
     settle(c);
 }
 
+static void take_handlers(struct connection *c)
+{
+    c->io.ready = on_ready;
+    c->timer.fire = on_timer;
+    c->task.run = on_task;
+}
+
+void connection_leave_h2(struct connection *c)
+{
+    h2_done(take(c->h2));
+    loop_timer_clear(&c->timer);
+    take_handlers(c);
+    linger(c);
+    settle(c);
+}
+
 void connection_open(struct http_server *server, int fd, const struct sockaddr_storage *peer,
                      const struct http_door *door)
 {
@@ -326,10 +346,8 @@ void connection_open(struct http_server *server, int fd, const struct sockaddr_s
     c->stream.loop = c->server->loop;
     c->stream.peer = *peer;
     c->stream.port = door->port;
-    c->io.ready = on_ready;
+    take_handlers(c);
     c->io.closed = on_closed;
-    c->timer.fire = on_timer;
-    c->task.run = on_task;
     c->opened_us = c->received_us = c->sent_us = connection_now_us(c);
     list_push(&c->server->connections, &c->link);
     loop_io_start(c->server->loop, &c->io, fd, LOOP_READ);

@@ -115,6 +115,8 @@ void connection_proxy_fail(struct connection *c, const char *reason); /* closes 
 
 /* The connection speaks HTTP/2 from here on, beginning with what is in the block. */
 void connection_h2_begin(struct connection *c);
+/* All is said: frees c->h2 and drops what still comes until the client closes, for a while. */
+void connection_leave_h2(struct connection *c);
 void h2_settle(struct connection *c);
 void h2_close_streams(struct h2 *h2); /* each gets on_close(reset) */
 void h2_done(struct h2 *h2);

@@ -42,6 +42,7 @@ struct h2 {
     int open_count;           /* streams */
     int tunnel_count;         /* those that carry another protocol, and wait for nothing */
     bool entered;             /* settle() will follow */
+    bool said_farewell;       /* the client, by GOAWAY */
     bool over;                /* nothing more is read; close when what is gathered is out */
 };
 

@@ -412,6 +412,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         h2->head_us = 0;
     if (is_padding(frame))
         h2_charge(h2, 5);
+    h2->said_farewell |= frame->hd.type == NGHTTP2_GOAWAY;
     if (!is_head && frame->hd.type != NGHTTP2_DATA)
         return 0;
     struct h2_stream *s = find(h2, frame->hd.stream_id);

@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import select
 import shutil
+import socket
 import ssl
 import struct
 import subprocess
@@ -13,8 +15,8 @@ import pytest
 
 import certificates
 import clients
-from h2_frames import (CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST, WINDOW,
-                       Connection, field, frame, head, request)
+from h2_frames import (CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, RST,
+                       SETTINGS, WINDOW, Connection, field, frame, head, request)
 
 HANDLER = """
 import json
@@ -220,6 +222,20 @@ def test_the_end_of_the_daemon_is_announced(make_daemon):
         flags, payload = h2.until(GOAWAY)
         assert struct.unpack(">II", payload[:8]) == (1, 0)
         assert h2.until(DATA) is None
+
+
+def test_what_comes_after_the_end_takes_nothing_away(h2):
+    """The daemon ends its half when both have said GOAWAY; the client has read nothing yet."""
+    h2.send(frame(GOAWAY, payload=bytes(8)))
+    ended = select.poll()
+    ended.register(h2.sock, select.POLLRDHUP)
+    assert ended.poll(20000)
+    h2.send(frame(PING, payload=bytes(8)))
+    h2.sock.shutdown(socket.SHUT_WR)
+    got = b""
+    while piece := h2.sock.recv(65536):
+        got += piece
+    assert got[3] == SETTINGS
 
 
 @pytest.mark.unsanitized
