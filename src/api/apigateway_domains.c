@@ -83,8 +83,9 @@ static const json_t *find_domain(struct call *call, struct text name)
     return document;
 }
 
-/* AWS tells where a DNS record should point, and how far it is. */
-static void complete_configurations(struct call *call, json_t *domain)
+/* Every domain name is regional, whatever else it asks to be. AWS tells where a DNS record should
+ * point, and how far it is. */
+static bool complete_configurations(struct call *call, json_t *domain)
 {
     json_t *configurations = json_object_get(domain, "domainNameConfigurations"), *one;
     size_t index;
@@ -95,8 +96,12 @@ static void complete_configurations(struct call *call, json_t *domain)
     }
     json_array_foreach(configurations, index, one)
     {
-        if (!json_object_get(one, "endpointType"))
-            json_object_set_new(one, "endpointType", json_string("REGIONAL"));
+        if (text_equal(json_text(one, "endpointType"), TEXT("EDGE"))) {
+            apigateway_fail(call,
+                            "EDGE endpoint type is not supported for APIGatewayV2 domainName");
+            return false;
+        }
+        json_object_set_new(one, "endpointType", json_string("REGIONAL"));
         if (!json_object_get(one, "securityPolicy"))
             json_object_set_new(one, "securityPolicy", json_string("TLS_1_2"));
         if (!json_object_get(one, "apiGatewayDomainName"))
@@ -105,6 +110,7 @@ static void complete_configurations(struct call *call, json_t *domain)
                 json_sprintf("d-%.*s.localhost", TEXT_ARG(apigateway_new_id(call, APIGATEWAY_ID))));
         json_object_set_new(one, "domainNameStatus", json_string("AVAILABLE"));
     }
+    return true;
 }
 
 /* --- mutual TLS --- */
@@ -141,8 +147,7 @@ static void after_truststore(struct call *call)
         apigateway_fail(call, "%s", trusting->err.text);
         return;
     }
-    truststores_put(apigateway_truststores(call->api->apigateway), trusting->uri,
-                    &trusting->file);
+    truststores_put(apigateway_truststores(call->api->apigateway), trusting->uri, &trusting->file);
     trusting->then(call);
 }
 
@@ -181,7 +186,8 @@ static void create_checked(struct call *call)
     json_object_set_new(domain, "tags", json_object());
     if (!apigateway_take_tags(call, json_object_get(domain, "tags")))
         return;
-    complete_configurations(call, domain);
+    if (!complete_configurations(call, domain))
+        return;
     apigateway_show(call, domain);
     apigateway_save_put(apigateway_save_new(call, 201), APIGATEWAY_DOMAIN, key,
                         json_pack("{s:O,s:{}}", "domain", domain, "mappings"));
@@ -230,16 +236,17 @@ static void update_checked(struct call *call)
 
     if (!before)
         return;
-    json_t *document = json_copy((json_t *)(uintptr_t)before);
+    scoped(json_decref) json_t *document = json_copy((json_t *)(uintptr_t)before);
     json_t *domain = json_deep_copy(json_object_get(before, "domain"));
     json_object_set_new(document, "domain", domain);
     apigateway_take_members(domain, call->input, members, false);
-    complete_configurations(call, domain);
+    if (!complete_configurations(call, domain))
+        return;
     if (json_text(json_object_get(domain, "mutualTlsAuthentication"), "truststoreUri").len == 0)
         json_object_del(domain, "mutualTlsAuthentication");
     apigateway_show(call, domain);
     apigateway_save_put(apigateway_save_new(call, 200), APIGATEWAY_DOMAIN,
-                        apigateway_key(call, name), document);
+                        apigateway_key(call, name), take(document));
 }
 
 static void update_domain(struct call *call)
@@ -258,16 +265,39 @@ static void delete_domain(struct call *call)
 
 /* --- mappings --- */
 
-static bool is_mapping_key(struct text key)
+static bool is_blank(struct text key)
+{
+    return key.len > 0 && text_trim(key).len == 0;
+}
+
+static bool has_key_bytes(struct text key)
 {
     for (size_t i = 0; i < key.len; i++) {
         char c = key.at[i];
         bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!alnum && (c == '\0' || !strchr("$-_.+!*'()/", c)))
+        if (!alnum && (c == '\0' || !strchr("$-_.+!*'(),/", c)))
             return false;
     }
-    return key.len <= MAPPING_KEY_MAX && !text_starts(key, TEXT("/")) &&
-           !text_ends(key, TEXT("/")) && text_find_text(key, TEXT("//")) >= key.len;
+    return true;
+}
+
+static bool check_key(struct call *call, struct text key)
+{
+    const char *why = NULL;
+
+    if (key.len > MAPPING_KEY_MAX)
+        why = "ApiMapping key length must be under 300 characters.";
+    else if (text_ends(key, TEXT("/")))
+        why = "API mapping key should not end with a '/'.";
+    else if (is_blank(key) || text_starts(key, TEXT("/")) ||
+             text_find_text(key, TEXT("//")) < key.len)
+        why = "API mapping key should not start with a '/' or have consecutive '/'s.";
+    else if (!has_key_bytes(key))
+        why = "An API mapping key may contain only letters, numbers and one of $-_.+!*'(), "
+              "characters.";
+    if (why)
+        apigateway_fail(call, "%s", why);
+    return !why;
 }
 
 /* A domain name serves HTTP APIs or WebSocket APIs. */
@@ -296,15 +326,10 @@ static bool check_mapping(struct call *call, const json_t *document, const json_
 
     if (!api)
         return false;
+    if (!check_key(call, key))
+        return false;
     if (!apigateway_part(api, "stages", json_text(mapping, "stage"))) {
         apigateway_fail(call, "Invalid stage identifier specified");
-        return false;
-    }
-    if (!is_mapping_key(key)) {
-        apigateway_fail(call,
-                        "Invalid API mapping key '%.*s': letters, digits and $-_.+!*'()/, no "
-                        "slash at its ends",
-                        TEXT_ARG(key));
         return false;
     }
     apigateway_each(id, other, document, "mappings")
@@ -340,6 +365,8 @@ static void create_mapping(struct call *call)
         json_pack("{s:o,s:s}", "apiMappingId", json_from_text(id), "apiMappingKey", "");
     scoped(json_decref) json_t *mappings = json_copy(json_object_get(document, "mappings"));
     apigateway_take_members(mapping, call->input, mapping_members, true);
+    if (is_blank(json_text(mapping, "apiMappingKey")))
+        json_object_set_new(mapping, "apiMappingKey", json_string(""));
     if (!check_mapping(call, document, mapping))
         return;
     if (json_object_size(mappings) >= MAPPINGS_MAX) {
@@ -412,7 +439,7 @@ static void delete_mapping(struct call *call)
 /* clang-format off */
 static const struct param configuration_params[] = {
     ROW_TEXT("certificateArn", 2048), ROW_TEXT("certificateName", 256),
-    ROW_ENUM("endpointType", "REGIONAL, EDGE"), ROW_ENUM("securityPolicy", "TLS_1_0, TLS_1_2"), {0}};
+    ROW_TEXT("endpointType", 64), ROW_ENUM("securityPolicy", "TLS_1_0, TLS_1_2"), {0}};
 static const struct param configuration_row = {
     PARAM_BODY, PARAM_OBJECT, "", "", .members = configuration_params,
     .java_name = "DomainNameConfiguration"};
@@ -429,9 +456,9 @@ static const struct param create_params[] = {
     ROWS, ROW_TEXTS("tags"), {0}};
 static const struct param update_params[] = {ROWS, {0}};
 static const struct param create_mapping_params[] = {
-    ROW_NEEDED("apiId", 128), ROW_TEXT("apiMappingKey", MAPPING_KEY_MAX), ROW_NEEDED("stage", 128), {0}};
+    ROW_NEEDED("apiId", 128), ROW_TEXT("apiMappingKey", 2048), ROW_NEEDED("stage", 128), {0}};
 static const struct param update_mapping_params[] = {
-    ROW_TEXT("apiId", 128), ROW_TEXT("apiMappingKey", MAPPING_KEY_MAX), ROW_TEXT("stage", 128), {0}};
+    ROW_TEXT("apiId", 128), ROW_TEXT("apiMappingKey", 2048), ROW_TEXT("stage", 128), {0}};
 
 #define PATH "/v2/domainnames"
 #define MAPPINGS_PATH PATH "/{domainName}/apimappings"

@@ -382,6 +382,43 @@ def test_domain_names_have_mappings(client, api):
 
 # --- tags ---
 
+
+def test_keys_of_mappings_are_checked_as_aws_does(client, api):
+    client.create_stage(ApiId=api, StageName="dev")
+    domain = {"DomainName": "keys.example.com"}
+    client.create_domain_name(**domain)
+    ends = "API mapping key should not end with a '/'."
+    slashes = "API mapping key should not start with a '/' or have consecutive '/'s."
+    letters = ("An API mapping key may contain only letters, numbers and one of $-_.+!*'(), "
+               "characters.")
+    for key, why in (("/", ends), ("a/", ends), ("/a", slashes), ("a//b", slashes), (" a", letters),
+                     ("a~b", letters),
+                     ("a" * 301, "ApiMapping key length must be under 300 characters.")):
+        # The key is looked at before the stage.
+        assert refused(client.create_api_mapping, **domain, ApiId=api, Stage="absent",
+                       ApiMappingKey=key) == ("BadRequestException", 400, why)
+    for key, kept in (("a,b$", "a,b$"), ("a" * 300, "a" * 300), ("   ", "")):
+        mapping = client.create_api_mapping(**domain, ApiId=api, Stage="dev", ApiMappingKey=key)
+        assert mapping["ApiMappingKey"] == kept
+    for key, why in (("  ", slashes), ("/", ends)):
+        assert refused(client.update_api_mapping, **domain, ApiId=api,
+                       ApiMappingId=mapping["ApiMappingId"], ApiMappingKey=key)[2] == why
+    client.delete_domain_name(**domain)
+
+
+def test_domain_names_are_regional(client):
+    def configured(kind):
+        return {"DomainName": "regional.example.com",
+                "DomainNameConfigurations": [{"EndpointType": kind}]}
+
+    edge = "EDGE endpoint type is not supported for APIGatewayV2 domainName"
+    assert refused(client.create_domain_name, **configured("EDGE"))[2] == edge
+    for act, kind in ((client.create_domain_name, "PRIVATE"), (client.update_domain_name, "FOO")):
+        told = act(**configured(kind))["DomainNameConfigurations"]
+        assert [one["EndpointType"] for one in told] == ["REGIONAL"]
+    assert refused(client.update_domain_name, **configured("EDGE"))[2] == edge
+
+
 def test_apis_and_stages_have_tags(client, api):
     client.create_stage(ApiId=api, StageName="dev", Tags={"a": "1"})
     arn = f"arn:aws:apigateway:us-east-1::/apis/{api}"
