@@ -168,8 +168,9 @@ def test_the_url_the_api_returns_is_the_host_form(daemon, url):
 
 
 @pytest.mark.skipif(not CURL, reason="no curl")
-def test_curl_uses_the_returned_url_as_it_is(daemon):
+def test_curl_uses_the_returned_url_as_it_is(daemon, url):
     function_url = daemon.boto("lambda").get_function_url_config(FunctionName="f")["FunctionUrl"]
+    assert url_id(url) in function_url
     done = subprocess.run([CURL, "-sS", "--noproxy", "*", "-d", '{"k": 1}', "-H", "Content-Type: application/json",
                            function_url + "a?b=c"], capture_output=True, text=True, timeout=30, check=True)
     event = json.loads(done.stdout)
