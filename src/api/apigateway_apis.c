@@ -8,6 +8,7 @@
 #define APIS_MAX 10000 /* AWS: 600 */
 #define HTTP_SELECTION "$request.method $request.path"
 #define KEY_SELECTION "$request.header.x-api-key"
+#define KEY_SELECTION_2 "$context.authorizer.usageIdentifierKey"
 
 static const char *const members[] = {
     "apiKeySelectionExpression",
@@ -79,6 +80,17 @@ static bool check_selection(struct call *call, const json_t *api, bool is_websoc
     return false;
 }
 
+static bool check_key_selection(struct call *call, const json_t *api)
+{
+    struct text selection = json_text(api, "apiKeySelectionExpression");
+
+    if (text_equal(selection, TEXT(KEY_SELECTION)) || text_equal(selection, TEXT(KEY_SELECTION_2)))
+        return true;
+    apigateway_fail(call,
+                    "ApiKeySelectionExpression must be " KEY_SELECTION " or " KEY_SELECTION_2);
+    return false;
+}
+
 bool apigateway_check_api(struct call *call, json_t *api)
 {
     struct text protocol = json_text(api, "protocolType");
@@ -94,7 +106,8 @@ bool apigateway_check_api(struct call *call, json_t *api)
         apigateway_fail(call, "CORS is for HTTP APIs");
         return false;
     }
-    return check_selection(call, api, is_websocket) && check_cors(call, api);
+    return check_selection(call, api, is_websocket) && check_key_selection(call, api) &&
+           check_cors(call, api);
 }
 
 /* --- quick create: a target in CreateApi and UpdateApi --- */

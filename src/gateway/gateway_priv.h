@@ -322,6 +322,7 @@ struct exchange {
     struct text authorizer; /* JSON: an event's requestContext.authorizer; or none */
     struct guarded *guarded; /* of a function: what route.guard belongs to. Counted; or NULL */
     struct text principal;  /* for logs and limits; may be none */
+    struct text usage_key;  /* an API key's value that an authorizer named; may be none */
     struct text key_id;     /* of an API key; may be none */
 
     bool docs; /* it asks for a description */

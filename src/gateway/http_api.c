@@ -122,6 +122,8 @@ struct http_api *http_api_compile(const json_t *bundle, struct text account, str
     api->protocol = text_equal(json_text(document, "protocolType"), TEXT("WEBSOCKET"))
                         ? API_WEBSOCKET
                         : API_HTTP;
+    api->is_key_authorizers = text_equal(json_text(document, "apiKeySelectionExpression"),
+                                         TEXT("$context.authorizer.usageIdentifierKey"));
     api->is_endpoint_disabled = json_bool(document, "disableExecuteApiEndpoint", false);
     api->route_selection = text_dup(json_text(document, "routeSelectionExpression"));
     read_cors(&api->cors, json_object_get(document, "corsConfiguration"));

@@ -121,6 +121,7 @@ struct http_api {
     enum api_protocol protocol;
     char *id, *name, *account, *region;
     bool is_endpoint_disabled; /* disableExecuteApiEndpoint: at its domains only */
+    bool is_key_authorizers;   /* apiKeySelectionExpression: what an authorizer names */
     struct cors cors;
     char *route_selection; /* routeSelectionExpression */
     struct api_stage *stages;

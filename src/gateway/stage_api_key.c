@@ -27,10 +27,10 @@ static enum limit_verdict take_plan(struct exchange *exchange, const struct api_
     const struct limit_quota quota = api_key_quota(found, plan, exchange->now_ms);
     struct text key = api_key_counted(arena, text_of(plan->id), exchange->key_id);
     struct text bucket =
-        method ? text_of(arena_format(arena, "%.*s %s %s %.*s", TEXT_ARG(key),
-                                      exchange->route.api->id, exchange->route.stage->name,
-                                      TEXT_ARG(method_name(exchange))))
-               : key;
+        method
+            ? text_of(arena_format(arena, "%.*s %s %s %.*s", TEXT_ARG(key), exchange->route.api->id,
+                                   exchange->route.stage->name, TEXT_ARG(method_name(exchange))))
+            : key;
 
     if (table && throttle->is_set)
         verdict = limit_take(table, LIMIT_OF_KEY, bucket, throttle,
@@ -49,9 +49,11 @@ enum stage_verdict stage_api_key(struct exchange *exchange)
 
     if (!route->api || !route->matched->needs_key)
         return STAGE_PASS;
+    struct text value = route->api->is_key_authorizers
+                            ? exchange->usage_key
+                            : http_header(&exchange->stream->request, API_KEY_HEADER);
     const struct api_key *key =
-        api_keys_find(http_api_view_keys(exchange->gateway->options.apis),
-                      http_header(&exchange->stream->request, API_KEY_HEADER));
+        api_keys_find(http_api_view_keys(exchange->gateway->options.apis), value);
     const struct limit_rate *method = NULL;
     const struct api_plan *plan =
         key ? api_key_plan(key, text_of(route->api->id), text_of(route->stage->name),

@@ -150,6 +150,7 @@ static void let_pass(struct exchange *exchange, const struct authorization *auth
     bool is_token = authorizer_takes_tokens(exchange->asking->authorizer);
 
     exchange->principal = authorization->principal;
+    exchange->usage_key = authorization->usage_key;
     if (text_is_set(authorization->context))
         exchange->authorizer =
             text_of(arena_format(&exchange->stream->arena, "{\"%s\":%.*s}",

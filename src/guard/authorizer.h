@@ -82,6 +82,7 @@ struct authorization {
     struct text context;   /* JSON: of JWT {"claims":...,"scopes":...}, of REQUEST what the function
                               adds, an object; TEXT_NONE without */
     struct text principal; /* "sub", or what the function said; TEXT_NONE without */
+    struct text usage_key; /* the value of an API key that the function named; TEXT_NONE without */
     /* private */
     struct authorizing *authorizing;
     const struct authorizer *authorizer;

@@ -59,6 +59,7 @@ struct answer_kept *answer_parse(const struct authorizer *authorizer, struct tex
         return NULL;
     if (json_is_null(context))
         context = NULL;
+    answer->usage_key = text_dup(json_text(json, "usageIdentifierKey"));
     if (read_decision(answer, authorizer, json, err) < 0 ||
         check_context(authorizer, context, err) < 0)
         return NULL;
@@ -75,6 +76,7 @@ void answer_free(struct answer_kept *answer)
     policy_free(answer->policy);
     free(answer->context);
     free(answer->principal);
+    free(answer->usage_key);
     free(answer);
 }
 
@@ -123,6 +125,7 @@ void answer_apply(const struct answer_kept *answer, struct authorization *author
     authorization->status = 0;
     authorization->context = copy_if_set(authorization->arena, answer->context);
     authorization->principal = copy_if_set(authorization->arena, answer->principal);
+    authorization->usage_key = copy_if_set(authorization->arena, answer->usage_key);
 }
 
 /* --- keeping --- */

@@ -42,7 +42,7 @@ struct answer_kept {
     size_t bytes;
     bool is_allowed;       /* without a policy */
     struct policy *policy; /* NULL: a simple answer */
-    char *context, *principal;
+    char *context, *principal, *usage_key; /* NULL or "": none */
 };
 
 /* NULL and *err when it is not what the authorizer's settings ask for. */

@@ -265,3 +265,38 @@ def test_a_throttle_that_is_no_number_is_refused_before_it_is_stored(daemon, cli
     for wrong in ({"throttlingRateLimit": "x"}, {"throttlingBurstLimit": "x"}, 5):
         status, answer = daemon.signed("PATCH", settings, {"routeSettings": {"$default": wrong}}, "apigateway")
         assert status == 400 and "numbers of at least 0" in answer["message"], wrong
+
+
+AUTHORIZER = """
+def handler(event, context):
+    return {"isAuthorized": True, "usageIdentifierKey": event["identitySource"][0]}
+"""
+
+
+def test_an_authorizer_may_name_the_key(daemon, client, stage):
+    """Then the header counts nothing, with which anybody could take another's share."""
+    daemon.create("names-keys", {"main.py": AUTHORIZER})
+    functions, http = daemon.boto("lambda"), daemon.boto("apigatewayv2")
+    functions.add_permission(FunctionName="names-keys", StatementId="g", Action="lambda:InvokeFunction",
+                             Principal="apigateway.amazonaws.com")
+    arn = functions.get_function(FunctionName="names-keys")["Configuration"]["FunctionArn"]
+    api = stage["apiId"]
+    assert "ApiKeySelectionExpression must be" in refused(
+        http.update_api, ApiId=api, ApiKeySelectionExpression="$request.header.x-other")[2]
+    http.update_api(ApiId=api, ApiKeySelectionExpression="$context.authorizer.usageIdentifierKey")
+    authorizer = http.create_authorizer(
+        ApiId=api, Name="names", AuthorizerType="REQUEST", AuthorizerUri=arn,
+        AuthorizerPayloadFormatVersion="2.0", EnableSimpleResponses=True,
+        AuthorizerResultTtlInSeconds=0, IdentitySource=["$request.header.who"])["AuthorizerId"]
+    [route] = http.get_routes(ApiId=api)["Items"]
+    http.update_route(ApiId=api, RouteId=route["RouteId"], ApiKeyRequired=True,
+                      AuthorizationType="CUSTOM", AuthorizerId=authorizer)
+    plan = client.create_usage_plan(name="named", apiStages=[stage])
+    key = client.create_api_key(name="named", enabled=True)
+    client.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
+
+    def status(who, **more):
+        return daemon.get(f"/apis/{api}/x", headers={"who": who, **more})[0]
+
+    assert status(key["value"]) == 503
+    assert status("another", **{"x-api-key": key["value"]}) == 403

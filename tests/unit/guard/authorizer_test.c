@@ -180,12 +180,14 @@ TEST(an_answer_is_kept_for_the_same_question)
 
     open_world(&world);
     scoped(authorizer_free) struct authorizer *authorizer = compile(SIMPLE, &err);
-    world.oracle.answer = "{\"isAuthorized\":true,\"context\":{\"a\":1}}";
+    world.oracle.answer =
+        "{\"isAuthorized\":true,\"context\":{\"a\":1},\"usageIdentifierKey\":\"k\"}";
     CHECK(ask(&world, authorizer, "x", PLACE "GET/pets", &got) == 0 && world.oracle.asked == 1);
     CHECK_TEXT(got.context, "{\"a\":1}");
     world.oracle.answer = "{\"isAuthorized\":false}";
     CHECK(ask(&world, authorizer, "x", PLACE "GET/toys", &got) == 0 && world.oracle.asked == 1);
     CHECK_TEXT(got.context, "{\"a\":1}");
+    CHECK_TEXT(got.usage_key, "k");
     CHECK(ask(&world, authorizer, "y", PLACE "GET/pets", &got) == 403 && world.oracle.asked == 2);
     /* No source, no question. */
     CHECK(ask(&world, authorizer, NULL, PLACE "GET/pets", &got) == 401 && world.oracle.asked == 2);
