@@ -226,6 +226,8 @@ void reply_refuse_with(struct exchange *exchange, enum refusal refusal, struct t
 {
     struct answer answer = start_refusal(exchange, refusal);
 
+    if (refusal == REFUSE_UPGRADE)
+        add(&answer, TEXT("Upgrade"), TEXT("websocket"));
     add(&answer, name, value);
     complete_refusal(exchange, &answer);
 }

@@ -75,6 +75,13 @@ static bool asks_close(const struct http_field *field)
     return false;
 }
 
+/* What a 426 has to say (RFC 9110 15.5.22). */
+static bool is_demand(int status, const struct http_field *field)
+{
+    return status == 426 && text_equal_nocase(field->name, TEXT("upgrade")) &&
+           field_is_clean(field);
+}
+
 static size_t fields_size(const struct http_field *fields, size_t count)
 {
     size_t size = 0;
@@ -130,6 +137,8 @@ void response_write_head(struct http_pool *pool, struct buffer *out, struct resp
         const struct http_field *field = &head->fields[i];
         if (response_field_is_ours(field->name)) {
             head->keep_alive = head->keep_alive && !asks_close(field);
+            if (is_demand(head->status, field))
+                head->upgrade = field->value;
             continue;
         }
         if (!field_is_clean(field))

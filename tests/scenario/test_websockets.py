@@ -140,6 +140,7 @@ def test_frames_are_held_to_the_limits(chat):
 def test_a_request_that_is_no_handshake_is_told_so(chat):
     status, headers, _ = chat.daemon.get(f"/apis/{chat.api}/dev")
     assert status == 426 and headers["sec-websocket-version"] == "13"
+    assert (headers["upgrade"], headers["connection"]) == ("websocket", "Upgrade")
     status, _, _ = chat.daemon.get(f"/apis/{chat.api}/dev/deeper")
     assert status == 404
 
