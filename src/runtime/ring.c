@@ -179,43 +179,46 @@ size_t ring_room(struct environment *environment, size_t payload_len)
     return at < RING_DATA_BYTES ? RING_SLOTS - used : 0;
 }
 
-static void fill_record(struct ring *shared, struct ring_event *event,
-                        const struct invocation *invocation, struct text trace)
+static struct text bytes_of(const struct buffer *buffer)
 {
-    char *at = shared->event_data + event->offset;
+    return buffer->at ? buffer_text(buffer) : TEXT("");
+}
 
-    memcpy(at, invocation->payload.at ? invocation->payload.at : "", event->payload_len);
-    at += event->payload_len;
-    memcpy(at, invocation->client_context.at ? invocation->client_context.at : "",
-           event->context_len);
-    memcpy(at + event->context_len, trace.at, event->trace_len);
+/* What the instance can write to is only written here, never read: it may change at any
+ * moment, the lengths that were just put there as well. */
+static void fill_record(char *at, struct text payload, struct text context, struct text trace)
+{
+    at = mempcpy(at, payload.at, payload.len);
+    at = mempcpy(at, context.at, context.len);
+    memcpy(at, trace.at, trace.len);
 }
 
 void ring_send(struct environment *environment, struct invocation *invocation)
 {
     struct ring_side *side = &environment->ring;
+    struct text payload = bytes_of(&invocation->payload);
+    struct text context = bytes_of(&invocation->client_context);
     struct text trace = text_of(invocation->trace);
-    uint32_t len = record_len(invocation->payload.len, invocation->client_context.len, trace.len);
+    uint32_t len = record_len(payload.len, context.len, trace.len);
     /* An event of the ring has the ARN of the instance's version, an alias's goes with it. */
-    bool by_api =
-        invocation->alias ||
-        invocation->payload.len + invocation->client_context.len + trace.len > RING_RECORD_MAX;
+    bool by_api = invocation->alias || payload.len + context.len + trace.len > RING_RECORD_MAX;
     uint32_t at = find_space(side->head == side->tail, side->data_head,
                              side->slots[side->tail % RING_SLOTS].offset, len);
     assert(at < RING_DATA_BYTES && side->head - side->tail < RING_SLOTS &&
            side->head - side->oldest < RING_SLOTS);
 
+    if (by_api)
+        payload = context = trace = TEXT("");
     struct ring_event *event = &side->shared->events[side->head % RING_SLOTS];
     event->flags = by_api ? RING_EVENT_BY_API : 0;
     event->sequence = ++side->sequence;
     event->deadline_ms = invocation->deadline_ms;
     event->offset = at;
-    event->payload_len = by_api ? 0 : (uint32_t)invocation->payload.len;
-    event->context_len = by_api ? 0 : (uint32_t)invocation->client_context.len;
-    event->trace_len = by_api ? 0 : (uint32_t)trace.len;
+    event->payload_len = (uint32_t)payload.len;
+    event->context_len = (uint32_t)context.len;
+    event->trace_len = (uint32_t)trace.len;
     memcpy(event->request_id, invocation->request_id, sizeof event->request_id);
-    if (!by_api)
-        fill_record(side->shared, event, invocation, trace);
+    fill_record(side->shared->event_data + at, payload, context, trace);
     atomic_store_explicit(&event->claim, CLAIM_READY, memory_order_relaxed);
 
     side->slots[side->head % RING_SLOTS] = (struct ring_slot){invocation, side->sequence, at, len};
