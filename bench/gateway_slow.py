@@ -6,13 +6,16 @@ the daemon spends on the slow ones.
 The attacker has to share the good clients' core, and once it has its connections it asks for all
 of them in a busy loop, in system calls that the kernel does not interrupt: a good client that
 wakes up then waits for it, and not for the server. So from then on it gets what they leave of the
-core, at most a twentieth of it, which is several times what it needs to send and read."""
+core, at most a twentieth of it, which is several times what it needs to send and read. What is left
+of its part is told by the same attacks once more, by slow_client.py, which does not ask."""
 import os
 import pathlib
 import re
 import statistics
 import subprocess
+import sys
 import time
+import urllib.parse
 
 import peers
 from evoke_daemon import wait_until
@@ -106,6 +109,27 @@ def beside(daemon, good, url, name):
     return took, share
 
 
+LIGHT = {"heads (-H)": "heads", "bodies (-B)": "bodies", "reads (-X)": "reads"}
+
+
+def beside_light(daemon, good, url, name):
+    """The p99 beside the same attack by a client that needs next to nothing of the core."""
+    to = urllib.parse.urlsplit(url)
+    command = ["taskset", "-c", peers.LOAD_CORE, sys.executable, str(peers.HERE / "slow_client.py"), LIGHT[name],
+               to.hostname, str(to.port), to.path, str(COUNT)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as attack:
+        try:
+            assert attack.stdout.readline()
+            cpu_percent(daemon, 2)  # until what they asked for has run
+            took = p99_us(good)
+            if connections(daemon) < COUNT * 0.99:
+                raise SystemExit(f"the light attack by {name} lost its connections")
+        finally:
+            attack.kill()
+    wait_until(lambda: connections(daemon) == 0, "its end")
+    return took
+
+
 def main():
     with peers.evoke("--concurrency", str(2 * COUNT)) as daemon:
         code = {"bootstrap": (peers.c_function(SOURCE), 0o755)}
@@ -120,6 +144,11 @@ def main():
             peers.show(f"Good clients' p99 in us beside {COUNT:,} slow {name}",
                        statistics.median(a / b for a, _, b in rounds), (p99, alone), "alone", GOAL,
                        more_is_better=False)
+            if name in LIGHT:
+                rounds = [(beside_light(daemon, good, url, name), p99_us(good)) for _ in range(peers.ROUNDS)]
+                peers.show("The same by slow_client.py", statistics.median(a / b for a, b in rounds),
+                           [statistics.median(side) for side in zip(*rounds)], "alone", GOAL,
+                           more_is_better=False)
             if share:
                 peers.show_value("The daemon's share of its core for them", share, "%")
         if FOLDER.exists():
