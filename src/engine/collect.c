@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/engine_priv.h"
 
+#include <malloc.h>
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/package.h"
@@ -12,6 +14,7 @@
  * the same content already there.
  */
 
+#define TRIM_MS 500 /* of several deployments once */
 #define COLLECT_MS 5000
 
 struct retired {
@@ -29,10 +32,43 @@ struct removal {
 
 static void on_collect(struct loop_timer *timer);
 
+/* --- memory --- */
+
+/* What a deployment needs is a package and much of its JSON, of which little stays: malloc keeps
+ * the pages of the rest, most of what the daemon then holds. */
+static void give_back(struct loop_job *job)
+{
+    (void)malloc_trim(0);
+}
+
+static void on_given_back(struct loop_job *job)
+{
+    free(job);
+}
+
+static void on_trim(struct loop_timer *timer)
+{
+    struct engine *engine = container_of(timer, struct engine, trim_timer);
+    struct loop_job *job = mem_new(struct loop_job);
+
+    job->work = give_back;
+    job->done = on_given_back;
+    loop_work(engine->options.control, job);
+}
+
+void collect_memory(struct engine *engine)
+{
+    if (!loop_timer_is_set(&engine->trim_timer))
+        loop_timer_set(engine->options.control, &engine->trim_timer, TRIM_MS);
+}
+
+/* --- code --- */
+
 void collect_init(struct engine *engine)
 {
     list_init(&engine->retired_code);
     engine->collect_timer.fire = on_collect;
+    engine->trim_timer.fire = on_trim;
 }
 
 void collect_later(struct engine *engine, const struct version *version)

@@ -426,6 +426,7 @@ static void on_serving(struct publication *publication)
         change->after = after;
         store_change(change);
     }
+    collect_memory(loading->engine);
     free_loading(loading);
 }
 

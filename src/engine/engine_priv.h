@@ -204,15 +204,15 @@ struct engine {
     struct engine_options options;
     struct shard *shards;
     int shard_count;
-    struct map functions; /* function_key() -> struct entry; control thread */
+    struct map functions;       /* function_key() -> struct entry; control thread */
     struct route_claims routes; /* of all entries, as they were last applied; likewise */
     atomic_int concurrency_used;
     _Atomic int64_t memory_used, memory_limit, memory_idle;
     _Atomic int64_t function_count;
-    int code_holds;           /* packages being staged: code is not collected meanwhile */
+    int code_holds;                 /* packages being staged: code is not collected meanwhile */
     struct event_receiver receiver; /* of LANE_FUNCTION */
-    struct list retired_code; /* versions whose code may go when nobody runs them */
-    struct loop_timer collect_timer;
+    struct list retired_code;       /* versions whose code may go when nobody runs them */
+    struct loop_timer collect_timer, trim_timer;
     atomic_int draining_shards;
     void (*drained)(void *arg);
     void *drained_arg;
@@ -234,4 +234,6 @@ void collect_init(struct engine *engine);
 void collect_find_unused(struct engine *engine);
 void collect_unused(struct engine *engine);
 void collect_later(struct engine *engine, const struct version *version);
+/* Soon: what deployments have freed. Control thread. */
+void collect_memory(struct engine *engine);
 void collect_done(struct engine *engine);
