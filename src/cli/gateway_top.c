@@ -63,11 +63,14 @@ static void add(struct figures *to, const struct figures *other, int sign)
         to->ran[i] += sign * other->ran[i];
 }
 
-/* Milliseconds that a share of the requests took at most, evenly spread within a bucket. */
+/* Milliseconds that a share of the requests took at most, evenly spread within a bucket; 0 of
+ * none. */
 static double quantile(const struct view *view, const struct figures *figures, double share)
 {
     double left = share * (double)figures->requests, from = 0;
 
+    if (figures->requests == 0)
+        return 0;
     for (size_t i = 0; i < view->bucket_count; i++) {
         double to = (double)view->buckets_us[i], ran = (double)figures->ran[i];
         if (ran > 0 && left <= ran)

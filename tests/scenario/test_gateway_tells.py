@@ -124,6 +124,11 @@ def test_top_shows_once_what_was_served(served):
     assert re.search(r"127\.0\.0\.1 +[\d.]+\n", text), text
 
 
+def test_top_of_nothing_took_no_time(make_daemon):
+    text = make_daemon().run("gateway", "top", "--once").stdout
+    assert text.startswith("0.0 requests/s  p50 0.0 ms  p99 0.0 ms  ")
+
+
 def test_top_is_drawn_anew_on_a_terminal(served):
     master, slave = pty.openpty()
     top = subprocess.Popen([served.evoke, "gateway", "top", "--every", "100ms"], stdout=slave,
