@@ -11,7 +11,7 @@
  * Code folders go when no function refers to them and no instance runs from them. A
  * version that left service waits here with a reference; once that is the only one, its
  * last instance is gone. Packages being staged hold everything back, because staging finds
- * the same content already there.
+ * the same content already there. Memory that deployments have freed goes back from here too.
  */
 
 #define TRIM_MS 500 /* of several deployments once */

@@ -227,7 +227,7 @@ struct engine {
 int64_t engine_sum(const struct engine *engine, size_t offset);
 #define ENGINE_SUM(engine, field) engine_sum(engine, offsetof(struct shard_counters, field))
 
-/* collect.c: code that no function uses any more. */
+/* collect.c: code that no function uses any more, and memory that deployments have freed. */
 void collect_init(struct engine *engine);
 /* What a crash between staging a package and recording it has left: found before anything
  * else can be staged, removed once the loops run. */
