@@ -22,7 +22,7 @@ static const unsigned followers[] = {
     [INSTANCE_DEAD] = 0,
 };
 
-#define HINT_BYTES 4096 /* of an error that are looked at */
+#define HINT_BYTES 4096     /* of an error that are looked at */
 #define SHORT_LIFE_MS 20000 /* of an instance that a deployment loaded and nobody used */
 
 static struct shard *shard_of(const struct instance *instance)
@@ -304,8 +304,9 @@ static void on_init_failed(struct environment *environment, struct text error_ty
 static void hint_at_network(struct instance *instance, struct invocation *invocation)
 {
     static const struct text signs[] = {
-        TEXT("name resolution"), TEXT("EAI_AGAIN"), TEXT("Network is unreachable"),
-        TEXT("ENETUNREACH"),     TEXT("network is unreachable"),
+        TEXT("name resolution"),        TEXT("EAI_AGAIN"),
+        TEXT("Network is unreachable"), TEXT("ENETUNREACH"),
+        TEXT("network is unreachable"),
     };
     struct text error = text_slice(buffer_text(&invocation->response), 0, HINT_BYTES);
 
@@ -326,9 +327,7 @@ static void on_answered(struct environment *environment, struct invocation *invo
     struct instance *instance = owner(environment);
     struct shard *shard = shard_of(instance);
     char type[128];
-    struct report report = {.began_us = invocation->began_us,
-                            .ended_us = invocation->ended_us,
-                            .start_logged = invocation->start_logged};
+    struct report report = {.began_us = invocation->began_us, .ended_us = invocation->ended_us};
 
     memcpy(report.request_id, invocation->request_id, sizeof report.request_id);
     if (is_error) {
@@ -340,6 +339,7 @@ static void on_answered(struct environment *environment, struct invocation *invo
         report.error_type = type;
         hint_at_network(instance, invocation);
     }
+    report.start_logged = invocation->start_logged;
     pool_measured(instance->pool, invocation->ended_us - invocation->began_us);
     if (invocation->want_log_tail) {
         monitor_report(instance, &report, invocation);

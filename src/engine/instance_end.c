@@ -259,4 +259,3 @@ void instance_end_service(struct instance *instance, const struct environment_en
                  "RequestId: %s Error: %s\nRuntime.ExitError\n", running->request_id, message);
     finish_error(instance, running, "Runtime.ExitError", message, "error");
 }
-

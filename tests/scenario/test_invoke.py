@@ -7,6 +7,7 @@ import json
 import botocore.exceptions
 import pytest
 
+from c_function import bootstrap
 from gate import PYTHON as GATED, Gate
 
 CODE = {"main.py": '''
@@ -157,6 +158,21 @@ def test_the_context_is_that_of_the_function(invoke):
     assert payload["id"] == answer["ResponseMetadata"]["RequestId"]
     assert 0 < payload["left"] <= 3000 and payload["client"] == {"k": "v"}
     assert str(payload["memory"]) == "128"
+
+
+def test_an_error_of_a_silent_function_without_network_is_told_in_order(daemon):
+    source = """#include "evoke.h"
+static void handler(const char *event, size_t len, struct evoke_context *context)
+{
+    evoke_fail(context, "Error", "connect: Network is unreachable");
+}
+int main(void) { return evoke_run(handler, NULL); }
+"""
+    daemon.create("silent", {"bootstrap": (bootstrap(source), 0o755)}, runtime="provided.al2023",
+                  handler="bootstrap")
+    answer = daemon.boto("lambda").invoke(FunctionName="silent", LogType="Tail")
+    lines = base64.b64decode(answer["LogResult"]).decode().splitlines()
+    assert [line.split()[0] for line in lines] == ["START", "evoke:", "END", "REPORT"]
 
 
 def test_dry_run_checks_and_runs_nothing(daemon):
