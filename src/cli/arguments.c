@@ -86,7 +86,8 @@ static int take_option(struct arguments *arguments, struct session *session, int
     struct argument argument = split(argv[0]);
     int width = arguments_width(argv[0], arguments->options, session_options);
 
-    if (!option_find(arguments->options, argument.name) && !option_find(session_options, argument.name))
+    if (!option_find(arguments->options, argument.name) &&
+        !option_find(session_options, argument.name))
         return fail_unknown(arguments, argument.name, argv[0], err);
     if (width > argc)
         return error_set(err, ERROR_INVALID, "option '%s' needs a value", argv[0]);

@@ -272,7 +272,7 @@ static enum error_code code_of(int status)
     }
 }
 
-/* The gateway says no more to a path that leads nowhere, other servers nothing in JSON. */
+/* Gateways and other servers say so of a path that leads nowhere. */
 static int fail_stranger(const struct session *session, int status, enum error_code code,
                          struct error *err)
 {
@@ -291,8 +291,12 @@ int answer_fail(const struct session *session, const struct answer *answer, stru
 
     if (!message.len)
         message = json_text(json, "Message");
-    if (!message.len || text_equal(message, TEXT("Not Found")))
+    bool says_nothing = !message.len || text_equal(message, TEXT("Not Found"));
+    if (says_nothing && code == ERROR_NOT_FOUND)
         return fail_stranger(session, answer->status, code, err);
+    if (!message.len)
+        return error_set(err, code, "the daemon at %s answered with status %d", session->api,
+                         answer->status);
     if (code == ERROR_DENIED && text_find_text(message, TEXT(" region,")) == message.len)
         return error_set(err, code, "%.*s (the key is from %s)", TEXT_ARG(message),
                          session->key_origin);

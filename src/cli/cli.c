@@ -12,9 +12,10 @@
 #include "cli/session.h"
 
 static const struct command *const own_commands[] = {
-    &command_init,   &command_deploy,   &command_invoke, &command_list,       &command_show,
-    &command_logs,   &command_events,   &command_apis,   &command_gateway,   &command_delete, &command_url,        &command_env,
-    &command_status, &command_runtimes, &command_help,   &command_completion, &command_version,
+    &command_init,       &command_deploy,  &command_invoke, &command_list,     &command_show,
+    &command_logs,       &command_events,  &command_apis,   &command_gateway,  &command_delete,
+    &command_url,        &command_env,     &command_status, &command_runtimes, &command_help,
+    &command_completion, &command_version,
 };
 
 /* The commands from elsewhere come first: nothing works before `serve`. */

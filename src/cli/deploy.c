@@ -211,8 +211,10 @@ static int update(struct deployment *deployment, struct error *err)
     if (update_configuration(deployment, err) == 0)
         return 0;
     explain(deployment, err);
-    return error_set(err, err->code, "the new code is in place, its settings are as before: %s",
-                     err->text);
+    /* Of an answer that did not come nobody knows. */
+    bool was_refused = !deployment->session->unreachable && err->code != ERROR_SYSTEM;
+    return error_set(err, err->code, "the new code is in place, its settings %s as before: %s",
+                     was_refused ? "are" : "may be", err->text);
 }
 
 /* Whether it exists is asked first: a large ZIP should not be sent twice. */

@@ -269,20 +269,21 @@ const struct command command_gateway = {
     .name = "gateway",
     .usage = "routes|top|reload|guard [API] [FILE]",
     .summary = "show the routes that are served, and set what stands before them",
-    .help = "`routes` prints every route that the running daemon serves: those of APIs, stage by\n"
-            "stage, those of function.yaml, function URLs and buses; with --json all that is known of\n"
-            "each. `guard` shows the guard of an API, or of one of its routes with --route; with\n"
-            "a FILE (YAML or JSON; - is the standard input) it sets it, with --remove it takes it\n"
-            "away.\n"
-            "`top` shows what is served, drawn anew every second until Ctrl-C: requests a second,\n"
-            "quantiles of how long they took, errors (5xx), 429 and 403 by route, and the clients\n"
-            "that ask most. With --once, --json or in a pipe it prints all since the daemon's\n"
-            "start and ends.\n"
-            "`reload` has the daemon read certificates, lists of addresses and the firewall's rules\n"
-            "again and prints how many of each are in use. What cannot be read stays as it was, and\n"
-            "the command fails with the reason.\n"
-            "\n"
-            "    evoke gateway guard a1b2c3d4e5 guard.yaml --route 'POST /orders'\n",
+    .help =
+        "`routes` prints every route that the running daemon serves: those of APIs, stage by\n"
+        "stage, those of function.yaml, function URLs and buses; with --json all that is known of\n"
+        "each. `guard` shows the guard of an API, or of one of its routes with --route; with\n"
+        "a FILE (YAML or JSON; - is the standard input) it sets it, with --remove it takes it\n"
+        "away.\n"
+        "`top` shows what is served, drawn anew every second until Ctrl-C: requests a second,\n"
+        "quantiles of how long they took, errors (5xx), 429 and 403 by route, and the clients\n"
+        "that ask most. With --once, --json or in a pipe it prints all since the daemon's\n"
+        "start and ends.\n"
+        "`reload` has the daemon read certificates, lists of addresses and the firewall's rules\n"
+        "again and prints how many of each are in use. What cannot be read stays as it was, and\n"
+        "the command fails with the reason.\n"
+        "\n"
+        "    evoke gateway guard a1b2c3d4e5 guard.yaml --route 'POST /orders'\n",
     .run = run_gateway,
     .options = options,
 };

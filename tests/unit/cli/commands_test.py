@@ -36,6 +36,8 @@ class Daemon(http.server.ThreadingHTTPServer):
         self.zips = []
         self.load_error = None
         self.stranger = False  # it is a gateway
+        self.refusal = None  # a status that comes without JSON
+        self.breaks_off = False  # when settings are to change
         self.invocation = (b"{}", {})
         self.log_pages = []
         self.pending = 0  # how often a configuration is still not settled
@@ -88,6 +90,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         raw = self.rfile.read(length)
         path = self.path.partition("?")[0]
         self.server.requests.append((self.command, path, dict(self.headers), raw, self.path))
+        if self.server.refusal:
+            return self.answer(self.server.refusal, b"The body is too large.")
         if self.server.stranger:
             return self.fail(404, "NotFoundException", "Not Found")
         if not (self.headers.get("Authorization") or "").startswith("AWS4-HMAC-SHA256 Credential=AKTEST/"):
@@ -135,6 +139,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                                      "Route": None, "Instances": 1})
         if rest == ["configuration"] and self.command == "GET":
             return self.answer(200, self.configuration(name))
+        if rest == ["configuration"] and self.server.breaks_off:
+            self.close_connection = True
+            return None
         if rest == ["configuration"]:
             self.server.functions[name].update({k: v for k, v in json.loads(raw).items() if k != "Environment"})
             return self.answer(200, self.server.functions[name])
@@ -234,6 +241,13 @@ class Commands(unittest.TestCase):
         self.assertEqual(json.loads(self.daemon.sent("PUT", "/2015-03-31/functions/hello/configuration")[0][3]),
                          {"Timeout": 9})
         self.assertEqual(self.daemon.zips[0], self.daemon.zips[1])
+
+    def test_settings_whose_answer_did_not_come_may_have_changed(self):
+        folder = self.make_function()
+        self.evoke("deploy", folder)
+        self.daemon.breaks_off = True
+        done = self.evoke("deploy", folder, "--timeout", "9", code=1)
+        self.assertIn("the new code is in place, its settings may be as before: ", done.stderr)
 
     def test_deploy_takes_a_zip_as_it_is(self):
         path = self.folder / "some.zip"
@@ -413,6 +427,10 @@ class Commands(unittest.TestCase):
         self.daemon.stranger = True
         self.assertIn(f"what answers at {self.daemon.api} (status 404) is not Evoke's API",
                       self.evoke("list", code=1).stderr)
+
+    def test_a_refusal_that_is_not_the_apis_own_keeps_its_status(self):
+        self.daemon.refusal = 413
+        self.assertIn(f"the daemon at {self.daemon.api} answered with status 413", self.evoke("list", code=1).stderr)
 
     # help, completion, init
 
