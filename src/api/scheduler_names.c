@@ -12,31 +12,43 @@ bool scheduler_is_role(struct text text)
            text.len > role + 6;
 }
 
-/* A standard queue's: no ".fifo" at the end. */
-bool scheduler_is_dead_letter(struct text text)
+/* The last part of an ARN of that service; TEXT_NONE when it is none. */
+static struct text resource_of(struct text arn, struct text service)
 {
-    struct text rest = text, name = TEXT_NONE, part;
+    struct text rest = arn, part = TEXT_NONE;
     size_t count = 0;
 
     for (; text_split(&rest, ':', &part); count++)
-        name = part;
-    return count == 6 && text_starts(text, TEXT("arn:aws")) &&
-           text_find_text(text, TEXT(":sqs:")) < text.len && scheduler_is_token(name);
+        if (count == 2 && !text_equal(part, service))
+            return TEXT_NONE;
+    return count == 6 && text_starts(arn, TEXT("arn:aws")) ? part : TEXT_NONE;
+}
+
+/* A standard queue's: no ".fifo" at the end. */
+bool scheduler_is_dead_letter(struct text text)
+{
+    struct text name = resource_of(text, TEXT("sqs"));
+
+    return text_is_set(name) && scheduler_is_token(name);
 }
 
 bool scheduler_is_kms_key(struct text text)
 {
-    struct text rest = text, part = TEXT_NONE;
-    size_t count = 0;
+    struct text resource = resource_of(text, TEXT("kms"));
+    size_t slash = text_find(resource, '/');
+    struct text kind = text_slice(resource, 0, slash), id = text_skip(resource, slash + 1);
 
-    for (; text_split(&rest, ':', &part); count++)
-        if (count == 2 && !text_equal(part, TEXT("kms")))
-            return false;
-    size_t slash = text_find(part, '/');
-    struct text kind = text_slice(part, 0, slash), id = text_skip(part, slash + 1);
-    return count == 6 && text_starts(text, TEXT("arn:aws")) && slash < part.len &&
+    return slash < resource.len &&
            (text_equal(kind, TEXT("key")) || text_equal(kind, TEXT("alias"))) &&
            (id.len == 0 || scheduler_is_token(id));
+}
+
+bool scheduler_is_group_arn(struct text text)
+{
+    const struct text kind = TEXT("schedule-group/");
+    struct text resource = resource_of(text, TEXT("scheduler"));
+
+    return text_starts(resource, kind) && scheduler_is_name(text_skip(resource, kind.len));
 }
 
 /* Not AWS's own, and begun like a name; or a JSON path. */

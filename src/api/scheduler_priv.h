@@ -24,6 +24,7 @@ bool scheduler_is_token(struct text text);
 bool scheduler_is_role(struct text text);
 bool scheduler_is_dead_letter(struct text text);
 bool scheduler_is_kms_key(struct text text);
+bool scheduler_is_group_arn(struct text text);
 bool scheduler_is_event_source(struct text text);
 
 /* A change of the schedules that the call waits for: then() runs on the control thread when it

@@ -117,23 +117,10 @@ static void list_tags(struct call *call)
     call_reply(call, 200);
 }
 
-static bool is_group_arn(struct text text)
-{
-    struct text rest = text, part = TEXT_NONE;
-    size_t count = 0;
-
-    for (; text_split(&rest, ':', &part); count++)
-        if (count == 2 && !text_equal(part, TEXT("scheduler")))
-            return false;
-    return count == 6 && text_starts(text, TEXT("arn:aws")) &&
-           text_starts(part, TEXT("schedule-group/")) &&
-           scheduler_is_name(text_skip(part, sizeof "schedule-group/" - 1));
-}
-
 /* clang-format off */
 #define ROW_ARN {PARAM_PATH, PARAM_STRING, "ResourceArn", "resourceArn", true, 1, 1011, \
                  .pattern = "^arn:aws(-[a-z]+)?:scheduler:[a-z0-9\\-]+:\\d{12}:schedule-group\\/[0-9a-zA-Z-_.]+$", \
-                 .matches = is_group_arn}
+                 .matches = scheduler_is_group_arn}
 
 static const struct param tag_members[] = {
     {PARAM_BODY, PARAM_STRING, "Key", "key", true, 1, 128},
