@@ -295,10 +295,12 @@ static void copy_fields(struct check *check, const struct http_field *fields, si
 {
     check->fields =
         arena_alloc(&check->arena, (count + 1) * sizeof *check->fields); /* add_mark() */
-    check->field_count = count;
+    check->field_count = 0;
     for (size_t i = 0; i < count; i++)
-        check->fields[i] = (struct http_field){arena_copy(&check->arena, fields[i].name),
-                                               arena_copy(&check->arena, fields[i].value)};
+        if (!text_equal_nocase(fields[i].name, TEXT(WAF_JSON_FIELD)))
+            check->fields[check->field_count++] =
+                (struct http_field){arena_copy(&check->arena, fields[i].name),
+                                    arena_copy(&check->arena, fields[i].value)};
 }
 
 struct waf_check *waf_check_request(struct waf *waf, const struct waf_rules *rules,

@@ -28,12 +28,13 @@ void waf_settings_done(struct waf_settings *settings);
  * remote rules, environment, collections that outlive a request. where: "rules". waf_own.c */
 int waf_own_check(struct text rules, const char *where, struct error *err);
 
+/* A header that the library alone sees: "1" when the body begins as JSON does. */
+#define WAF_JSON_FIELD "x-evoke-body-json"
+
 /* What the library is given to read, in three parts (waf_text.c): what stands before the rule set
  * for a setting; the rule set itself, its files as Include, the same for all settings; what stands
  * behind it is in the settings. The second fails when there is none in the folder. ret_version: of
  * it. */
-/* A header that the library alone sees: "1" when the body begins as JSON does. */
-#define WAF_JSON_FIELD "x-evoke-body-json"
 #define WAF_DEFAULT_FOLDER "/usr/share/modsecurity-crs"
 void waf_text_head(const struct waf_settings *settings, const char *folder, struct buffer *out);
 int waf_text_core(const char *folder, struct buffer *out, struct error *err);

@@ -67,6 +67,14 @@ def test_what_matched_is_told_with_the_id_of_the_request(walled):
     assert line["msg"] == "the firewall would have blocked" and "949110" in line["rules"]
 
 
+def test_a_client_does_not_say_how_its_body_is_read(walled):
+    """By a header that only the daemon puts before the rules: a text that is no JSON would be refused."""
+    path = deploy(walled, "marked", "block")
+    status, _, body = walled.get(path, method="POST", body=b"hello",
+                                 headers={"Content-Type": "text/plain", "X-Evoke-Body-Json": "1"})
+    assert (status, body) == (200, b"fine")
+
+
 def test_rules_are_counted_by_route(walled):
     path = deploy(walled, "counted", "block")
     for _ in range(3):
