@@ -126,9 +126,13 @@ static bool wants_members(const struct filter *filter)
 
 static bool is_compressed(const struct http_request *request)
 {
-    struct text coding = text_trim(http_header(request, TEXT("content-encoding")));
-
-    return coding.len > 0 && !text_equal_nocase(coding, TEXT("identity"));
+    for (size_t i = 0; i < request->field_count; i++) {
+        struct text coding = text_trim(request->fields[i].value);
+        if (text_equal(request->fields[i].name, TEXT("content-encoding")) && coding.len > 0 &&
+            !text_equal_nocase(coding, TEXT("identity")))
+            return true;
+    }
+    return false;
 }
 
 /* Whole numbers of many digits are JSON too. Where defaults go in, the body is written anew, which

@@ -284,7 +284,8 @@ TEST(an_answer_is_judged_and_hidden)
 
 TEST(a_compressed_body_that_would_be_judged_is_refused)
 {
-    static const struct http_field fields[] = {{TEXT("content-encoding"), TEXT("gzip")},
+    static const struct http_field fields[] = {{TEXT("content-encoding"), TEXT("identity")},
+                                               {TEXT("content-encoding"), TEXT("gzip")},
                                                {TEXT("content-type"), TEXT("text/plain")}};
     const struct http_request request = {.method = METHOD_POST,
                                          .method_text = TEXT("POST"),
