@@ -70,5 +70,6 @@ void http_adopt(struct http_server *server, int fd, const struct http_app *app, 
 int http_bind(struct text address, uint16_t *ret_port, struct error *err);
 
 /* Whether nobody listens there yet: http_bind() alone would share the port with them. An
- * address that http_bind() will refuse passes. ERROR_SYSTEM: in use, or not ours to bind. */
+ * address that http_bind() will refuse passes. ERROR_CONFLICT: in use;
+ * ERROR_SYSTEM: not ours to bind. */
 int http_check_unused(struct text address, struct error *err);
