@@ -280,12 +280,13 @@ static const char *make_method(const struct exchange *exchange)
                : method;
 }
 
-/* A mapped path may be made of what the client sent, in a query or in a path that was decoded. */
+/* A mapped path may be made of what the client sent, in a query or in a path that was decoded.
+ * What cannot be decoded as a whole may still be by a server, as far as it can. */
 static bool leads_up(struct text path, struct arena *arena)
 {
     struct text decoded;
 
-    return route_has_dots(uri_decode(arena, path, false, &decoded) ? decoded : path);
+    return !uri_decode(arena, path, false, &decoded) || route_has_dots(decoded);
 }
 
 enum stage_verdict integration_http(struct exchange *exchange)

@@ -365,7 +365,8 @@ static void ask_http(struct socket_call *call)
         return;
     const char *url = make_url(call, &source);
     if (leads_up(text_of(url))) {
-        end(call, SOCKET_FAILED, "what the message says would lead up in the path of the URL");
+        end(call, SOCKET_FAILED,
+            "the path of the URL that it makes has . or .. among its segments");
         return;
     }
     bool is_any = strcmp(integration->method, "ANY") == 0;

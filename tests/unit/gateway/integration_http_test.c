@@ -123,6 +123,8 @@ TEST(a_mapped_path_does_not_lead_up)
         "GET /x/%252e%252e/y\nhost: api1.localhost",
         "GET /x?sub=/../y\nhost: api1.localhost",
         "GET /x?sub=%2F%2e%2e%5cy\nhost: api1.localhost",
+        "GET /x/%252e%252e/y%25\nhost: api1.localhost",
+        "GET /x?sub=/%252e%252e/y%25zz\nhost: api1.localhost",
     };
 
     for (size_t i = 0; i < COUNT_OF(heads); i++) {
