@@ -45,7 +45,8 @@ static void add_headers(struct buffer *out, const struct request_event *event, s
                         struct arena *arena)
 {
     const struct http_request *request = event->request;
-    struct text connection = header_connection(request->fields, request->field_count, arena);
+    struct text connection =
+        http_field_join(request->fields, request->field_count, TEXT("connection"), arena);
 
     buffer_add_literal(out, ",\"headers\":{");
     for (size_t i = 0; i < request->field_count; i++)

@@ -32,9 +32,8 @@ static size_t own_headers(const struct request_event *event, struct arena *arena
     size_t count = 0;
 
     if (request->content_length != 0 || text_is_set(http_header(request, TEXT("content-length"))))
-        own[count++] =
-            (struct http_field){TEXT("content-length"),
-                                text_of(arena_format(arena, "%zu", event->body.len))};
+        own[count++] = (struct http_field){TEXT("content-length"),
+                                           text_of(arena_format(arena, "%zu", event->body.len))};
     own[count++] = (struct http_field){TEXT("host"), request->host};
     own[count++] = (struct http_field){TEXT("x-forwarded-for"), event->forwarded_for};
     own[count++] = (struct http_field){TEXT("x-forwarded-port"),
@@ -43,8 +42,7 @@ static size_t own_headers(const struct request_event *event, struct arena *arena
                                        event->is_secure ? TEXT("https") : TEXT("http")};
     own[count++] = (struct http_field){TEXT("x-amzn-trace-id"), text_of(event->trace)};
     if (event->context)
-        own[count++] =
-            (struct http_field){TEXT("traceparent"), text_of(event->context->parent)};
+        own[count++] = (struct http_field){TEXT("traceparent"), text_of(event->context->parent)};
     if (event->context && event->context->state.len > 0)
         own[count++] = (struct http_field){TEXT("tracestate"), event->context->state};
     return count;
@@ -82,7 +80,8 @@ void event_add_headers_1(struct buffer *out, const struct request_event *event, 
                          struct arena *arena)
 {
     const struct http_request *request = event->request;
-    struct text connection = header_connection(request->fields, request->field_count, arena);
+    struct text connection =
+        http_field_join(request->fields, request->field_count, TEXT("connection"), arena);
     struct http_field own[OWN_HEADERS];
     size_t count = own_headers(event, arena, own);
     bool is_first = true;
@@ -198,7 +197,8 @@ static void add_context(struct buffer *out, const struct request_event *event)
     struct text authorizer = event_inner_authorizer(event->authorizer);
 
     event_add_member(out, TEXT(",\"requestContext\":{\"accountId\":"), event->account);
-    event_add_member(out, TEXT(",\"apiId\":"), text_of(route->api ? route->api->id : route_url(route)->id));
+    event_add_member(out, TEXT(",\"apiId\":"),
+                     text_of(route->api ? route->api->id : route_url(route)->id));
     if (authorizer.len > 0) {
         buffer_add_literal(out, ",\"authorizer\":");
         buffer_add_text(out, authorizer);
@@ -216,9 +216,9 @@ static void add_context(struct buffer *out, const struct request_event *event)
     event_add_member(out, TEXT(",\"requestTime\":"), text_of(event->time));
     buffer_add_literal(out, ",\"requestTimeEpoch\":");
     buffer_add_int(out, event->now_ms);
-    event_add_member(out, TEXT(",\"resourceId\":null,\"resourcePath\":"),
-                     resource_of(route));
-    event_add_member(out, TEXT(",\"stage\":"), route->stage ? text_of(route->stage->name) : TEXT("$default"));
+    event_add_member(out, TEXT(",\"resourceId\":null,\"resourcePath\":"), resource_of(route));
+    event_add_member(out, TEXT(",\"stage\":"),
+                     route->stage ? text_of(route->stage->name) : TEXT("$default"));
     buffer_add_char(out, '}');
 }
 
@@ -231,8 +231,7 @@ void event_write_1(const struct request_event *event, struct arena *arena, struc
     struct event_query query = event_read_query(request->query, arena);
 
     (void)buffer_room(out, FRAME_BYTES + event->body.len);
-    event_add_member(out, TEXT("{\"version\":\"1.0\",\"resource\":"),
-                     resource_of(route));
+    event_add_member(out, TEXT("{\"version\":\"1.0\",\"resource\":"), resource_of(route));
     event_add_member(out, TEXT(",\"path\":"), route->raw_path);
     event_add_member(out, TEXT(",\"httpMethod\":"), request->method_text);
     buffer_add_literal(out, ",\"headers\":");

@@ -220,9 +220,7 @@ struct text event_inner_authorizer(struct text authorizer);
 /* Whether a header of the client is the function's to see under its own name. Not those
  * about the connection, those the platform itself sets, nor a checked signature. */
 bool header_passes(struct text name, bool is_signed);
-/* What all headers of that name say. */
-struct text header_connection(const struct http_field *fields, size_t count, struct arena *arena);
-/* Whether it lists the name: then that is for the next hop, which is us (RFC 9110 7.6.1). */
+/* Whether what all Connection headers say lists the name: then that is for the next hop, which is us (RFC 9110 7.6.1). */
 bool header_is_listed(struct text connection, struct text name);
 /* Whether a header of a function's answer is the client's to see. */
 bool header_returns(struct text name, bool has_cors);

@@ -58,21 +58,6 @@ bool header_passes(struct text name, bool is_signed)
            !starts_any(name, kept_back_starts, COUNT_OF(kept_back_starts));
 }
 
-struct text header_connection(const struct http_field *fields, size_t count, struct arena *arena)
-{
-    struct text all = TEXT_NONE;
-
-    for (size_t i = 0; i < count; i++) {
-        struct text value = fields[i].value;
-        if (!text_equal_nocase(fields[i].name, TEXT("connection")))
-            continue;
-        all = text_is_set(all) ? text_of(arena_format(arena, "%.*s,%.*s", TEXT_ARG(all),
-                                                      TEXT_ARG(value)))
-                               : value;
-    }
-    return all;
-}
-
 bool header_is_listed(struct text connection, struct text name)
 {
     struct text piece;

@@ -112,11 +112,11 @@ void relay_add_forwarded(const struct exchange *exchange, struct client_call *ca
     const struct http_stream *stream = exchange->stream;
     bool is_v6 = text_contains(text_of(exchange->source_ip), ':');
 
-    client_append_header(
-        call, TEXT("Forwarded"),
-        text_of(arena_format(arena, "by=_evoke;for=%s%s%s;host=\"%.*s\";proto=%s",
-                             is_v6 ? "\"[" : "", exchange->source_ip, is_v6 ? "]\"" : "",
-                             TEXT_ARG(stream->request.host), exchange->from.is_secure ? "https" : "http")));
+    client_append_header(call, TEXT("Forwarded"),
+                         text_of(arena_format(arena, "by=_evoke;for=%s%s%s;host=\"%.*s\";proto=%s",
+                                              is_v6 ? "\"[" : "", exchange->source_ip,
+                                              is_v6 ? "]\"" : "", TEXT_ARG(stream->request.host),
+                                              exchange->from.is_secure ? "https" : "http")));
     client_append_header(call, TEXT("Via"), TEXT("HTTP/1.1 AmazonAPIGateway"));
 }
 
@@ -139,7 +139,8 @@ void relay_add_fields(const struct exchange *exchange, const struct http_request
 {
     const struct http_request *asked = &exchange->stream->request;
     struct arena *arena = &exchange->stream->arena;
-    struct text connection = header_connection(asked->fields, asked->field_count, arena);
+    struct text connection =
+        http_field_join(asked->fields, asked->field_count, TEXT("connection"), arena);
     struct text cookies = event_cookies(request, arena);
 
     for (size_t i = 0; i < request->field_count; i++) {
@@ -157,9 +158,9 @@ void relay_add_fields(const struct exchange *exchange, const struct http_request
 static bool is_of_connection(struct text name, struct text connection)
 {
     static const struct text names[] = {
-        TEXT("connection"),         TEXT("keep-alive"),          TEXT("proxy-authenticate"),
-        TEXT("proxy-connection"),   TEXT("te"),                  TEXT("trailer"),
-        TEXT("transfer-encoding"),  TEXT("upgrade"),             TEXT("content-length"),
+        TEXT("connection"),        TEXT("keep-alive"), TEXT("proxy-authenticate"),
+        TEXT("proxy-connection"),  TEXT("te"),         TEXT("trailer"),
+        TEXT("transfer-encoding"), TEXT("upgrade"),    TEXT("content-length"),
         TEXT("apigw-requestid"),
     };
 
@@ -174,7 +175,7 @@ bool relay_read_answer(const struct client_call *call, struct gateway *gateway, 
 {
     size_t count;
     struct http_field *fields = client_read_fields(call, arena, &count);
-    struct text connection = header_connection(fields, count, arena);
+    struct text connection = http_field_join(fields, count, TEXT("connection"), arena);
 
     *answer = (struct answer){
         .status = call->status,

@@ -7,8 +7,16 @@
 #define BODY_BYTES_MAX (100 << 10) /* API Gateway: what a JSON path sees of a body */
 #define PIECES_MAX 32
 
-enum kind { CONSTANT, REQUEST_HEADER, REQUEST_QUERY, REQUEST_BODY, REQUEST_PATH, ANSWER_HEADER,
-            ANSWER_BODY, OTHER };
+enum kind {
+    CONSTANT,
+    REQUEST_HEADER,
+    REQUEST_QUERY,
+    REQUEST_BODY,
+    REQUEST_PATH,
+    ANSWER_HEADER,
+    ANSWER_BODY,
+    OTHER
+};
 
 struct piece {
     enum kind kind;
@@ -25,10 +33,14 @@ static const struct {
     struct text prefix;
     enum kind kind;
 } references[] = {
-    {TEXT("request.header."), REQUEST_HEADER}, {TEXT("request.querystring."), REQUEST_QUERY},
-    {TEXT("request.body."), REQUEST_BODY},     {TEXT("request.path."), OTHER},
-    {TEXT("response.header."), ANSWER_HEADER}, {TEXT("response.body."), ANSWER_BODY},
-    {TEXT("context."), OTHER},                 {TEXT("stageVariables."), OTHER},
+    {TEXT("request.header."), REQUEST_HEADER},
+    {TEXT("request.querystring."), REQUEST_QUERY},
+    {TEXT("request.body."), REQUEST_BODY},
+    {TEXT("request.path."), OTHER},
+    {TEXT("response.header."), ANSWER_HEADER},
+    {TEXT("response.body."), ANSWER_BODY},
+    {TEXT("context."), OTHER},
+    {TEXT("stageVariables."), OTHER},
 };
 
 static char *lower(struct text text)
@@ -65,9 +77,10 @@ static int read_reference(struct piece *piece, struct text name, struct error *e
             continue;
         struct text rest = text_skip(name, references[i].prefix.len);
         piece->kind = references[i].kind;
-        piece->name = piece->kind == OTHER                                      ? text_dup(name)
-                      : piece->kind == REQUEST_HEADER || piece->kind == ANSWER_HEADER ? lower(rest)
-                                                                                : text_dup(rest);
+        piece->name = piece->kind == OTHER ? text_dup(name)
+                      : piece->kind == REQUEST_HEADER || piece->kind == ANSWER_HEADER
+                          ? lower(rest)
+                          : text_dup(rest);
         if (piece->kind != REQUEST_BODY && piece->kind != ANSWER_BODY)
             return 0;
         scoped(free) char *path = mem_format("$.%s", piece->name);
@@ -148,22 +161,6 @@ void mapping_value_free(struct mapping_value *value)
 /* --- getting it --- */
 
 /* Values of the same name are joined with commas. */
-static struct text join_fields(const struct http_field *fields, size_t count, struct text name,
-                               struct arena *arena)
-{
-    struct text joined = TEXT_NONE;
-
-    for (size_t i = 0; i < count; i++) {
-        if (!text_equal_nocase(fields[i].name, name))
-            continue;
-        joined = text_is_set(joined)
-                     ? text_of(arena_format(arena, "%.*s,%.*s", TEXT_ARG(joined),
-                                            TEXT_ARG(fields[i].value)))
-                     : fields[i].value;
-    }
-    return joined;
-}
-
 static struct text join_query(struct text query, struct text name, struct arena *arena)
 {
     struct text joined = TEXT_NONE, encoded, value, decoded;
@@ -173,9 +170,10 @@ static struct text join_query(struct text query, struct text name, struct arena 
             continue;
         if (!text_is_set(value) || !uri_decode(arena, value, true, &decoded))
             decoded = text_is_set(value) ? value : TEXT("");
-        joined = text_is_set(joined) ? text_of(arena_format(arena, "%.*s,%.*s", TEXT_ARG(joined),
-                                                            TEXT_ARG(decoded)))
-                                     : decoded;
+        joined =
+            text_is_set(joined)
+                ? text_of(arena_format(arena, "%.*s,%.*s", TEXT_ARG(joined), TEXT_ARG(decoded)))
+                : decoded;
     }
     return joined;
 }
@@ -198,8 +196,7 @@ static void on_found(void *arg, const struct scan_value *value)
     found->text = arena_copy(found->arena, out.len ? buffer_text(&out) : TEXT(""));
 }
 
-static struct text find_in_body(const struct json_path *path, struct text body,
-                                struct arena *arena)
+static struct text find_in_body(const struct json_path *path, struct text body, struct arena *arena)
 {
     struct found found = {arena, TEXT_NONE};
     struct scan_value whole;
@@ -220,9 +217,9 @@ static struct text get_piece(const struct piece *piece, const struct mapping_sou
     case CONSTANT:
         return name;
     case REQUEST_HEADER:
-        return text_equal(name, TEXT("host")) ? request->host
-                                              : join_fields(request->fields, request->field_count,
-                                                            name, source->arena);
+        return text_equal(name, TEXT("host"))
+                   ? request->host
+                   : http_field_join(request->fields, request->field_count, name, source->arena);
     case REQUEST_QUERY:
         return join_query(request->query, name, source->arena);
     case REQUEST_BODY:
@@ -230,7 +227,7 @@ static struct text get_piece(const struct piece *piece, const struct mapping_sou
     case REQUEST_PATH:
         return source->path;
     case ANSWER_HEADER:
-        return join_fields(source->answer_fields, source->answer_count, name, source->arena);
+        return http_field_join(source->answer_fields, source->answer_count, name, source->arena);
     case ANSWER_BODY:
         return find_in_body(piece->path, source->answer_body, source->arena);
     case OTHER:

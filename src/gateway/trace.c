@@ -225,22 +225,13 @@ static bool is_state(struct text state)
     return members > 0;
 }
 
-/* The values of all headers of that name as one list. */
-static struct text join_headers(const struct http_request *request, struct text name,
-                                struct arena *arena, size_t *ret_count)
+static size_t count_headers(const struct http_request *request, struct text name)
 {
-    struct text all = TEXT_NONE;
+    size_t count = 0;
 
-    *ret_count = 0;
-    for (size_t i = 0; i < request->field_count; i++) {
-        if (!text_equal(request->fields[i].name, name))
-            continue;
-        struct text value = request->fields[i].value;
-        all = (*ret_count)++ == 0
-                  ? value
-                  : text_of(arena_format(arena, "%.*s,%.*s", TEXT_ARG(all), TEXT_ARG(value)));
-    }
-    return all;
+    for (size_t i = 0; i < request->field_count; i++)
+        count += text_equal(request->fields[i].name, name);
+    return count;
 }
 
 static void make_span(char ret[static SPAN_ID_LEN + 1])
@@ -286,18 +277,19 @@ static void from_amazon(const char *trace, const char *span, struct trace_contex
 void trace_begin(const struct http_request *request, int hops, int64_t now_ms, struct arena *arena,
                  char ret[static TRACE_BYTES], struct trace_context *ret_context)
 {
-    size_t count, state_count;
-    struct text given = join_headers(request, TEXT("traceparent"), arena, &count);
+    struct text given = http_header(request, TEXT("traceparent"));
     char span[SPAN_ID_LEN + 1];
     struct parent parent;
 
     make_span(span);
-    if (count != 1 || !read_parent(text_trim(given), &parent)) {
+    if (count_headers(request, TEXT("traceparent")) != 1 ||
+        !read_parent(text_trim(given), &parent)) {
         trace_make(http_header(request, TEXT("x-amzn-trace-id")), hops, now_ms, ret);
         from_amazon(ret, span, ret_context);
         return;
     }
-    struct text state = join_headers(request, TEXT("tracestate"), arena, &state_count);
+    struct text state =
+        http_field_join(request->fields, request->field_count, TEXT("tracestate"), arena);
     ret_context->state = is_state(state) ? state : TEXT_NONE;
     put_parent(ret_context, parent.trace_id, span, parent.flags);
     scoped(free) char *amazon = mem_format(

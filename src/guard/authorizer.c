@@ -205,17 +205,6 @@ static struct text join(struct arena *arena, struct text before, struct text val
     return text_of(arena_format(arena, "%.*s,%.*s", TEXT_ARG(before), TEXT_ARG(value)));
 }
 
-static struct text find_header(const struct authorization *authorization, struct text name)
-{
-    const struct http_request *request = authorization->request;
-    struct text found = TEXT_NONE;
-
-    for (size_t i = 0; i < request->field_count; i++)
-        if (text_equal(request->fields[i].name, name))
-            found = join(authorization->arena, found, request->fields[i].value);
-    return found;
-}
-
 static struct text find_parameter(const struct authorization *authorization, struct text name)
 {
     struct text rest = authorization->request->query, encoded, value, decoded, found = TEXT_NONE;
@@ -235,7 +224,8 @@ static struct text resolve(struct authorization *authorization, const struct sou
 {
     switch (source->kind) {
     case SOURCE_HEADER:
-        return find_header(authorization, text_of(source->name));
+        return http_field_join(authorization->request->fields, authorization->request->field_count,
+                               text_of(source->name), authorization->arena);
     case SOURCE_QUERY:
         return find_parameter(authorization, text_of(source->name));
     case SOURCE_VALUE:

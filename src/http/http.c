@@ -11,6 +11,22 @@ struct text http_field_find(const struct http_field *fields, size_t count, struc
     return TEXT_NONE;
 }
 
+struct text http_field_join(const struct http_field *fields, size_t count, struct text name,
+                            struct arena *arena)
+{
+    struct text joined = TEXT_NONE;
+
+    for (size_t i = 0; i < count; i++) {
+        struct text value = fields[i].value;
+        if (!text_equal_nocase(fields[i].name, name))
+            continue;
+        joined = text_is_set(joined)
+                     ? text_of(arena_format(arena, "%.*s,%.*s", TEXT_ARG(joined), TEXT_ARG(value)))
+                     : value;
+    }
+    return joined;
+}
+
 const char *http_reason(int status)
 {
     /* The IANA registry. */

@@ -56,6 +56,10 @@ struct http_request {
 
 /* First value with that lower-case name, or TEXT_NONE. */
 struct text http_field_find(const struct http_field *fields, size_t count, struct text name);
+/* All values of that name in any case, joined by commas (of the arena when there are several),
+ * or TEXT_NONE. */
+struct text http_field_join(const struct http_field *fields, size_t count, struct text name,
+                            struct arena *arena);
 static inline struct text http_header(const struct http_request *request, struct text name)
 {
     return http_field_find(request->fields, request->field_count, name);

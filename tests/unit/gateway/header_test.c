@@ -75,8 +75,8 @@ TEST(what_connection_lists_is_for_this_hop)
                                                {TEXT("x-hop"), TEXT("1")},
                                                {TEXT("connection"), TEXT("x-hop")}};
     struct arena arena = {0};
-    CHECK_TEXT(header_connection(fields, 3, &arena), "close,x-hop");
-    CHECK_TEXT(header_connection(fields, 1, &arena), "close");
-    CHECK(!text_is_set(header_connection(fields + 1, 1, &arena)));
+    CHECK_TEXT(http_field_join(fields, 3, TEXT("connection"), &arena), "close,x-hop");
+    CHECK_TEXT(http_field_join(fields, 1, TEXT("connection"), &arena), "close");
+    CHECK(!text_is_set(http_field_join(fields + 1, 1, TEXT("connection"), &arena)));
     arena_done(&arena);
 }
